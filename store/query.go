@@ -1,0 +1,242 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Field names a field of a [Record], the way SQL and JSON spell it too.
+type Field string
+
+// The fields that a [TakenError] or an [Order] can name.
+const (
+	FieldPK          Field = "pk"
+	FieldIdentifier  Field = "identifier"
+	FieldIntent      Field = "intent"
+	FieldUser        Field = "user"
+	FieldDescription Field = "description"
+	FieldManaged     Field = "managed"
+	FieldExpires     Field = "expires"
+	FieldExpiring    Field = "expiring"
+	FieldCreated     Field = "created"
+	FieldLastUsed    Field = "last_used"
+	FieldDigest      Field = "digest"
+)
+
+// Query selects records. Its zero value matches all of them, by identifier.
+// A record matches if every filter that is set does.
+//
+// Stores written in Go can leave it all to [Query.Select] and [Query.Match];
+// stores that have a query language of their own translate the fields and must
+// come to the same answers.
+type Query struct {
+	Identifier  string // exactly; empty for any
+	Description string // exactly; empty for any
+	Managed     string // exactly; empty for any
+
+	// Users and Intents match a record whose User, or Intent, is one of them.
+	// Nil is any; empty but not nil is none.
+	Users   []int64
+	Intents []string
+
+	Expires  time.Time // exactly, to the microsecond; zero for any
+	Expiring *bool     // nil for either
+
+	// ExpiryFrom and ExpiryBefore match records that are Expiring and
+	// whose Expires, which must be set, is not before the one and is before the
+	// other. Zero is no bound.
+	ExpiryFrom, ExpiryBefore time.Time
+
+	// Words must all occur in a record.
+	Words []Word
+
+	// Order is what results are sorted by, first things first. Text sorts byte
+	// by byte, false before true, and a value that is not there (Managed,
+	// Expires, LastUsed) after all that are. Ties are settled by PK, ascending.
+	// Empty is by identifier. FieldDigest is not for ordering; the service
+	// never asks for it.
+	Order []Order
+
+	After  *Record // only what comes after this record, which need not exist any more
+	Offset int     // how many to skip; at most 0 is none
+	Limit  int     // how many to return; at most 0 is no limit
+}
+
+// Order is one key to sort by.
+type Order struct {
+	Field Field
+	Desc  bool
+}
+
+// Word is one word of a search. It occurs in a record if Text does, case aside,
+// in the Identifier, Intent or Description, or if User is one of Users.
+//
+// Case aside means: A to Z equal a to z, and any other letter equals the one
+// that unicode.ToLower makes of it, unless that is a letter from a to z. So
+// "É" equals "é", and the Kelvin sign does not equal "k". Nothing else is special:
+// "%", "_" and "*" stand for themselves.
+type Word struct {
+	Text  string
+	Users []int64
+}
+
+// Match reports whether r passes every filter of q. Order, After, Offset and
+// Limit play no part.
+func (q *Query) Match(r *Record) bool {
+	switch {
+	case q.Identifier != "" && q.Identifier != r.Identifier,
+		q.Description != "" && q.Description != r.Description,
+		q.Managed != "" && q.Managed != r.Managed,
+		q.Users != nil && !slices.Contains(q.Users, r.User),
+		q.Intents != nil && !slices.Contains(q.Intents, r.Intent),
+		!q.Expires.IsZero() && (r.Expires.IsZero() || q.Expires.UnixMicro() != r.Expires.UnixMicro()),
+		q.Expiring != nil && *q.Expiring != r.Expiring:
+		return false
+	}
+	if !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() {
+		if !r.Expiring || r.Expires.IsZero() ||
+			!q.ExpiryFrom.IsZero() && r.Expires.UnixMicro() < q.ExpiryFrom.UnixMicro() ||
+			!q.ExpiryBefore.IsZero() && r.Expires.UnixMicro() >= q.ExpiryBefore.UnixMicro() {
+			return false
+		}
+	}
+	for i := range q.Words {
+		if !q.Words[i].occursIn(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *Word) occursIn(r *Record) bool {
+	return containsFold(r.Identifier, w.Text) || containsFold(r.Intent, w.Text) ||
+		containsFold(r.Description, w.Text) || slices.Contains(w.Users, r.User)
+}
+
+// Compare returns -1 if a comes before b in q's order, 1 if it comes after, and
+// 0 only if both have the same PK.
+func (q *Query) Compare(a, b *Record) int {
+	for _, o := range q.Order {
+		if c := compareField(o.Field, a, b); c != 0 {
+			if o.Desc {
+				return -c
+			}
+			return c
+		}
+	}
+	if len(q.Order) == 0 {
+		if c := cmp.Compare(a.Identifier, b.Identifier); c != 0 {
+			return c
+		}
+	}
+	return bytes.Compare(a.PK[:], b.PK[:])
+}
+
+func compareField(f Field, a, b *Record) int {
+	switch f {
+	case FieldPK:
+		return bytes.Compare(a.PK[:], b.PK[:])
+	case FieldIdentifier:
+		return cmp.Compare(a.Identifier, b.Identifier)
+	case FieldIntent:
+		return cmp.Compare(a.Intent, b.Intent)
+	case FieldUser:
+		return cmp.Compare(a.User, b.User)
+	case FieldDescription:
+		return cmp.Compare(a.Description, b.Description)
+	case FieldManaged:
+		if a.Managed == "" || b.Managed == "" {
+			return compareBool(a.Managed == "", b.Managed == "")
+		}
+		return cmp.Compare(a.Managed, b.Managed)
+	case FieldExpires:
+		return compareTime(a.Expires, b.Expires)
+	case FieldExpiring:
+		return compareBool(a.Expiring, b.Expiring)
+	case FieldCreated:
+		return compareTime(a.Created, b.Created)
+	case FieldLastUsed:
+		return compareTime(a.LastUsed, b.LastUsed)
+	default:
+		return 0
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+func compareTime(a, b time.Time) int {
+	if a.IsZero() || b.IsZero() {
+		return compareBool(a.IsZero(), b.IsZero())
+	}
+	return cmp.Compare(a.UnixMicro(), b.UnixMicro())
+}
+
+// Select returns those of records that [Store.List] must return for q: the ones
+// that match, in order, after After, cut to Offset and Limit. It sorts records
+// in place.
+func (q *Query) Select(records []Record) []Record {
+	records = slices.DeleteFunc(records, func(r Record) bool {
+		return !q.Match(&r) || q.After != nil && q.Compare(&r, q.After) <= 0
+	})
+	slices.SortFunc(records, func(a, b Record) int { return q.Compare(&a, &b) })
+	records = records[min(max(q.Offset, 0), len(records)):]
+	if q.Limit > 0 && q.Limit < len(records) {
+		records = records[:q.Limit]
+	}
+	return records
+}
+
+// containsFold reports whether word occurs in text, case aside as [Word] says.
+func containsFold(text, word string) bool {
+	if word == "" {
+		return true
+	}
+	first, _ := utf8.DecodeRuneInString(word)
+	first = Fold(first)
+	for i, r := range text {
+		if Fold(r) == first && hasPrefixFold(text[i:], word) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefixFold(text, word string) bool {
+	for _, w := range word {
+		t, size := utf8.DecodeRuneInString(text)
+		if size == 0 || Fold(t) != Fold(w) {
+			return false
+		}
+		text = text[size:]
+	}
+	return true
+}
+
+// Fold returns the letter that stands for r when case is put aside, as [Word]
+// says it. Stores that search in a language of their own need it to prepare
+// the words.
+func Fold(r rune) rune {
+	if r < utf8.RuneSelf {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}
+	if l := unicode.ToLower(r); l >= utf8.RuneSelf {
+		return l
+	}
+	return r
+}

@@ -1,0 +1,156 @@
+// Package store is the contract between authtoken and whatever keeps its
+// tokens: the [Store] interface, the [Record] it keeps, the [Query] it answers
+// and the errors it returns. It imports nothing but the standard library, so
+// that a store of your own depends on nothing else.
+//
+// A store is dumb on purpose. It has no clock, no randomness, no validation
+// and no policy; all of those live in the service, and every store behaves the
+// same because of it. Package storetest has a case for each sentence below:
+// run it against your store and believe it, not your reading.
+//
+// # What every store promises
+//
+// Errors. A method that finds nothing returns an error matching [ErrNotFound];
+// a write that would break a uniqueness rule returns a [*TakenError], which
+// matches [ErrTaken]; a write based on an outdated version returns an error
+// matching [ErrStale]. Any other error means that the store itself failed.
+// Callers match with errors.Is and errors.As, so wrapping is fine. When a
+// method returns an error, nothing has changed.
+//
+// Uniqueness. No two records share a PK, an Identifier, a Digest, or a Managed
+// that is not empty. Identifiers and Managed are compared byte by byte: "A" and
+// "a" differ. Retired digests need not be unique.
+//
+// Visibility. Once a method has returned nil, every call that starts afterwards
+// sees its effect, from any goroutine. A read sees all of a write or none of it.
+//
+// Concurrency. All methods may be called from any number of goroutines.
+//
+// Contexts. If ctx is done when a method is called, the method returns an
+// error that matches ctx.Err() and changes nothing. If ctx ends while the
+// method runs, the method either has had no effect and returns an error that
+// matches ctx.Err(), or has had its whole effect and returns nil.
+//
+// Aliasing. What goes in and what comes out is the caller's: changing a Record,
+// its Sealed bytes, a Query or a slice after the call changes nothing in the store.
+//
+// Text. Strings come back exactly as they went in. They hold valid UTF-8
+// without NUL; the service sees to it.
+//
+// Times. Times are kept to the microsecond and come back in UTC; anything finer
+// may be dropped. The zero time.Time stands for "none" and comes back as such.
+// Any time from the year 1 to the year 9999 can be kept.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps records. The package comment says what holds for all methods.
+type Store interface {
+	// Create adds r as it is, including its Version and LastUsed. It returns a
+	// [*TakenError] naming a field whose value another record has; if several
+	// are taken, it names any one of them.
+	Create(ctx context.Context, r Record) error
+
+	// Get returns the record with this identifier, or ErrNotFound.
+	Get(ctx context.Context, identifier string) (Record, error)
+
+	// GetByDigest returns the record whose Digest is digest; if there is none,
+	// one whose Retired digest is; if there is none either, ErrNotFound. The
+	// zero digest is never found. Whether and how long a retired key is good
+	// is for the caller to decide.
+	GetByDigest(ctx context.Context, digest Digest) (Record, error)
+
+	// Update replaces the record that has r's PK if its version is still
+	// r.Version, and raises the version by one. Every field is replaced
+	// but for PK, Created, LastUsed and LastUsedFrom, which keep their stored
+	// values. It returns ErrNotFound if there is no such PK, ErrStale if the
+	// version is another one, and a [*TakenError] like Create. A record does
+	// not collide with itself.
+	Update(ctx context.Context, r Record) error
+
+	// Delete removes the record that has this PK if its version is still
+	// version. It returns ErrNotFound if there is no such PK and ErrStale if
+	// the version is another one.
+	Delete(ctx context.Context, pk PK, version int64) error
+
+	// List returns the records that match q, in q's order, from after
+	// q.After, skipping q.Offset of them and stopping at q.Limit. All
+	// of them are from one moment. No match is no error.
+	List(ctx context.Context, q Query) ([]Record, error)
+
+	// Count returns how many records match q, without regard to its Order,
+	// After, Offset and Limit.
+	Count(ctx context.Context, q Query) (int, error)
+
+	// Purge deletes the records that List would return for q and returns them
+	// in the same order, all or none. Of two calls at once that match the same
+	// record, one gets it.
+	Purge(ctx context.Context, q Query) ([]Record, error)
+
+	// Touch sets LastUsed and LastUsedFrom of each record named, where At is
+	// later than the LastUsed it has. It leaves the version alone, and passes
+	// over PKs that are not there. All uses are recorded, or none.
+	Touch(ctx context.Context, uses []Use) error
+}
+
+// PK is the primary key of a record: a UUID, as its 16 bytes.
+type PK = [16]byte
+
+// Digest is the SHA-256 of a key. The zero Digest stands for "none".
+type Digest = [32]byte
+
+// Record is one token as a store keeps it. There is no key in it, only what a
+// key can be recognised by.
+type Record struct {
+	PK          PK
+	Identifier  string
+	Intent      string
+	User        int64  // the owner's pk
+	Description string // may be empty
+	Managed     string // empty for none
+	Expires     time.Time
+	Expiring    bool // whether Expires means anything
+
+	Digest Digest // of the current key; never zero
+	Sealed []byte // the current key, encrypted; nil for none, and empty is the same as nil
+
+	// Retired is the digest of the key before the last rotation, and
+	// RetiredUntil when that key stopped, or stops, being good.
+	Retired      Digest
+	RetiredUntil time.Time
+
+	Created      time.Time
+	LastUsed     time.Time
+	LastUsedFrom string
+
+	Version int64
+}
+
+// Use says that a token was used. From is free text, usually a remote address.
+type Use struct {
+	PK   PK
+	At   time.Time
+	From string
+}
+
+// Errors that a store returns; see the package comment.
+var (
+	ErrNotFound = errors.New("token not found")
+	ErrTaken    = errors.New("value taken by another token")
+	ErrStale    = errors.New("token changed meanwhile")
+)
+
+// TakenError says which field's value another record has already. It matches
+// [ErrTaken].
+type TakenError struct {
+	Field Field // FieldPK, FieldIdentifier, FieldManaged or FieldDigest
+}
+
+func (e *TakenError) Error() string { return string(e.Field) + " taken by another token" }
+
+// Is reports whether target is ErrTaken.
+func (e *TakenError) Is(target error) bool { return target == ErrTaken }
