@@ -113,8 +113,8 @@ func (q *Query) Match(r *Record) bool {
 }
 
 func (w *Word) occursIn(r *Record) bool {
-	return containsFold(r.Identifier, w.Text) || containsFold(r.Intent, w.Text) ||
-		containsFold(r.Description, w.Text) || slices.Contains(w.Users, r.User)
+	return ContainsFold(r.Identifier, w.Text) || ContainsFold(r.Intent, w.Text) ||
+		ContainsFold(r.Description, w.Text) || slices.Contains(w.Users, r.User)
 }
 
 // Compare returns -1 if a comes before b in q's order, 1 if it comes after, and
@@ -199,8 +199,9 @@ func (q *Query) Select(records []Record) []Record {
 	return records
 }
 
-// containsFold reports whether word occurs in text, case aside as [Word] says.
-func containsFold(text, word string) bool {
+// ContainsFold reports whether word occurs in text, case aside as [Word] says.
+// The empty word occurs everywhere.
+func ContainsFold(text, word string) bool {
 	if word == "" {
 		return true
 	}

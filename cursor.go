@@ -1,0 +1,91 @@
+package authtoken
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// cursor is what a cursor says once it is decoded: what was sorted by, and the
+// last record's values for that. It gives nothing away that its holder has not
+// just been shown, and opens nothing that they may not see: the query
+// that it goes with still holds.
+type cursor struct {
+	Order       []store.Order `json:"o,omitempty"`
+	PK          []byte        `json:"k"`
+	Identifier  string        `json:"n,omitempty"`
+	Intent      string        `json:"i,omitempty"`
+	User        int64         `json:"u,omitempty"`
+	Description string        `json:"d,omitempty"`
+	Managed     string        `json:"m,omitempty"`
+	Expires     time.Time     `json:"e,omitzero"`
+	Expiring    bool          `json:"x,omitempty"`
+	Created     time.Time     `json:"c,omitzero"`
+	LastUsed    time.Time     `json:"l,omitzero"`
+}
+
+func formatCursor(r *store.Record, order []store.Order) (string, error) {
+	c := cursor{Order: order, PK: r.PK[:]}
+	if len(order) == 0 {
+		c.Identifier = r.Identifier
+	}
+	for _, o := range order {
+		switch o.Field {
+		case store.FieldIdentifier:
+			c.Identifier = r.Identifier
+		case store.FieldIntent:
+			c.Intent = r.Intent
+		case store.FieldUser:
+			c.User = r.User
+		case store.FieldDescription:
+			c.Description = r.Description
+		case store.FieldManaged:
+			c.Managed = r.Managed
+		case store.FieldExpires:
+			c.Expires = r.Expires
+		case store.FieldExpiring:
+			c.Expiring = r.Expiring
+		case store.FieldCreated:
+			c.Created = r.Created
+		case store.FieldLastUsed:
+			c.LastUsed = r.LastUsed
+		}
+	}
+	text, err := json.Marshal(c)
+	return base64.RawURLEncoding.EncodeToString(text), err
+}
+
+// parseCursor returns the record that a cursor stands for, as far as order
+// needs it.
+func parseCursor(s string, order []store.Order) (*store.Record, error) {
+	var c cursor
+	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil || len(c.PK) != len(store.PK{}) {
+		return nil, cursorFault("Not a cursor that came with a list.")
+	}
+	if !slices.Equal(c.Order, order) {
+		return nil, cursorFault("This cursor came with a list in another order.")
+	}
+	return &store.Record{
+		PK:          store.PK(c.PK),
+		Identifier:  c.Identifier,
+		Intent:      c.Intent,
+		User:        c.User,
+		Description: c.Description,
+		Managed:     c.Managed,
+		Expires:     c.Expires,
+		Expiring:    c.Expiring,
+		Created:     c.Created,
+		LastUsed:    c.LastUsed,
+	}, nil
+}
+
+func cursorFault(message string) error {
+	return &ValidationError{Fields: []FieldError{{"cursor", CodeInvalid, message}}}
+}

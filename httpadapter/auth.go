@@ -1,0 +1,32 @@
+package httpadapter
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// Errors that an authenticator returns for a request whose credentials it can't
+// take.
+var (
+	ErrNoCredentials     = errors.New("no credentials")
+	ErrUnsupportedScheme = errors.New("unsupported authentication scheme")
+)
+
+// Bearer returns an authenticator that takes the key of a token of IntentAPI
+// from the header "Authorization: Bearer <key>", as RFC 6750 has it.
+func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.User, error) {
+	return func(r *http.Request) (authtoken.User, error) {
+		scheme, key, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+		if !ok {
+			return authtoken.User{}, ErrNoCredentials
+		}
+		if !strings.EqualFold(scheme, "Bearer") {
+			return authtoken.User{}, ErrUnsupportedScheme
+		}
+		p, err := svc.Authenticate(r.Context(), key, authtoken.IntentAPI)
+		return p.User, err
+	}
+}

@@ -1,0 +1,107 @@
+// Package httpadapter serves an authtoken.Service over HTTP, under the paths
+// and in the words of authentik's core/tokens API, so that authentik's own
+// clients can use it:
+//
+//	h, err := httpadapter.New(svc, httpadapter.Config{})
+//	mux.Handle("/api/v3/", h)
+//
+// The handler decides about HTTP only: who may do what is up to the service, in
+// the name of whomever the request's credentials belong to.
+package httpadapter
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// Handler answers requests for paths below its base path. It is safe for
+// concurrent use. Make one with [New].
+type Handler struct {
+	svc          *authtoken.Service
+	base         string // without a slash at the end
+	maxBody      int64
+	authenticate func(*http.Request) (authtoken.User, error)
+	log          *slog.Logger
+}
+
+// Config is how a Handler behaves. The zero Config works.
+type Config struct {
+	// BasePath is what all paths begin with, as the handler gets them: behind
+	// http.StripPrefix, without what that strips. Defaults to "/api/v3"; "/"
+	// is for no base path.
+	BasePath string
+
+	// MaxBodyBytes is the longest request body that is read; longer ones are
+	// answered with 413. Defaults to 1 MiB.
+	MaxBodyBytes int64
+
+	// Authenticate says who sent a request. Defaults to [Bearer], which takes
+	// the key of a token of IntentAPI. Errors that match authtoken.ErrRefused,
+	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, all
+	// others with 500.
+	Authenticate func(*http.Request) (authtoken.User, error)
+
+	// Logger gets what is wrong when a request is answered with 500. Defaults
+	// to slog.Default().
+	Logger *slog.Logger
+}
+
+// New returns a Handler for svc.
+func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
+	var errs []error
+	if svc == nil {
+		errs = append(errs, errors.New("service is nil"))
+	}
+	if cfg.BasePath == "" {
+		cfg.BasePath = "/api/v3"
+	}
+	if !strings.HasPrefix(cfg.BasePath, "/") {
+		errs = append(errs, fmt.Errorf("Config.BasePath: %q does not begin with a slash", cfg.BasePath))
+	}
+	if cfg.MaxBodyBytes < 0 {
+		errs = append(errs, fmt.Errorf("Config.MaxBodyBytes: %d is negative", cfg.MaxBodyBytes))
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
+	}
+	if cfg.MaxBodyBytes == 0 {
+		cfg.MaxBodyBytes = 1 << 20
+	}
+	if cfg.Authenticate == nil {
+		cfg.Authenticate = Bearer(svc)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Handler{
+		svc:          svc,
+		base:         strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/"),
+		maxBody:      cfg.MaxBodyBytes,
+		authenticate: cfg.Authenticate,
+		log:          cfg.Logger,
+	}, nil
+}
+
+// ServeHTTP answers one request. All answers are JSON or empty.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rt, identifier := h.route(r)
+	if rt == nil {
+		writeDetail(w, http.StatusNotFound, "Not found.")
+		return
+	}
+	// Credentials come before the method and everything else, so that nothing
+	// can be learnt without.
+	user, err := h.authenticate(r)
+	if err == nil {
+		err = rt.method(r.Method)(h, w, r, call{rt, h.svc.As(user), identifier})
+	}
+	if err != nil {
+		h.fail(w, r, err)
+	}
+}

@@ -1,0 +1,136 @@
+package httpadapter
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+const (
+	defaultPageSize = 100
+	maxPageSize     = 1000
+)
+
+func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &httpError{http.StatusBadRequest, "The query can't be decoded."}
+	}
+	number, size := pageParams(query)
+	page, err := c.caller.Page(r.Context(), filter(query), number, size)
+	if err != nil {
+		return err
+	}
+	owners := make(map[int64]authtoken.User)
+	for _, t := range page.Tokens {
+		if _, ok := owners[t.User]; !ok {
+			if owners[t.User], err = c.caller.Owner(r.Context(), t); err != nil {
+				return err
+			}
+		}
+	}
+	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
+		return appendPage(b, &page, owners)
+	})
+}
+
+// last returns the last of the values that a query gives name, as the original
+// does, or "".
+func last(query url.Values, name string) string {
+	values := query[name]
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// filter reads which tokens are asked for. A parameter that is empty asks for
+// nothing in particular.
+func filter(query url.Values) authtoken.Filter {
+	f := authtoken.Filter{
+		Identifier:  strings.TrimSpace(last(query, "identifier")),
+		Intent:      authtoken.Intent(last(query, "intent")),
+		Username:    strings.TrimSpace(last(query, "user__username")),
+		Description: strings.TrimSpace(last(query, "description")),
+		Managed:     strings.TrimSpace(last(query, "managed")),
+		Search:      last(query, "search"),
+		Order:       authtoken.ParseOrder(last(query, "ordering")),
+	}
+	fault := func(field, message string) {
+		f.Invalid = append(f.Invalid, authtoken.FieldError{
+			Field: field, Code: authtoken.CodeInvalid, Message: message})
+	}
+	if v := strings.TrimSpace(last(query, "expires")); v != "" {
+		var ok bool
+		if f.Expires, ok = parseDateTime(v); !ok {
+			fault("expires", "Enter a valid date/time.")
+		}
+	}
+	switch v := strings.ToLower(last(query, "expiring")); v {
+	case "":
+	case "true", "1":
+		f.Expiring = new(true)
+	case "false", "0":
+		f.Expiring = new(false)
+	default:
+		fault("expiring", msgBoolean)
+	}
+	return f
+}
+
+// pageParams returns the number and the size of the page that is asked for. A
+// page that can't be is 0; a size that can't be is the default.
+func pageParams(query url.Values) (number, size int) {
+	number, size = 1, defaultPageSize
+	if v := last(query, "page"); v != "" {
+		var err error
+		if number, err = strconv.Atoi(v); err != nil {
+			number = 0
+		}
+	}
+	if v, err := strconv.Atoi(last(query, "page_size")); err == nil && v > 0 {
+		size = min(v, maxPageSize)
+	}
+	return number, size
+}
+
+// appendPage appends a page as authentik shows them.
+func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User) ([]byte, error) {
+	next, previous, start := p.Number+1, p.Number-1, (p.Number-1)*p.Size+1
+	if next > p.Pages {
+		next = 0
+	}
+	if p.Count == 0 {
+		start = 0
+	}
+	end := min(p.Number*p.Size, p.Count)
+	b = append(b, `{"pagination":{`...)
+	for i, f := range []struct {
+		name  string
+		value int
+	}{
+		{"next", next}, {"previous", previous}, {"count", p.Count}, {"current", p.Number},
+		{"total_pages", p.Pages}, {"start_index", start}, {"end_index", end},
+	} {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, f.name), ':')
+		b = strconv.AppendInt(b, int64(f.value), 10)
+	}
+	b = append(b, `},"autocomplete":{},"results":`...)
+	var err error
+	b = appendList(b, p.Tokens, func(b []byte, t *authtoken.Token) []byte {
+		owner := owners[t.User]
+		next, e := appendToken(b, t, &owner, authtoken.Key{})
+		if e != nil {
+			err = e
+			return b
+		}
+		return next
+	})
+	return append(b, '}'), err
+}

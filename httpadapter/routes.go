@@ -1,0 +1,271 @@
+package httpadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// route is one of the paths that the handler serves.
+type route struct {
+	name    string // for OPTIONS
+	allow   string // the Allow header
+	methods map[string]method
+}
+
+// method answers one request, or returns why it can't.
+type method func(h *Handler, w http.ResponseWriter, r *http.Request, c call) error
+
+// call is what is known of a request when its method is called.
+type call struct {
+	route      *route
+	caller     *authtoken.Caller
+	identifier string // from the path, if it has one
+}
+
+var (
+	collection = route{
+		name:  "Token List",
+		allow: "GET, POST, HEAD, OPTIONS",
+		methods: map[string]method{
+			http.MethodGet:  (*Handler).list,
+			http.MethodPost: (*Handler).create,
+		},
+	}
+	item = route{
+		name:  "Token Instance",
+		allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
+		methods: map[string]method{
+			http.MethodGet:    (*Handler).get,
+			http.MethodPut:    (*Handler).replace,
+			http.MethodPatch:  (*Handler).update,
+			http.MethodDelete: (*Handler).delete,
+		},
+	}
+	actions = map[string]*route{
+		"view_key/": {
+			name:    "View Key",
+			allow:   "GET, HEAD, OPTIONS",
+			methods: map[string]method{http.MethodGet: (*Handler).viewKey},
+		},
+		"set_key/": {
+			name:    "Set Key",
+			allow:   "POST, OPTIONS",
+			methods: map[string]method{http.MethodPost: (*Handler).setKey},
+		},
+		"used_by/": {
+			name:    "Used by",
+			allow:   "GET, HEAD, OPTIONS",
+			methods: map[string]method{http.MethodGet: (*Handler).usedBy},
+		},
+	}
+)
+
+func (rt *route) method(name string) method {
+	if name == http.MethodHead {
+		name = http.MethodGet // net/http sends no body then
+	}
+	if m := rt.methods[name]; m != nil {
+		return m
+	}
+	if name == http.MethodOptions {
+		return (*Handler).options
+	}
+	return (*Handler).notAllowed
+}
+
+// route returns what r's path leads to, and the identifier in it. Slashes
+// between the base path and the rest may be doubled, as they are in the
+// documentation of authentik.
+func (h *Handler) route(r *http.Request) (*route, string) {
+	// The escaped path, lest an escaped slash in an identifier lead elsewhere.
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.base)
+	if !ok || !strings.HasPrefix(path, "/") {
+		return nil, ""
+	}
+	path, ok = strings.CutPrefix(strings.TrimLeft(path, "/"), "core/tokens/")
+	if !ok {
+		return nil, ""
+	}
+	if path == "" {
+		return &collection, ""
+	}
+	identifier, action, ok := strings.Cut(path, "/")
+	if !ok || identifier == "" {
+		return nil, ""
+	}
+	identifier, err := url.PathUnescape(identifier)
+	if err != nil {
+		return nil, ""
+	}
+	if action == "" {
+		return &item, identifier
+	}
+	return actions[action], identifier
+}
+
+func (h *Handler) options(w http.ResponseWriter, _ *http.Request, c call) error {
+	w.Header().Set("Allow", c.route.allow)
+	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
+		b = append(b, `{"name":`...)
+		b = appendString(b, c.route.name)
+		return append(b, `,"description":"Token Viewset","renders":["application/json"],"parses":["application/json"]}`...), nil
+	})
+}
+
+func (h *Handler) notAllowed(w http.ResponseWriter, r *http.Request, c call) error {
+	w.Header().Set("Allow", c.route.allow)
+	return &httpError{http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", r.Method)}
+}
+
+func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
+	p, err := h.readParams(r)
+	if err != nil {
+		return err
+	}
+	token, key, err := c.caller.Create(r.Context(), createParams(p))
+	if err != nil {
+		return err
+	}
+	if h.svc.Reveals() {
+		key = authtoken.Key{}
+	}
+	return h.writeToken(w, r, c, http.StatusCreated, token, key)
+}
+
+func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
+	token, err := c.caller.Get(r.Context(), c.identifier)
+	if err != nil {
+		return err
+	}
+	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
+}
+
+func (h *Handler) replace(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.change(w, r, c, c.caller.Replace)
+}
+
+func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.change(w, r, c, c.caller.Update)
+}
+
+func (h *Handler) change(w http.ResponseWriter, r *http.Request, c call,
+	change func(ctx context.Context, identifier string, p authtoken.UpdateParams) (authtoken.Token, error)) error {
+	p, err := h.readParams(r)
+	if err != nil {
+		return c.absentOr(r, err)
+	}
+	if p.If, err = h.ifMatch(r, c); err != nil {
+		return err
+	}
+	token, err := change(r.Context(), c.identifier, p)
+	if err != nil {
+		return preconditionFailed(p.If, err)
+	}
+	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
+}
+
+// absentOr returns err, which is about the body of a request, unless the token
+// that the request is about is not there, which comes first.
+func (c call) absentOr(r *http.Request, err error) error {
+	if _, absent := c.caller.Get(r.Context(), c.identifier); absent != nil {
+		return absent
+	}
+	return err
+}
+
+func (h *Handler) delete(w http.ResponseWriter, r *http.Request, c call) error {
+	revision, err := h.ifMatch(r, c)
+	if err != nil {
+		return err
+	}
+	if revision == "" {
+		err = c.caller.Delete(r.Context(), c.identifier)
+	} else {
+		err = c.caller.DeleteIf(r.Context(), c.identifier, revision)
+	}
+	if err != nil {
+		return preconditionFailed(revision, err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error {
+	key, err := c.caller.Reveal(r.Context(), c.identifier)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
+		return append(appendString(append(b, `{"key":`...), key.Reveal()), '}'), nil
+	})
+}
+
+func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
+	key, err := h.readKey(r)
+	if err != nil {
+		// Whether the caller may do this at all comes first, and the service
+		// knows: an empty key changes nothing.
+		if denied := c.caller.SetKey(r.Context(), c.identifier, ""); !isValidation(denied) {
+			return denied
+		}
+		return err
+	}
+	if err := c.caller.SetKey(r.Context(), c.identifier, key); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// usedBy answers with nothing: here, nothing refers to tokens.
+func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
+	if _, err := c.caller.Get(r.Context(), c.identifier); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) { return append(b, "[]"...), nil })
+}
+
+func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
+	owner, err := c.caller.Owner(r.Context(), t)
+	if err != nil {
+		return err
+	}
+	w.Header()["Etag"] = []string{`"` + t.Revision() + `"`}
+	return writeJSON(w, status, func(b []byte) ([]byte, error) {
+		return appendToken(b, &t, &owner, key)
+	})
+}
+
+// ifMatch returns the revision that r demands of the token in its header
+// If-Match, or "" if it has none (RFC 9110, section 13.1.1).
+func (h *Handler) ifMatch(r *http.Request, c call) (string, error) {
+	header := strings.Join(r.Header.Values("If-Match"), ",")
+	if header == "" || strings.TrimSpace(header) == "*" {
+		return "", nil
+	}
+	token, err := c.caller.Get(r.Context(), c.identifier)
+	if err != nil {
+		return "", err
+	}
+	for tag := range strings.SplitSeq(header, ",") {
+		if strings.TrimSpace(tag) == `"`+token.Revision()+`"` {
+			return token.Revision(), nil
+		}
+	}
+	return "", errPrecondition
+}
+
+var errPrecondition = &httpError{http.StatusPreconditionFailed, "The token has changed: it has another ETag now."}
+
+func preconditionFailed(revision string, err error) error {
+	if revision != "" && errors.Is(err, authtoken.ErrStale) {
+		return errPrecondition
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package authtoken
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"math/bits"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Key is the secret of a token. Whatever prints, logs or encodes it gets
+// "[redacted]"; [Key.Reveal] is the only way to the secret itself.
+// The zero Key holds no secret.
+type Key struct {
+	// Behind a pointer, since fmt prints unexported fields of a struct around
+	// it without asking Key's methods.
+	secret *string
+}
+
+const redacted = "[redacted]"
+
+// Reveal returns the key itself. It is "" for the zero Key.
+func (k Key) Reveal() string {
+	if k.secret == nil {
+		return ""
+	}
+	return *k.secret
+}
+
+func (Key) String() string               { return redacted }
+func (Key) GoString() string             { return redacted }
+func (Key) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Key) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// Sealer encrypts keys for storing, so that they can be shown again. Both
+// methods authenticate associatedData along with the text: what was encrypted
+// with one must not decrypt with another. They must be safe for concurrent use.
+// Any AEAD of Tink (github.com/tink-crypto/tink-go) is a Sealer as it is.
+type Sealer interface {
+	Encrypt(plaintext, associatedData []byte) ([]byte, error)
+	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
+}
+
+const (
+	// base62 digits, in ASCII order.
+	digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+	randomDigits   = 43 // of 32 bytes: 62^43 is just above 2^256
+	checksumDigits = 6  // of a CRC-32: 62^6 is above 2^32
+
+	defaultPrefix       = "tok"
+	defaultMinKeyLength = 32
+	maxKeyLength        = 1024 // no honest key is longer, and no store is asked for such
+)
+
+// keyFormat makes and recognises keys of the form
+//
+//	<prefix>_<43 base62 digits: 32 random bytes><6 base62 digits: CRC-32>
+//
+// where the numbers are big-endian and the checksum (IEEE) covers everything
+// before it.
+type keyFormat struct {
+	prefix    string // with the underscore
+	minLength int    // of keys of any other form
+}
+
+func (f keyFormat) generate() Key {
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails: see its documentation
+
+	b := make([]byte, len(f.prefix)+randomDigits+checksumDigits)
+	n := copy(b, f.prefix)
+	encodeBase62(b[n:n+randomDigits], seed)
+	encodeChecksum(b)
+	s := string(b)
+	return Key{&s}
+}
+
+// encodeBase62 fills dst with the digits of n.
+func encodeBase62(dst []byte, n [32]byte) {
+	const (
+		step    = 10                 // digits taken off per division
+		divisor = 839299365868340224 // 62^10, the largest power that leaves Div64 a fitting quotient
+	)
+	var limbs [4]uint64
+	for i := range limbs {
+		limbs[i] = binary.BigEndian.Uint64(n[i*8:])
+	}
+	for i := len(dst); i > 0; {
+		var rem uint64
+		for j := range limbs {
+			limbs[j], rem = bits.Div64(rem, limbs[j], divisor)
+		}
+		for range min(step, i) {
+			i--
+			dst[i] = digits[rem%62]
+			rem /= 62
+		}
+	}
+}
+
+// encodeChecksum fills the end of key with the checksum of the rest.
+func encodeChecksum(key []byte) {
+	end := len(key) - checksumDigits
+	sum := crc32.ChecksumIEEE(key[:end])
+	for i := len(key) - 1; i >= end; i-- {
+		key[i] = digits[sum%62]
+		sum /= 62
+	}
+}
+
+// ours reports whether key has the form that generate gives it, the checksum
+// aside.
+func (f keyFormat) ours(key string) bool {
+	if len(key) != len(f.prefix)+randomDigits+checksumDigits || !strings.HasPrefix(key, f.prefix) {
+		return false
+	}
+	for _, c := range []byte(key[len(f.prefix):]) {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// plausible reports whether key may be a token's. It is false for garbage, for
+// which there is no need to ask a store.
+func (f keyFormat) plausible(key string) bool {
+	if len(key) > maxKeyLength {
+		return false
+	}
+	if !f.ours(key) {
+		return len(key) >= f.minLength
+	}
+	var b [128]byte
+	sum := b[:copy(b[:], key)]
+	encodeChecksum(sum)
+	return string(sum) == key
+}
+
+// checkImported reports what keeps key, made elsewhere, from being a token's.
+func (f keyFormat) checkImported(key string) *FieldError {
+	fault := func(code Code, format string, args ...any) *FieldError {
+		return &FieldError{"key", code, fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case key == "":
+		return fault(CodeBlank, msgBlank)
+	case len(key) < f.minLength:
+		return fault(CodeTooShort, "Ensure this field has at least %d characters.", f.minLength)
+	case len(key) > maxKeyLength:
+		return fault(CodeTooLong, "Ensure this field has no more than %d characters.", maxKeyLength)
+	case !utf8.ValidString(key) || strings.ContainsFunc(key, unsendable):
+		return fault(CodeInvalid, "Ensure this field has no spaces and no control characters.")
+	case !f.plausible(key):
+		return fault(CodeInvalid, "The checksum of this key is wrong.")
+	}
+	return nil
+}
+
+// unsendable reports whether a header can't be relied on to carry r in a key.
+func unsendable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
+func digestOf(key string) store.Digest { return sha256.Sum256([]byte(key)) }

@@ -1,0 +1,298 @@
+package authtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Field names a field of a token, the way it is spelled on the wire.
+type Field = store.Field
+
+// Order is one key to sort tokens by. Text sorts byte by byte, false before
+// true, and what is not there after all that is; Desc turns that round.
+type Order = store.Order
+
+// OrderFields returns the fields that tokens can be sorted by.
+func OrderFields() []Field {
+	return []Field{
+		store.FieldPK, store.FieldManaged, store.FieldIdentifier, store.FieldIntent, store.FieldUser,
+		store.FieldDescription, store.FieldExpires, store.FieldExpiring, store.FieldCreated,
+	}
+}
+
+// ParseOrder reads an order such as "intent,-expires", where a hyphen stands
+// for descending. What is no field to sort by is left out.
+func ParseOrder(s string) []Order {
+	var order []Order
+	for term := range strings.SplitSeq(s, ",") {
+		name, desc := strings.CutPrefix(strings.TrimSpace(term), "-")
+		if f := Field(name); slices.Contains(OrderFields(), f) {
+			order = append(order, Order{Field: f, Desc: desc})
+		}
+	}
+	return order
+}
+
+// Filter says which tokens to list, and in which order. The zero Filter is for
+// all that the caller may see. A token is listed if every field that is set fits.
+type Filter struct {
+	Identifier  string // exactly
+	Intent      Intent
+	User        int64  // the owner's pk
+	Username    string // the owner's, exactly; needs a Directory that is a [UserFinder]
+	Description string // exactly
+	Managed     string // exactly
+	Expires     time.Time
+	Expiring    *bool
+
+	// Search holds words, split by spaces and commas, each of which must
+	// occur, case aside, in the identifier, the intent, the description or the
+	// owner's username. At most 255 characters. Usernames are searched if the
+	// Directory is a [UserFinder], or the caller is no superuser.
+	Search string
+
+	// Order is what to sort by, first things first; ties go by PK. Defaults to
+	// the identifier.
+	Order []Order
+
+	// Invalid is as in [CreateParams].
+	Invalid []FieldError
+}
+
+// Page is one page of a list.
+type Page struct {
+	Tokens []Token
+	Number int // from 1
+	Size   int // tokens on a full page
+	Count  int // tokens on all pages
+	Pages  int // at least 1
+}
+
+const maxSearchLength = 255
+
+// Page returns a page of the tokens that fit f, by its number, which starts at
+// 1, and its size. If there is no such page, the error matches [ErrNoPage];
+// page 1 is always there.
+//
+// The further back the page, the more the store has to count off; to go through
+// everything, List and All take the same time for each piece.
+func (s *Service) Page(ctx context.Context, f Filter, number, size int) (Page, error) {
+	return s.page(ctx, f, number, size, nil)
+}
+
+func (s *Service) page(ctx context.Context, f Filter, number, size int, by *Caller) (Page, error) {
+	fail := func(err error) (Page, error) { return Page{}, fmt.Errorf("list tokens: %w", err) }
+	q, err := s.query(ctx, &f, by)
+	if err != nil {
+		return fail(err)
+	}
+	if number < 1 || size < 1 {
+		return fail(ErrNoPage)
+	}
+	count, err := s.store.Count(ctx, q)
+	if err != nil {
+		return fail(err)
+	}
+	p := Page{Number: number, Size: size, Count: count, Pages: max(1, (count+size-1)/size)}
+	if number > p.Pages {
+		return fail(ErrNoPage)
+	}
+	q.Offset, q.Limit = (number-1)*size, size
+	records, err := s.store.List(ctx, q)
+	if err != nil {
+		return fail(err)
+	}
+	p.Tokens = tokensOf(records)
+	return p, nil
+}
+
+// List returns up to limit of the tokens that fit f, from where cursor points:
+// "" for the beginning, else what List returned along with the tokens before.
+// With the last tokens it returns "". Tokens that are made or changed in the
+// meantime may be missed or, if what they are sorted by changes, come twice.
+//
+// A cursor is good for the order it was made with. For any other text, the error
+// is a [*ValidationError] about "cursor".
+func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) ([]Token, string, error) {
+	return s.list(ctx, f, cursor, limit, nil)
+}
+
+func (s *Service) list(ctx context.Context, f Filter, cursor string, limit int, by *Caller) ([]Token, string, error) {
+	fail := func(err error) ([]Token, string, error) { return nil, "", fmt.Errorf("list tokens: %w", err) }
+	q, err := s.query(ctx, &f, by)
+	if err != nil {
+		return fail(err)
+	}
+	if cursor != "" {
+		if q.After, err = parseCursor(cursor, q.Order); err != nil {
+			return fail(err)
+		}
+	}
+	if limit < 1 {
+		return fail(fmt.Errorf("limit is %d, not positive", limit))
+	}
+	q.Limit = limit + 1 // one more tells whether there is more
+	records, err := s.store.List(ctx, q)
+	if err != nil {
+		return fail(err)
+	}
+	next := ""
+	if len(records) > limit {
+		records = records[:limit]
+		if next, err = formatCursor(&records[limit-1], q.Order); err != nil {
+			return fail(err)
+		}
+	}
+	return tokensOf(records), next, nil
+}
+
+// All returns an iterator over the tokens that fit f. It reads them in
+// pieces, as List does. An error ends the iteration.
+func (s *Service) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
+	return s.all(ctx, f, nil)
+}
+
+func (s *Service) all(ctx context.Context, f Filter, by *Caller) iter.Seq2[Token, error] {
+	const piece = 200
+	return func(yield func(Token, error) bool) {
+		for cursor := ""; ; {
+			tokens, next, err := s.list(ctx, f, cursor, piece, by)
+			if err != nil {
+				yield(Token{}, err)
+				return
+			}
+			for _, t := range tokens {
+				if !yield(t, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
+		}
+	}
+}
+
+// query turns f into what a store understands, of what by may see.
+func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query, error) {
+	q := store.Query{
+		Identifier:  f.Identifier,
+		Description: f.Description,
+		Managed:     f.Managed,
+		Expires:     f.Expires,
+		Expiring:    f.Expiring,
+		Order:       f.Order,
+	}
+	faults := faults{slices.Clone(f.Invalid)}
+	if f.Intent != "" {
+		q.Intents = []string{string(f.Intent)}
+		if !f.Intent.Valid() {
+			faults.add("intent", CodeChoice,
+				fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", f.Intent))
+		}
+	}
+	for _, o := range f.Order {
+		if !slices.Contains(OrderFields(), o.Field) {
+			faults.add("ordering", CodeChoice, fmt.Sprintf("Tokens can't be sorted by %q.", o.Field))
+		}
+	}
+	for field, v := range map[string]string{
+		"identifier": f.Identifier, "description": f.Description, "managed": f.Managed, "user__username": f.Username,
+	} {
+		if strings.ContainsRune(v, 0) {
+			faults.add(field, CodeInvalid, msgNull)
+		}
+	}
+	if len(f.Search) > maxSearchLength && len([]rune(f.Search)) > maxSearchLength {
+		faults.add("search", CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxSearchLength))
+	}
+	if len(faults.fields) > 0 {
+		return q, faults.err()
+	}
+
+	seen := []int64(nil) // the owners of what the caller sees; nil for all
+	if by != nil && !by.user.Superuser {
+		seen = []int64{by.user.PK}
+	}
+	q.Users = seen
+	if f.User != 0 {
+		q.Users = intersect(q.Users, []int64{f.User})
+	}
+	if f.Username != "" {
+		pks, err := s.usersNamed(ctx, f.Username, by)
+		if err != nil {
+			return q, err
+		}
+		q.Users = intersect(q.Users, pks)
+	}
+	for _, text := range strings.FieldsFunc(f.Search, func(r rune) bool { return r == ',' || trim(string(r)) == "" }) {
+		w := store.Word{Text: strings.ReplaceAll(text, "\x00", "")}
+		var err error
+		if w.Users, err = s.usersMatching(ctx, w.Text, by); err != nil {
+			return q, err
+		}
+		if w.Text != "" {
+			q.Words = append(q.Words, w)
+		}
+	}
+	return q, nil
+}
+
+// intersect returns what is in both a and b, never nil. A nil a stands for everything.
+func intersect(a, b []int64) []int64 {
+	both := []int64{}
+	for _, v := range b {
+		if a == nil || slices.Contains(a, v) {
+			both = append(both, v)
+		}
+	}
+	return both
+}
+
+func (s *Service) usersNamed(ctx context.Context, username string, by *Caller) ([]int64, error) {
+	if by != nil && by.user.Username == username {
+		return []int64{by.user.PK}, nil
+	}
+	if by != nil && !by.user.Superuser {
+		return nil, nil // whoever that is, the caller sees nothing of theirs
+	}
+	finder, ok := s.users.(UserFinder)
+	if !ok {
+		return nil, &ValidationError{Fields: []FieldError{
+			{"user__username", CodeDenied, "Users can't be looked up by name here."}}}
+	}
+	pk, err := finder.UserNamed(ctx, username)
+	if errors.Is(err, ErrUserNotFound) {
+		return nil, nil
+	}
+	return []int64{pk}, err
+}
+
+func (s *Service) usersMatching(ctx context.Context, part string, by *Caller) ([]int64, error) {
+	if by != nil && !by.user.Superuser {
+		if store.ContainsFold(by.user.Username, part) {
+			return []int64{by.user.PK}, nil
+		}
+		return nil, nil
+	}
+	if finder, ok := s.users.(UserFinder); ok {
+		return finder.UsersMatching(ctx, part)
+	}
+	return nil, nil
+}
+
+func tokensOf(records []store.Record) []Token {
+	tokens := make([]Token, len(records))
+	for i := range records {
+		tokens[i] = tokenOf(&records[i])
+	}
+	return tokens
+}

@@ -1,0 +1,87 @@
+package authtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// SetKey gives the token a key that was made elsewhere: at least 32 bytes
+// unless [Config] says otherwise, at most 1024, without white space. The
+// keys it had are refused from then on.
+//
+// Errors are as for [Service.Update]; faults in the key are reported about the
+// field "key".
+func (s *Service) SetKey(ctx context.Context, identifier, key string) error {
+	return s.importKey(ctx, identifier, key, nil)
+}
+
+func (s *Service) importKey(ctx context.Context, identifier, key string, by *Caller) error {
+	_, err := s.change(ctx, identifier, "", by, func(r *store.Record, _ time.Time) error {
+		if by != nil && !by.user.Superuser {
+			return ErrForbidden
+		}
+		if fault := s.keys.checkImported(key); fault != nil {
+			return &ValidationError{Fields: []FieldError{*fault}}
+		}
+		// The store knows of current keys only; one that another token has
+		// retired would be mistaken for that token's where it still may be used.
+		digest := digestOf(key)
+		switch other, err := s.store.GetByDigest(ctx, digest); {
+		case err == nil && other.PK != r.PK:
+			return &ValidationError{Fields: []FieldError{takenKey}}
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		return s.setKey(r, Key{&key})
+	})
+	if err != nil {
+		return fmt.Errorf("set key: %w", err)
+	}
+	return nil
+}
+
+// setKey makes key the only one of r.
+func (s *Service) setKey(r *store.Record, key Key) error {
+	r.Digest = digestOf(key.Reveal())
+	r.Sealed = nil
+	r.Retired, r.RetiredUntil = store.Digest{}, time.Time{}
+	if s.sealer == nil {
+		return nil
+	}
+	var err error
+	r.Sealed, err = s.sealer.Encrypt([]byte(key.Reveal()), r.PK[:])
+	if err != nil {
+		return fmt.Errorf("seal key: %w", err)
+	}
+	return nil
+}
+
+// Reveal returns the key of the token. It returns ErrNoSealer if the token's
+// key is kept as a digest only: because there is no [Sealer], or there was none
+// when the key was made.
+func (s *Service) Reveal(ctx context.Context, identifier string) (Key, error) {
+	return s.reveal(ctx, identifier, nil)
+}
+
+// Reveals reports whether the keys of tokens made now can be shown again.
+func (s *Service) Reveals() bool { return s.sealer != nil }
+
+func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Key, error) {
+	r, err := s.read(ctx, identifier, by)
+	if err == nil && (s.sealer == nil || len(r.Sealed) == 0) {
+		err = ErrNoSealer
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("reveal key: %w", err)
+	}
+	plain, err := s.sealer.Decrypt(r.Sealed, r.PK[:])
+	if err != nil {
+		return Key{}, fmt.Errorf("reveal key: %w", err)
+	}
+	secret := string(plain)
+	return Key{&secret}, nil
+}

@@ -1,0 +1,336 @@
+package authtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Service manages tokens. Its own methods are for trusted code: see [Service.As]
+// for what acts on behalf of a user. Make one with [New]; its methods may be
+// called from any number of goroutines.
+type Service struct {
+	store  store.Store
+	policy Policy
+	users  Directory
+	keys   keyFormat
+	sealer Sealer
+	clock  func() time.Time
+}
+
+// Config is how a Service behaves. The zero Config works.
+type Config struct {
+	// Policy defaults to the zero Policy, which is explained there.
+	Policy Policy
+
+	// Users defaults to AnyUser.
+	Users Directory
+
+	// KeyPrefix is what keys start with, before an underscore: 1 to 16 letters
+	// and digits. Defaults to "tok". Keys made with another prefix stay good.
+	KeyPrefix string
+
+	// MinKeyLength is the shortest key that SetKey accepts, in bytes. Shorter
+	// keys are refused whatever the store holds. Defaults to 32. Lower it
+	// only for keys that are hard to guess all the same.
+	MinKeyLength int
+
+	// Sealer encrypts keys so that they can be shown again. Nil means that
+	// they can't, and that only whoever makes a token sees its key.
+	Sealer Sealer
+
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// New returns a Service that keeps its tokens in st. If cfg has faults, the
+// error names all of them.
+func New(st store.Store, cfg Config) (*Service, error) {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if st == nil {
+		fault("store is nil")
+	}
+	if cfg.Policy.DefaultLifetime < 0 {
+		fault("Config.Policy.DefaultLifetime: %v is negative", cfg.Policy.DefaultLifetime)
+	}
+	if cfg.Policy.MaxLifetime < 0 {
+		fault("Config.Policy.MaxLifetime: %v is negative", cfg.Policy.MaxLifetime)
+	}
+	for _, i := range slices.Concat(cfg.Policy.SuperuserIntents, cfg.Policy.UserIntents) {
+		if !i.Valid() {
+			fault("Config.Policy: %q is not an intent", i)
+		}
+	}
+	if cfg.Users == nil {
+		cfg.Users = AnyUser{}
+	}
+	if cfg.KeyPrefix == "" {
+		cfg.KeyPrefix = defaultPrefix
+	}
+	if !validPrefix(cfg.KeyPrefix) {
+		fault("Config.KeyPrefix: %q is not 1 to 16 letters and digits", cfg.KeyPrefix)
+	}
+	if cfg.MinKeyLength == 0 {
+		cfg.MinKeyLength = defaultMinKeyLength
+	}
+	if cfg.MinKeyLength < 0 || cfg.MinKeyLength > maxKeyLength {
+		fault("Config.MinKeyLength: %d is not between 1 and %d", cfg.MinKeyLength, maxKeyLength)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("authtoken: %w", errors.Join(errs...))
+	}
+	return &Service{
+		store:  st,
+		policy: cfg.Policy.withDefaults(),
+		users:  cfg.Users,
+		keys:   keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
+		sealer: cfg.Sealer,
+		clock:  cfg.Now,
+	}, nil
+}
+
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// Create makes a token and returns it with its key, which can't be had again
+// unless there is a [Sealer].
+//
+// Faults in p come as a [*ValidationError]; no token is made then.
+func (s *Service) Create(ctx context.Context, p CreateParams) (Token, Key, error) {
+	return s.create(ctx, p, nil)
+}
+
+func (s *Service) create(ctx context.Context, p CreateParams, by *Caller) (Token, Key, error) {
+	fail := func(err error) (Token, Key, error) {
+		return Token{}, Key{}, fmt.Errorf("create token: %w", err)
+	}
+	now := s.now()
+	pk, err := uuid.NewV7()
+	if err != nil {
+		return fail(err)
+	}
+	r := store.Record{PK: pk, Created: now}
+	u := UpdateParams{
+		Identifier:  &p.Identifier,
+		Intent:      &p.Intent,
+		Description: &p.Description,
+		Managed:     &p.Managed,
+		Expiring:    p.Expiring,
+		Invalid:     p.Invalid,
+	}
+	if p.Intent == "" {
+		p.Intent = IntentAPI
+	}
+	if p.User != 0 {
+		u.User = &p.User
+	}
+	if !p.Expires.IsZero() {
+		u.Expires = &p.Expires
+	}
+	if err := s.apply(ctx, &r, &u, by, now); err != nil {
+		return fail(err)
+	}
+	key := s.keys.generate()
+	if err := s.setKey(&r, key); err != nil {
+		return fail(err)
+	}
+	r.Version = 1
+	if err := s.store.Create(ctx, r); err != nil {
+		return fail(s.explainTaken(ctx, &r, err))
+	}
+	return tokenOf(&r), key, nil
+}
+
+// Get returns the token with this identifier. If there is none, the error
+// matches [ErrNotFound].
+func (s *Service) Get(ctx context.Context, identifier string) (Token, error) {
+	return s.get(ctx, identifier, nil)
+}
+
+func (s *Service) get(ctx context.Context, identifier string, by *Caller) (Token, error) {
+	r, err := s.read(ctx, identifier, by)
+	if err != nil {
+		return Token{}, fmt.Errorf("get token: %w", err)
+	}
+	return tokenOf(&r), nil
+}
+
+// Update changes the fields of the token that p names and leaves the others as
+// they are. It returns the token as it is afterwards.
+//
+// Errors are as for Create, and match [ErrNotFound] if there is no such token.
+// Under a policy with FixedAPILifetime, each update through [Service.As] renews
+// the lifetime of a token of IntentAPI.
+func (s *Service) Update(ctx context.Context, identifier string, p UpdateParams) (Token, error) {
+	return s.update(ctx, identifier, p, nil)
+}
+
+// Replace changes the token as a PUT of authentik's API does: p must name the
+// identifier, an intent that it does not name becomes IntentAPI, and all else
+// that it does not name stays as it is. Otherwise it is like Update.
+func (s *Service) Replace(ctx context.Context, identifier string, p UpdateParams) (Token, error) {
+	return s.update(ctx, identifier, p.complete(), nil)
+}
+
+func (p UpdateParams) complete() UpdateParams {
+	f := faults{slices.Clone(p.Invalid)}
+	if p.Identifier == nil && !f.has("identifier") {
+		f.add("identifier", CodeRequired, msgRequired)
+	}
+	if p.Intent == nil && !f.has("intent") {
+		p.Intent = new(IntentAPI)
+	}
+	p.Invalid = f.fields
+	return p
+}
+
+func (s *Service) update(ctx context.Context, identifier string, p UpdateParams, by *Caller) (Token, error) {
+	r, err := s.change(ctx, identifier, p.If, by, func(r *store.Record, now time.Time) error {
+		return s.apply(ctx, r, &p, by, now)
+	})
+	if err != nil {
+		return Token{}, fmt.Errorf("update token: %w", err)
+	}
+	return tokenOf(&r), nil
+}
+
+// Delete removes the token with this identifier; its key is refused from then
+// on. If there is none, the error matches [ErrNotFound].
+func (s *Service) Delete(ctx context.Context, identifier string) error {
+	return s.delete(ctx, identifier, "", nil)
+}
+
+// DeleteIf is Delete if the token still has this [Token.Revision]. If it has
+// another, it stays, and the error matches [ErrStale].
+func (s *Service) DeleteIf(ctx context.Context, identifier, revision string) error {
+	return s.delete(ctx, identifier, revision, nil)
+}
+
+func (s *Service) delete(ctx context.Context, identifier, revision string, by *Caller) error {
+	err := retry(ctx, revision != "", func() error {
+		r, err := s.readIf(ctx, identifier, revision, by)
+		if err != nil {
+			return err
+		}
+		return s.store.Delete(ctx, r.PK, r.Version)
+	})
+	if err != nil {
+		return fmt.Errorf("delete token: %w", err)
+	}
+	return nil
+}
+
+// read returns a record if the caller may know of it.
+func (s *Service) read(ctx context.Context, identifier string, by *Caller) (store.Record, error) {
+	r, err := s.store.Get(ctx, identifier)
+	if err == nil && !by.sees(&r) {
+		return store.Record{}, ErrNotFound
+	}
+	return r, err
+}
+
+// readIf is read, and fails with ErrStale if a revision is given that the record
+// does not have.
+func (s *Service) readIf(ctx context.Context, identifier, revision string, by *Caller) (store.Record, error) {
+	r, err := s.read(ctx, identifier, by)
+	if err == nil && revision != "" && revision != tokenOf(&r).Revision() {
+		err = ErrStale
+	}
+	return r, err
+}
+
+// change reads the record, has edit change it, and writes it, until nobody else
+// has written in between. It returns the record as it was written.
+func (s *Service) change(ctx context.Context, identifier, revision string, by *Caller, edit func(r *store.Record, now time.Time) error) (store.Record, error) {
+	var r store.Record
+	err := retry(ctx, revision != "", func() error {
+		var err error
+		if r, err = s.readIf(ctx, identifier, revision, by); err != nil {
+			return err
+		}
+		if err := edit(&r, s.now()); err != nil {
+			return err
+		}
+		if err := s.store.Update(ctx, r); err != nil {
+			return s.explainTaken(ctx, &r, err)
+		}
+		r.Version++
+		return nil
+	})
+	return r, err
+}
+
+// retry calls f until it returns something else than ErrStale, with growing
+// pauses. It gives up after some ten seconds of never being first.
+func retry(ctx context.Context, once bool, f func() error) error {
+	const attempts = 200
+	pause := 50 * time.Microsecond
+	for i := 1; ; i++ {
+		err := f()
+		if once || i == attempts || !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		timer := time.NewTimer(rand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// explainTaken turns what a store says of a value that another token has into a
+// ValidationError about all such values.
+func (s *Service) explainTaken(ctx context.Context, r *store.Record, err error) error {
+	taken, ok := errors.AsType[*store.TakenError](err)
+	if !ok {
+		return err
+	}
+	var f faults
+	f.addTaken(taken.Field)
+	return s.addTaken(ctx, r, f)
+}
+
+// owner returns the user a token belongs to. A token outlives its owner's
+// entry in the directory; what is left is a user without a name who is not
+// active.
+func (s *Service) owner(ctx context.Context, pk int64, by *Caller) (User, error) {
+	u, err := s.userOrCaller(ctx, pk, by)
+	if errors.Is(err, ErrUserNotFound) {
+		return User{PK: pk}, nil
+	}
+	return u, err
+}
+
+// userOrCaller spares the directory if the caller is the one asked for.
+func (s *Service) userOrCaller(ctx context.Context, pk int64, by *Caller) (User, error) {
+	if by != nil && by.user.PK == pk {
+		return by.user, nil
+	}
+	return s.users.User(ctx, pk)
+}
+
+func validPrefix(s string) bool {
+	if len(s) == 0 || len(s) > 16 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,137 @@
+package authtoken
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Intent is what a token is for.
+type Intent string
+
+// The four intents that authentik knows.
+const (
+	IntentVerification Intent = "verification" // confirms something once, such as an email address
+	IntentAPI          Intent = "api"          // calls an API
+	IntentRecovery     Intent = "recovery"     // gets back into an account
+	IntentAppPassword  Intent = "app_password" // stands in for the user's password
+)
+
+// Intents returns all intents, in authentik's order.
+func Intents() []Intent {
+	return []Intent{IntentVerification, IntentAPI, IntentRecovery, IntentAppPassword}
+}
+
+// Valid reports whether i is one of the four intents.
+func (i Intent) Valid() bool {
+	switch i {
+	case IntentVerification, IntentAPI, IntentRecovery, IntentAppPassword:
+		return true
+	}
+	return false
+}
+
+// Token is a token as applications see it. There is no key in it, nor anything
+// a key could be checked against.
+type Token struct {
+	PK          uuid.UUID
+	Identifier  string // unique over all owners
+	Intent      Intent
+	User        int64  // the owner's pk
+	Description string // may be empty
+	Managed     string // what manages the token, unique; empty for nothing
+
+	// Expires is when the token stops being good: the first instant at which
+	// it is refused. It means something only if Expiring is true; zero is never.
+	Expires  time.Time
+	Expiring bool
+
+	Created time.Time
+
+	// Version starts at 1 and is raised by every change.
+	Version int64
+}
+
+// Revision identifies the token as it is now: it changes with every change, and
+// no other token ever has it. It serves as the ETag over HTTP.
+func (t Token) Revision() string {
+	return t.PK.String() + "." + strconv.FormatInt(t.Version, 10)
+}
+
+// Expired reports whether the token is refused at the time now because it has
+// expired.
+func (t Token) Expired(now time.Time) bool {
+	return t.Expiring && !t.Expires.IsZero() && !now.Before(t.Expires)
+}
+
+// tokenOf leaves out what must not leave the service: digests and sealed keys.
+func tokenOf(r *store.Record) Token {
+	return Token{
+		PK:          r.PK,
+		Identifier:  r.Identifier,
+		Intent:      Intent(r.Intent),
+		User:        r.User,
+		Description: r.Description,
+		Managed:     r.Managed,
+		Expires:     r.Expires,
+		Expiring:    r.Expiring,
+		Created:     r.Created,
+		Version:     r.Version,
+	}
+}
+
+// CreateParams says what token to make. Only Identifier is required, and for
+// the trusted methods of [Service] also User.
+type CreateParams struct {
+	// Identifier names the token: 1 to 255 characters out of letters a to z and
+	// A to Z, digits, "_" and "-", unique over all owners. Surrounding white
+	// space is removed, here and in the other texts.
+	Identifier string
+
+	// Intent defaults to IntentAPI.
+	Intent Intent
+
+	// User is the owner's pk. Through [Service.As] it defaults to the caller,
+	// and a caller who is no superuser always becomes the owner.
+	User int64
+
+	Description string
+
+	// Managed marks the token as managed by something, by a name that no
+	// other token has. Defaults to none.
+	Managed string
+
+	// Expires defaults to what the [Policy] says. A time in the past is
+	// accepted and makes a token that is expired already.
+	Expires time.Time
+
+	// Expiring defaults to true. Through [Service.As], only superusers choose it.
+	Expiring *bool
+
+	// Invalid holds faults that were found while the parameters were
+	// decoded from some other form. Create reports them together with its
+	// own, does not look at the fields they name any further, and makes
+	// no token if there are any.
+	Invalid []FieldError
+}
+
+// UpdateParams says what to change about a token. Nil leaves a field as it is.
+type UpdateParams struct {
+	Identifier  *string // renames the token
+	Intent      *Intent
+	User        *int64 // a token never changes owner: only the owner's pk is accepted
+	Description *string
+	Managed     *string    // "" removes it
+	Expires     *time.Time // the zero time removes it, or asks for the default; see [Policy]
+	Expiring    *bool      // ignored for callers who are no superusers
+
+	// If, unless it is empty, is the [Token.Revision] that the token must still
+	// have; if it has another, the error matches [ErrStale] and nothing is changed.
+	If string
+
+	// Invalid is as in [CreateParams].
+	Invalid []FieldError
+}

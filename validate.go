@@ -1,0 +1,194 @@
+package authtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+const maxIdentifierLength = 255 // characters
+
+// apply checks p and makes r what p asks for, on behalf of by, or of trusted
+// code if by is nil. A record of version 0 is one in the making. Other
+// tokens are not looked at unless something is wrong with p: whether names are
+// taken is for the store to say, at the moment of writing.
+func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *Caller, now time.Time) error {
+	f := faults{slices.Clone(p.Invalid)}
+
+	if p.Managed != nil && !f.has("managed") {
+		r.Managed = f.text("managed", *p.Managed)
+		if r.Managed == "" && *p.Managed != "" && !f.has("managed") {
+			f.add("managed", CodeBlank, msgBlank)
+		}
+	}
+	if p.Identifier != nil && !f.has("identifier") {
+		r.Identifier = f.identifier(*p.Identifier)
+	}
+	if p.Intent != nil && !f.has("intent") {
+		if !p.Intent.Valid() {
+			f.add("intent", CodeChoice, fmt.Sprintf(`"%s" is not a valid choice.`, *p.Intent))
+		}
+		r.Intent = string(*p.Intent)
+	}
+	owner, err := s.ownerFor(ctx, r, p.User, by, &f)
+	if err != nil {
+		return err
+	}
+	if p.Description != nil && !f.has("description") {
+		r.Description = f.text("description", *p.Description)
+	}
+	if p.Expires != nil && !f.has("expires") && !p.Expires.IsZero() {
+		if y := p.Expires.UTC().Year(); y < 1 || y > 9999 {
+			f.add("expires", CodeInvalid, "Datetime value out of range.")
+		}
+	}
+	if len(f.fields) > 0 {
+		return s.addTaken(ctx, r, f)
+	}
+
+	// What depends on several fields comes second, as it does in authentik: a
+	// caller who has a field wrong is not told about these.
+	chosen := p.Expiring != nil && (by == nil || by.user.Superuser)
+	switch {
+	case chosen:
+		r.Expiring = *p.Expiring
+	case r.Version == 0:
+		r.Expiring = by == nil || by.user.Superuser || by.user.makesExpiring()
+	}
+	if p.Intent != nil && !s.policy.allowed(by, *p.Intent) {
+		f.add("intent", CodeDenied, "Invalid intent "+r.Intent)
+	}
+	if chosen && !r.Expiring && !s.policy.OptionalExpiry && owner.makesExpiring() &&
+		!s.policy.latest(Intent(r.Intent), &owner, now).IsZero() {
+		f.add("expiring", CodeDenied, "Token must expire, as there is a maximum lifetime.")
+	}
+	if fault := s.policy.setExpiry(r, p.Expires, by, &owner, now); fault != nil {
+		f.fields = append(f.fields, *fault)
+	}
+	if len(f.fields) > 0 {
+		taken := s.addTaken(ctx, r, faults{})
+		if taken != nil {
+			return taken
+		}
+	}
+	return f.err()
+}
+
+// ownerFor returns the user that r belongs to or, if it is in the making,
+// will belong to. asked is the pk that the caller named, nil for none.
+func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, by *Caller, f *faults) (User, error) {
+	creating := r.Version == 0
+	if asked != nil && !f.has("user") {
+		named, err := s.userOrCaller(ctx, *asked, by)
+		switch {
+		case errors.Is(err, ErrUserNotFound):
+			f.add("user", CodeMissing, fmt.Sprintf(`Invalid pk "%d" - object does not exist.`, *asked))
+			return User{}, nil
+		case err != nil:
+			return User{}, err
+		case !creating && *asked != r.User:
+			f.add("user", CodeDenied, "User cannot be changed")
+			return User{}, nil
+		case !creating:
+			return named, nil
+		case by == nil || by.user.Superuser:
+			r.User = *asked
+			return named, nil
+		}
+	}
+	switch {
+	case f.has("user"):
+		return User{}, nil
+	case creating && by == nil:
+		f.add("user", CodeRequired, msgRequired)
+		return User{}, nil
+	case creating:
+		r.User = by.user.PK
+		return by.user, nil
+	}
+	return s.owner(ctx, r.User, by)
+}
+
+// addTaken adds to f which of r's names another token has, and returns what
+// f has come to.
+func (s *Service) addTaken(ctx context.Context, r *store.Record, f faults) error {
+	if r.Identifier != "" && !f.has("identifier") {
+		other, err := s.store.Get(ctx, r.Identifier)
+		switch {
+		case err == nil && other.PK != r.PK:
+			f.addTaken(store.FieldIdentifier)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	if r.Managed != "" && !f.has("managed") {
+		others, err := s.store.List(ctx, store.Query{Managed: r.Managed, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 && others[0].PK != r.PK {
+			f.addTaken(store.FieldManaged)
+		}
+	}
+	return f.err()
+}
+
+func (f *faults) addTaken(field store.Field) {
+	switch field {
+	case store.FieldManaged:
+		f.add("managed", CodeTaken, "Token with this Managed by authentik already exists.")
+	case store.FieldDigest:
+		f.add("key", CodeTaken, "Token with this key already exists.")
+	default:
+		f.add("identifier", CodeTaken, "Token with this identifier already exists.")
+	}
+}
+
+// identifier returns what is left of v when it is trimmed, after noting what is
+// wrong with it.
+func (f *faults) identifier(v string) string {
+	v = trim(v)
+	if v == "" {
+		f.add("identifier", CodeBlank, msgBlank)
+		return ""
+	}
+	if utf8.RuneCountInString(v) > maxIdentifierLength {
+		f.add("identifier", CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxIdentifierLength))
+	}
+	if strings.ContainsRune(v, 0) {
+		f.add("identifier", CodeInvalid, msgNull)
+	}
+	for _, c := range []byte(v) {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '_' || c == '-') {
+			f.add("identifier", CodeInvalid, `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`)
+			break
+		}
+	}
+	return v
+}
+
+// text does the same for any other text.
+func (f *faults) text(field, v string) string {
+	if !utf8.ValidString(v) {
+		f.add(field, CodeInvalid, "Not a valid string.")
+	}
+	if strings.ContainsRune(v, 0) {
+		f.add(field, CodeInvalid, msgNull)
+	}
+	return trim(v)
+}
+
+// trim removes what Python's str.strip removes, which knows four separators
+// more than unicode.IsSpace.
+func trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
+	})
+}
