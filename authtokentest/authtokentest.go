@@ -1,0 +1,156 @@
+// Package authtokentest gives tests a token service over the in-memory store, or
+// a whole server that speaks authentik's token API, in one line:
+//
+//	srv := authtokentest.NewServer(t)
+//	client := myapp.NewClient(srv.URL, srv.Key)
+//
+// Everything stops and goes away with the test, and whatever goes wrong while it
+// is set up fails the test at once.
+package authtokentest
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+// Clock is a clock that stands still until it is moved. It may be used from any
+// number of goroutines.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that stands at now.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
+// Now returns the time the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock by d, which may be negative.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Set moves the clock to now.
+func (c *Clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+// NewService returns a service with this configuration over a new in-memory
+// store, and its clock, which stands at the present until it is moved. cfg.Now
+// must be nil.
+func NewService(t testing.TB, cfg authtoken.Config) (*authtoken.Service, *Clock) {
+	t.Helper()
+	if cfg.Now != nil {
+		t.Fatal("authtokentest: Config.Now is set, and NewService brings a clock of its own")
+	}
+	clock := NewClock(time.Now().UTC().Truncate(time.Microsecond))
+	cfg.Now = clock.Now
+	svc, err := authtoken.New(memory.New(), cfg)
+	if err != nil {
+		t.Fatal("authtokentest: ", err)
+	}
+	return svc, clock
+}
+
+// Server is a server that stands in for authentik: the policy is
+// authtoken.Authentik(), and keys can be viewed.
+type Server struct {
+	// URL is the server's, without a path: "http://127.0.0.1:40123". The API is
+	// at URL + "/api/v3".
+	URL string
+
+	// Superuser is the first superuser among the users, and Key the key of a
+	// token of theirs, named "test", that never expires.
+	Superuser authtoken.User
+	Key       string
+
+	Service *authtoken.Service
+	Clock   *Clock
+}
+
+// Users returns the users a Server has if none are given: the superuser
+// "akadmin" with pk 1, and "alice" and "bob" with 2 and 3.
+func Users() []authtoken.User {
+	return []authtoken.User{
+		{PK: 1, Username: "akadmin", Name: "authentik Default Admin", Email: "akadmin@example.com", Active: true, Superuser: true},
+		{PK: 2, Username: "alice", Name: "Alice Doe", Email: "alice@example.com", Active: true},
+		{PK: 3, Username: "bob", Name: "Bob Roe", Email: "bob@example.com", Active: true},
+	}
+}
+
+// NewServer starts a server on a port of the loopback interface, which stops
+// when the test ends. One of users, which default to [Users], must be an active
+// superuser.
+func NewServer(t testing.TB, users ...authtoken.User) *Server {
+	t.Helper()
+	if len(users) == 0 {
+		users = Users()
+	}
+	i := slices.IndexFunc(users, func(u authtoken.User) bool { return u.Superuser && u.Active })
+	if i < 0 {
+		t.Fatal("authtokentest: none of the users is an active superuser")
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal("authtokentest: ", err)
+		}
+	}
+	directory, err := authtoken.NewUserList(users...)
+	must(err)
+	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{1}, 32))
+	must(err)
+	svc, clock := NewService(t, authtoken.Config{
+		Policy: authtoken.Authentik(),
+		Users:  directory,
+		Sealer: sealer,
+	})
+	h, err := httpadapter.New(svc, httpadapter.Config{})
+	must(err)
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+
+	s := &Server{URL: server.URL, Superuser: users[i], Service: svc, Clock: clock}
+	s.Key = s.key(t, "test", s.Superuser.PK)
+	return s
+}
+
+// KeyOf returns the key of a token of the user with this pk, named "test-<pk>",
+// that never expires and may call the API. The token is made on the first call.
+func (s *Server) KeyOf(t testing.TB, pk int64) string {
+	t.Helper()
+	identifier := "test-" + strconv.FormatInt(pk, 10)
+	if key, err := s.Service.Reveal(t.Context(), identifier); err == nil {
+		return key.Reveal()
+	}
+	return s.key(t, identifier, pk)
+}
+
+func (s *Server) key(t testing.TB, identifier string, pk int64) string {
+	t.Helper()
+	_, key, err := s.Service.Create(t.Context(), authtoken.CreateParams{
+		Identifier: identifier, User: pk, Expiring: new(false),
+	})
+	if err != nil {
+		t.Fatal("authtokentest: ", err)
+	}
+	return key.Reveal()
+}
