@@ -28,6 +28,7 @@ type Handler struct {
 	maxBody      int64
 	authenticate func(*http.Request) (authtoken.User, error)
 	log          *slog.Logger
+	schema       string // the OpenAPI document, empty if it is not served
 }
 
 // Config is how a Handler behaves. The zero Config works.
@@ -46,6 +47,10 @@ type Config struct {
 	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, all
 	// others with 500.
 	Authenticate func(*http.Request) (authtoken.User, error)
+
+	// NoSchema takes away the OpenAPI document, which is served to anybody at
+	// "schema/" below the base path otherwise.
+	NoSchema bool
 
 	// Logger gets what is wrong when a request is answered with 500. Defaults
 	// to slog.Default().
@@ -79,18 +84,26 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Handler{
+	h := &Handler{
 		svc:          svc,
 		base:         strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/"),
 		maxBody:      cfg.MaxBodyBytes,
 		authenticate: cfg.Authenticate,
 		log:          cfg.Logger,
-	}, nil
+	}
+	if !cfg.NoSchema {
+		h.schema = schemaFor(h.base)
+	}
+	return h, nil
 }
 
 // ServeHTTP answers one request. All answers are JSON or empty.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, identifier := h.route(r)
+	if rt == nil && h.schema != "" && h.below(r) == "schema/" {
+		h.serveSchema(w, r)
+		return
+	}
 	if rt == nil {
 		writeDetail(w, http.StatusNotFound, "Not found.")
 		return

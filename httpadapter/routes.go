@@ -79,16 +79,20 @@ func (rt *route) method(name string) method {
 	return (*Handler).notAllowed
 }
 
-// route returns what r's path leads to, and the identifier in it. Slashes
-// between the base path and the rest may be doubled, as they are in the
-// documentation of authentik.
-func (h *Handler) route(r *http.Request) (*route, string) {
+// below returns what follows the base path in r's path, or "". Slashes in
+// between may be doubled, as they are in the documentation of authentik.
+func (h *Handler) below(r *http.Request) string {
 	// The escaped path, lest an escaped slash in an identifier lead elsewhere.
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.base)
 	if !ok || !strings.HasPrefix(path, "/") {
-		return nil, ""
+		return ""
 	}
-	path, ok = strings.CutPrefix(strings.TrimLeft(path, "/"), "core/tokens/")
+	return strings.TrimLeft(path, "/")
+}
+
+// route returns what r's path leads to, and the identifier in it.
+func (h *Handler) route(r *http.Request) (*route, string) {
+	path, ok := strings.CutPrefix(h.below(r), "core/tokens/")
 	if !ok {
 		return nil, ""
 	}

@@ -1,0 +1,147 @@
+package httpadapter
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+)
+
+// TestEncode holds the encoder against encoding/json: what it writes of a user
+// must be what ReadUsers reads.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
+	full := authtoken.User{
+		PK: 7, Username: `a"\b`, Name: "Ünï <&> \u2028 🔑", Email: "a@example.com",
+		Active: true, Superuser: true,
+		Attributes: map[string]any{"a": []any{1.5, "x", nil}, "b": map[string]any{"c": true}},
+		Groups: []authtoken.Group{
+			{PK: uuid.New(), NumPK: 1, Name: "g", Superuser: true, Attributes: map[string]any{"k": "v"}},
+			{PK: uuid.New(), NumPK: -2, Name: "", Parent: uuid.New(), ParentName: "g", Attributes: map[string]any{}},
+		},
+		Roles: []authtoken.Role{{PK: uuid.New(), Name: "r"}},
+		UUID:  uuid.New(), UID: "u", Avatar: "https://example.com/a", Path: "users/x", Type: "external",
+		DateJoined: at, LastLogin: at.Truncate(time.Second), LastUpdated: at, PasswordChangeDate: at,
+	}
+	token := authtoken.Token{
+		PK: uuid.New(), Identifier: "one", Intent: authtoken.IntentAPI, User: 7,
+		Description: "tab\tnul\x00\x1f\x7f\r\n", Managed: "m", Expires: at, Expiring: true,
+	}
+	b, err := appendToken(nil, &token, &full, authtoken.Key{})
+	require.NoError(t, err)
+	var got struct {
+		PK          uuid.UUID
+		Managed     *string
+		Identifier  string
+		Intent      string
+		User        int64
+		UserObj     json.RawMessage `json:"user_obj"`
+		Description string
+		Expires     *time.Time
+		Expiring    bool
+		Key         *string
+	}
+	require.NoError(t, json.Unmarshal(b, &got))
+	require.Equal(t, token.PK, got.PK)
+	require.Equal(t, "m", *got.Managed)
+	require.Equal(t, "one", got.Identifier)
+	require.Equal(t, "api", got.Intent)
+	require.EqualValues(t, 7, got.User)
+	require.Equal(t, token.Description, got.Description)
+	require.True(t, at.Equal(*got.Expires))
+	require.True(t, got.Expiring)
+	require.Nil(t, got.Key)
+	users, err := ReadUsers(strings.NewReader("[" + string(got.UserObj) + "]"))
+	require.NoError(t, err)
+	require.Equal(t, []authtoken.User{full}, users)
+	require.Contains(t, string(got.UserObj), `"last_login":"2024-02-29T23:59:59Z"`)
+	require.Contains(t, string(got.UserObj), `"groups":["`+full.Groups[0].PK.String()+`","`+full.Groups[1].PK.String()+`"]`)
+	require.Contains(t, string(got.UserObj), `"roles":["`+full.Roles[0].PK.String()+`"]`)
+
+	// What is not there is null where clients take null, and something that
+	// they do take elsewhere.
+	b, err = appendToken(nil, &authtoken.Token{}, &authtoken.User{}, authtoken.Key{})
+	require.NoError(t, err)
+	for _, want := range []string{
+		`"managed":null`, `"expires":null`, `"last_login":null`, `"groups":[]`, `"groups_obj":[]`, `"attributes":{}`,
+		`"path":"users"`, `"type":"internal"`, `"date_joined":"1970-01-01T00:00:00Z"`,
+	} {
+		require.Contains(t, string(b), want)
+	}
+	full.Attributes["bad"] = func() {}
+	_, err = appendToken(nil, &token, &full, authtoken.Key{})
+	require.Error(t, err)
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, s := range []string{"", "plain", "\"\\\n\t\x00\x1f\x7f", "ü\u2028🔑", "\xff\xc3", "a\xe2\x80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got != string([]rune(s)) {
+			t.Fatalf("%q came back as %q", s, got)
+		}
+	})
+}
+
+func TestParseDateTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2030-01-02T03:04:05Z":              "2030-01-02T03:04:05Z",
+		"2030-01-02T03:04:05.1Z":            "2030-01-02T03:04:05.1Z",
+		"2030-01-02T03:04:05,123456789012Z": "2030-01-02T03:04:05.123456Z",
+		"2030-1-2 3:4":                      "2030-01-02T03:04:00Z",
+		"2030-01-02t03:04:05z":              "2030-01-02T03:04:05Z",
+		"2030-01-02T03:04:05 +02:00":        "2030-01-02T01:04:05Z",
+		"2030-01-02T03:04:05-0330":          "2030-01-02T06:34:05Z",
+		"2030-01-02T03:04+05":               "2030-01-01T22:04:00Z",
+		"2028-02-29T00:00:00Z":              "2028-02-29T00:00:00Z",
+		"2027-02-29T00:00:00Z":              "",
+		"2030-01-02":                        "",
+		"2030-01-02T24:00:00Z":              "",
+		"2030-01-02T23:60:00Z":              "",
+		"2030-01-02T23:59:60Z":              "",
+		"2030-00-02T00:00:00Z":              "",
+		"2030-01-00T00:00:00Z":              "",
+		"0000-01-01T00:00:00Z":              "",
+		"0001-01-01T00:00:00Z":              "",
+		"2030-01-02T03:04:05+24:00":         "",
+		"2030-01-02T03:04:05+23:60":         "",
+		"2030-01-02T03:04:05.Z":             "",
+		" 2030-01-02T03:04:05Z":             "",
+		"٢٠٣٠-01-02T03:04:05Z":              "",
+	} {
+		got, ok := parseDateTime(text)
+		require.Equal(t, want != "", ok, text)
+		if ok {
+			require.Equal(t, want, got.Format(time.RFC3339Nano), text)
+		}
+	}
+}
+
+func TestReadUsersFaults(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		``:                      "users: EOF",
+		`{}`:                    "users: json: cannot unmarshal object",
+		`[{"username":"x"}]`:    `users: entry 1 ("x"): pk is 0, not positive`,
+		`[{"pk":1},{"pk":"2"}]`: "users: json: cannot unmarshal string",
+		`[] []`:                 "users: something follows the list",
+	} {
+		_, err := ReadUsers(strings.NewReader(text))
+		require.ErrorContains(t, err, want)
+	}
+	users, err := ReadUsers(strings.NewReader(`[{"pk":1},{"pk":2,"is_active":false}]`))
+	require.NoError(t, err)
+	require.Equal(t, []authtoken.User{{PK: 1, Active: true}, {PK: 2}}, users)
+}
