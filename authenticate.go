@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -24,32 +25,115 @@ type Principal struct {
 // matching [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent] or
 // [ErrUserInactive]. Keep that from whoever presented the key.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
-	if !s.keys.plausible(key) {
-		return Principal{}, ErrKeyUnknown
+	return s.Check(ctx, Presented{Key: key}, intents...)
+}
+
+// Presented is a key as somebody presents it.
+type Presented struct {
+	Key string
+
+	// Username, unless it is nil, is whom the key is said to belong to. If the
+	// token's owner has another username, the key is refused.
+	Username *string
+
+	// From says where the key came from, usually a remote address. It is
+	// noted with [Config.TrackLastUsed], and in the [Event] if the key is refused.
+	From string
+}
+
+// Check is Authenticate for a key of which more is known. A key that is not its
+// Username's matches [ErrKeyUser].
+func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (Principal, error) {
+	now := s.now()
+	if !s.keys.plausible(p.Key) {
+		return s.refuse(ctx, ErrKeyUnknown, nil, p.From, now)
 	}
-	digest := digestOf(key)
+	digest := digestOf(p.Key)
+	if s.cache != nil {
+		// Only what is accepted may be out of date: all else is looked at again.
+		if r, ok := s.cache.get(digest, now); ok && acceptable(&r, digest, intents, now) == nil {
+			return s.admit(ctx, &r, p, now)
+		}
+	}
+	changes := s.cache.count()
 	r, err := s.store.GetByDigest(ctx, digest)
 	if errors.Is(err, store.ErrNotFound) {
-		return Principal{}, ErrKeyUnknown
+		return s.refuse(ctx, ErrKeyUnknown, nil, p.From, now)
 	}
 	if err != nil {
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	}
-	token, now := tokenOf(&r), s.now()
+	if reason := acceptable(&r, digest, intents, now); reason != nil {
+		return s.refuse(ctx, reason, &r, p.From, now)
+	}
+	s.cache.put(digest, &r, now, changes)
+	return s.admit(ctx, &r, p, now)
+}
+
+// acceptable returns why the key with this digest, by which r was found, is not
+// accepted, as far as its token goes.
+func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time.Time) error {
 	switch {
 	case r.Digest != digest && !now.Before(r.RetiredUntil):
-		return Principal{}, ErrKeyRetired
-	case token.Expired(now):
-		return Principal{}, ErrKeyExpired
-	case len(intents) > 0 && !slices.Contains(intents, token.Intent):
-		return Principal{}, ErrKeyIntent
+		return ErrKeyRetired
+	case expired(r.Expiring, r.Expires, now):
+		return ErrKeyExpired
+	case len(intents) > 0 && !slices.Contains(intents, Intent(r.Intent)):
+		return ErrKeyIntent
 	}
+	return nil
+}
+
+// admit looks at the owner of the token that p is the key of.
+func (s *Service) admit(ctx context.Context, r *store.Record, p Presented, now time.Time) (Principal, error) {
 	owner, err := s.owner(ctx, r.User, nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
+	case !owner.Active:
+		return s.refuse(ctx, ErrUserInactive, r, p.From, now)
+	case p.Username != nil && *p.Username != owner.Username:
+		return s.refuse(ctx, ErrKeyUser, r, p.From, now)
 	}
-	if !owner.Active {
-		return Principal{}, ErrUserInactive
+	s.uses.note(r, now, p.From)
+	return Principal{Token: tokenOf(r), User: owner}, nil
+}
+
+// refuse tells of a key that is not accepted. r is the record it was found by,
+// nil if there is none.
+func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, from string, now time.Time) (Principal, error) {
+	e := Event{Kind: EventRefused, Time: now, Reason: reason, From: from}
+	if r != nil {
+		e.Token = tokenOf(r)
 	}
-	return Principal{Token: token, User: owner}, nil
+	s.emit(ctx, e)
+	if reason == ErrKeyRetired && s.policy.RevokeOnReuse {
+		if err := s.revokeReused(context.WithoutCancel(ctx), *r, now); err != nil {
+			return Principal{}, fmt.Errorf("authenticate: revoke token: %w", err)
+		}
+	}
+	return Principal{}, reason
+}
+
+// revokeReused deletes the token that r is of, however it has changed since.
+func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Time) error {
+	err := retry(ctx, false, func() error {
+		err := s.store.Delete(ctx, r.PK, r.Version)
+		s.cache.forget(r)
+		if errors.Is(err, store.ErrStale) {
+			again, e := s.store.GetByDigest(ctx, r.Digest)
+			if e != nil {
+				return e
+			}
+			r = again
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // gone already
+	}
+	if err == nil {
+		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package authtoken
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -88,6 +89,16 @@ func (c *Caller) SetKey(ctx context.Context, identifier, key string) error {
 // Reveal is [Service.Reveal], for the owner and for superusers.
 func (c *Caller) Reveal(ctx context.Context, identifier string) (Key, error) {
 	return c.s.reveal(ctx, identifier, c)
+}
+
+// Rotate is [Service.Rotate], for the owner and for superusers.
+func (c *Caller) Rotate(ctx context.Context, identifier string, overlap time.Duration) (Token, Key, error) {
+	return c.s.rotate(ctx, identifier, overlap, c)
+}
+
+// Revoke is [Service.Revoke], of what the caller sees.
+func (c *Caller) Revoke(ctx context.Context, f Filter) ([]Token, error) {
+	return c.s.revoke(ctx, f, c)
 }
 
 // Owner returns the user that t belongs to. If the directory does not know them

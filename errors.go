@@ -41,6 +41,7 @@ var (
 	ErrKeyExpired   = fmt.Errorf("%w: its token has expired", ErrRefused)
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
 	ErrKeyIntent    = fmt.Errorf("%w: its token is for something else", ErrRefused)
+	ErrKeyUser      = fmt.Errorf("%w: it is not that user's", ErrRefused)
 	ErrUserInactive = fmt.Errorf("%w: the owner of its token is not active", ErrRefused)
 )
 
@@ -93,6 +94,7 @@ const (
 	CodeChoice   Code = "choice"    // not one of the values there are
 	CodeDenied   Code = "denied"    // a value that exists but that this caller may not choose
 	CodeTaken    Code = "taken"     // another token has it
+	CodeTooMany  Code = "too_many"  // tokens
 	CodeMissing  Code = "missing"   // names something that does not exist
 )
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math/bits"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -61,6 +62,18 @@ const (
 	defaultMinKeyLength = 32
 	maxKeyLength        = 1024 // no honest key is longer, and no store is asked for such
 )
+
+// KeyPattern returns a regular expression for the keys that services with this
+// KeyPrefix make ("" is the default one), for scanners that look for secrets
+// where none should be. It is in the syntax that RE2, PCRE and most others share.
+// What it matches can be told from chance by the checksum: the last 6 digits are
+// the CRC-32 (IEEE) of all before them, in base 62 with the digits 0-9, A-Z, a-z.
+func KeyPattern(prefix string) string {
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	return fmt.Sprintf(`\b%s_[0-9A-Za-z]{%d}\b`, regexp.QuoteMeta(prefix), randomDigits+checksumDigits)
+}
 
 // keyFormat makes and recognises keys of the form
 //

@@ -23,7 +23,7 @@ type Order = store.Order
 func OrderFields() []Field {
 	return []Field{
 		store.FieldPK, store.FieldManaged, store.FieldIdentifier, store.FieldIntent, store.FieldUser,
-		store.FieldDescription, store.FieldExpires, store.FieldExpiring, store.FieldCreated,
+		store.FieldDescription, store.FieldExpires, store.FieldExpiring, store.FieldCreated, store.FieldLastUsed,
 	}
 }
 
@@ -64,6 +64,17 @@ type Filter struct {
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError
+}
+
+// empty reports whether f says nothing about which tokens to list.
+func (f *Filter) empty() bool {
+	return f.Identifier == "" && f.Intent == "" && f.User == 0 && f.Username == "" && f.Description == "" &&
+		f.Managed == "" && f.Expires.IsZero() && f.Expiring == nil && len(words(f.Search)) == 0
+}
+
+// words splits a search into its words.
+func words(search string) []string {
+	return strings.FieldsFunc(strings.ReplaceAll(search, "\x00", ""), func(r rune) bool { return r == ',' || isSpace(r) })
 }
 
 // Page is one page of a list.
@@ -160,24 +171,45 @@ func (s *Service) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
 }
 
 func (s *Service) all(ctx context.Context, f Filter, by *Caller) iter.Seq2[Token, error] {
-	const piece = 200
 	return func(yield func(Token, error) bool) {
-		for cursor := ""; ; {
-			tokens, next, err := s.list(ctx, f, cursor, piece, by)
-			if err != nil {
-				yield(Token{}, err)
-				return
-			}
-			for _, t := range tokens {
-				if !yield(t, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
-			cursor = next
+		q, err := s.query(ctx, &f, by)
+		if err != nil {
+			yield(Token{}, fmt.Errorf("list tokens: %w", err))
+			return
 		}
+		s.each(ctx, q, yield)
+	}
+}
+
+// ExpiringBetween returns an iterator over the tokens that will expire, or have
+// expired, at from or later and before to, by that time; for example to warn
+// their owners. An error ends the iteration.
+func (s *Service) ExpiringBetween(ctx context.Context, from, to time.Time) iter.Seq2[Token, error] {
+	return func(yield func(Token, error) bool) {
+		s.each(ctx, store.Query{
+			ExpiryFrom: from, ExpiryBefore: to, Order: []store.Order{{Field: store.FieldExpires}},
+		}, yield)
+	}
+}
+
+// each reads what q matches piece by piece.
+func (s *Service) each(ctx context.Context, q store.Query, yield func(Token, error) bool) {
+	q.Limit = 200
+	for {
+		records, err := s.store.List(ctx, q)
+		if err != nil {
+			yield(Token{}, fmt.Errorf("list tokens: %w", err))
+			return
+		}
+		for i := range records {
+			if !yield(tokenOf(&records[i]), nil) {
+				return
+			}
+		}
+		if len(records) < q.Limit {
+			return
+		}
+		q.After = &records[len(records)-1]
 	}
 }
 
@@ -233,15 +265,12 @@ func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query
 		}
 		q.Users = intersect(q.Users, pks)
 	}
-	for _, text := range strings.FieldsFunc(f.Search, func(r rune) bool { return r == ',' || trim(string(r)) == "" }) {
-		w := store.Word{Text: strings.ReplaceAll(text, "\x00", "")}
-		var err error
-		if w.Users, err = s.usersMatching(ctx, w.Text, by); err != nil {
+	for _, word := range words(f.Search) {
+		users, err := s.usersMatching(ctx, word, by)
+		if err != nil {
 			return q, err
 		}
-		if w.Text != "" {
-			q.Words = append(q.Words, w)
-		}
+		q.Words = append(q.Words, store.Word{Text: word, Users: users})
 	}
 	return q, nil
 }

@@ -41,11 +41,32 @@ type Policy struct {
 	// OptionalExpiry lets a token that expires be without a time at which it
 	// does, which comes to never: by not asking for one, or by removing it.
 	OptionalExpiry bool
+
+	// Retention is how long a token that has expired is kept before
+	// [Service.Sweep] deletes it; it is refused all the while. Defaults to 30
+	// days; negative is not at all.
+	Retention time.Duration
+
+	// RenewExpired makes [Service.Sweep] give tokens of IntentAPI that have
+	// expired a new key and the DefaultLifetime, rather than delete them.
+	RenewExpired bool
+
+	// MaxTokens is how many tokens a user may have before no more can be made
+	// for them through [Service.As]. Zero is any number. The limit is exact
+	// among callers in one process.
+	MaxTokens int
+
+	// RevokeOnReuse deletes a token when a key of it is used that a rotation has
+	// replaced and whose overlap is over, since somebody must have kept it who
+	// should not have. Without it, such a use is refused and reported, as any
+	// other.
+	RevokeOnReuse bool
 }
 
 // Authentik returns the policy of authentik 2024.8: callers ask for tokens of
-// IntentAPI, which live for 30 minutes from their last change, and of
-// IntentAppPassword, which may live for at most as long.
+// IntentAPI, which live for 30 minutes from their last change and are renewed
+// when swept, and of IntentAppPassword, which may live for at most as long and
+// are deleted.
 func Authentik() Policy {
 	return Policy{
 		SuperuserIntents: []Intent{IntentAPI, IntentAppPassword},
@@ -53,10 +74,15 @@ func Authentik() Policy {
 		MaxLifetime:      defaultLifetime,
 		FixedAPILifetime: true,
 		OptionalExpiry:   true,
+		Retention:        -1,
+		RenewExpired:     true,
 	}
 }
 
-const defaultLifetime = 30 * time.Minute
+const (
+	defaultLifetime  = 30 * time.Minute
+	defaultRetention = 30 * 24 * time.Hour
+)
 
 func (p Policy) withDefaults() Policy {
 	if p.SuperuserIntents == nil {
@@ -68,6 +94,10 @@ func (p Policy) withDefaults() Policy {
 	if p.DefaultLifetime == 0 {
 		p.DefaultLifetime = defaultLifetime
 	}
+	if p.Retention == 0 {
+		p.Retention = defaultRetention
+	}
+	p.Retention = max(p.Retention, 0)
 	return p
 }
 

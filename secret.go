@@ -20,7 +20,7 @@ func (s *Service) SetKey(ctx context.Context, identifier, key string) error {
 }
 
 func (s *Service) importKey(ctx context.Context, identifier, key string, by *Caller) error {
-	_, err := s.change(ctx, identifier, "", by, func(r *store.Record, _ time.Time) error {
+	_, err := s.change(ctx, identifier, "", by, EventKeySet, func(r *store.Record, _ time.Time) error {
 		if by != nil && !by.user.Superuser {
 			return ErrForbidden
 		}
@@ -83,5 +83,59 @@ func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Ke
 		return Key{}, fmt.Errorf("reveal key: %w", err)
 	}
 	secret := string(plain)
+	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), s.now())
 	return Key{&secret}, nil
+}
+
+// Rotate gives the token a new key, which it returns, and lets the key it had
+// stay good for as long as overlap says; zero is not at all. Nothing else about
+// the token changes, nor does it live any longer. At most two keys are good at
+// any time: rotating again ends the overlap before.
+//
+// What comes of a key that is used after its overlap is up to [Policy] and the
+// [Observer].
+func (s *Service) Rotate(ctx context.Context, identifier string, overlap time.Duration) (Token, Key, error) {
+	return s.rotate(ctx, identifier, overlap, nil)
+}
+
+func (s *Service) rotate(ctx context.Context, identifier string, overlap time.Duration, by *Caller) (Token, Key, error) {
+	var key Key
+	token, err := s.change(ctx, identifier, "", by, EventRotated, func(r *store.Record, now time.Time) error {
+		if overlap < 0 {
+			return &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
+		}
+		key = s.keys.generate()
+		retired := r.Digest
+		if err := s.setKey(r, key); err != nil {
+			return err
+		}
+		r.Retired, r.RetiredUntil = retired, now.Add(overlap)
+		return nil
+	})
+	if err != nil {
+		return Token{}, Key{}, fmt.Errorf("rotate key: %w", err)
+	}
+	return token, key, nil
+}
+
+// Revoke deletes all tokens that fit f, in one go, and returns them. Their keys
+// are refused from then on. f must set something besides the order: to revoke
+// everything there is, revoke each intent.
+func (s *Service) Revoke(ctx context.Context, f Filter) ([]Token, error) {
+	return s.revoke(ctx, f, nil)
+}
+
+func (s *Service) revoke(ctx context.Context, f Filter, by *Caller) ([]Token, error) {
+	if f.empty() {
+		return nil, errors.New("revoke tokens: the filter is for all tokens there are")
+	}
+	q, err := s.query(ctx, &f, by)
+	if err != nil {
+		return nil, fmt.Errorf("revoke tokens: %w", err)
+	}
+	tokens, err := s.purge(ctx, q, EventRevoked, by, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("revoke tokens: %w", err)
+	}
+	return tokens, nil
 }

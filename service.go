@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,11 @@ type Service struct {
 	keys   keyFormat
 	sealer Sealer
 	clock  func() time.Time
+
+	observer Observer
+	uses     *uses          // nil unless last uses are tracked
+	cache    *cache         // nil unless there is one
+	making   [64]sync.Mutex // by owner, while MaxTokens is looked at
 }
 
 // Config is how a Service behaves. The zero Config works.
@@ -45,6 +51,22 @@ type Config struct {
 	// Sealer encrypts keys so that they can be shown again. Nil means that
 	// they can't, and that only whoever makes a token sees its key.
 	Sealer Sealer
+
+	// Observer is told what happens. Nil for nobody.
+	Observer Observer
+
+	// TrackLastUsed remembers when each token was last used, to be written
+	// down by [Service.RunJanitor] or [Service.FlushLastUsed].
+	TrackLastUsed bool
+
+	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, at
+	// some 700 bytes each, so as not to ask the store for them. Changes through
+	// this Service count at once; those made by others, in this process or
+	// another, may not be seen for CacheTTL. Owners are never cached. Zero is no cache.
+	CacheSize int
+
+	// CacheTTL defaults to 5 seconds.
+	CacheTTL time.Duration
 
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
@@ -85,20 +107,40 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if cfg.MinKeyLength < 0 || cfg.MinKeyLength > maxKeyLength {
 		fault("Config.MinKeyLength: %d is not between 1 and %d", cfg.MinKeyLength, maxKeyLength)
 	}
+	if cfg.Policy.MaxTokens < 0 {
+		fault("Config.Policy.MaxTokens: %d is negative", cfg.Policy.MaxTokens)
+	}
+	if cfg.CacheSize < 0 {
+		fault("Config.CacheSize: %d is negative", cfg.CacheSize)
+	}
+	if cfg.CacheTTL < 0 {
+		fault("Config.CacheTTL: %v is negative", cfg.CacheTTL)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.CacheTTL == 0 {
+		cfg.CacheTTL = 5 * time.Second
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("authtoken: %w", errors.Join(errs...))
 	}
-	return &Service{
-		store:  st,
-		policy: cfg.Policy.withDefaults(),
-		users:  cfg.Users,
-		keys:   keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
-		sealer: cfg.Sealer,
-		clock:  cfg.Now,
-	}, nil
+	s := &Service{
+		store:    st,
+		policy:   cfg.Policy.withDefaults(),
+		users:    cfg.Users,
+		keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
+		sealer:   cfg.Sealer,
+		clock:    cfg.Now,
+		observer: cfg.Observer,
+	}
+	if cfg.TrackLastUsed {
+		s.uses = new(uses)
+	}
+	if cfg.CacheSize > 0 {
+		s.cache = newCache(cfg.CacheSize, cfg.CacheTTL)
+	}
+	return s, nil
 }
 
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
@@ -146,10 +188,30 @@ func (s *Service) create(ctx context.Context, p CreateParams, by *Caller) (Token
 		return fail(err)
 	}
 	r.Version = 1
+	if by != nil && s.policy.MaxTokens > 0 {
+		making := &s.making[uint64(r.User)%uint64(len(s.making))]
+		making.Lock()
+		defer making.Unlock()
+		if err := s.checkRoom(ctx, r.User); err != nil {
+			return fail(err)
+		}
+	}
 	if err := s.store.Create(ctx, r); err != nil {
 		return fail(s.explainTaken(ctx, &r, err))
 	}
-	return tokenOf(&r), key, nil
+	token := tokenOf(&r)
+	s.emitBy(ctx, EventCreated, by, token, now)
+	return token, key, nil
+}
+
+// checkRoom returns an error if the user has as many tokens as they may.
+func (s *Service) checkRoom(ctx context.Context, user int64) error {
+	n, err := s.store.Count(ctx, store.Query{Users: []int64{user}})
+	if err != nil || n < s.policy.MaxTokens {
+		return err
+	}
+	return &ValidationError{Fields: []FieldError{{"non_field_errors", CodeTooMany,
+		fmt.Sprintf("User has reached the maximum of %d tokens.", s.policy.MaxTokens)}}}
 }
 
 // Get returns the token with this identifier. If there is none, the error
@@ -196,13 +258,13 @@ func (p UpdateParams) complete() UpdateParams {
 }
 
 func (s *Service) update(ctx context.Context, identifier string, p UpdateParams, by *Caller) (Token, error) {
-	r, err := s.change(ctx, identifier, p.If, by, func(r *store.Record, now time.Time) error {
+	token, err := s.change(ctx, identifier, p.If, by, EventUpdated, func(r *store.Record, now time.Time) error {
 		return s.apply(ctx, r, &p, by, now)
 	})
 	if err != nil {
 		return Token{}, fmt.Errorf("update token: %w", err)
 	}
-	return tokenOf(&r), nil
+	return token, nil
 }
 
 // Delete removes the token with this identifier; its key is refused from then
@@ -223,7 +285,12 @@ func (s *Service) delete(ctx context.Context, identifier, revision string, by *C
 		if err != nil {
 			return err
 		}
-		return s.store.Delete(ctx, r.PK, r.Version)
+		err = s.store.Delete(ctx, r.PK, r.Version)
+		s.cache.forget(r)
+		if err == nil {
+			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), s.now())
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("delete token: %w", err)
@@ -251,24 +318,30 @@ func (s *Service) readIf(ctx context.Context, identifier, revision string, by *C
 }
 
 // change reads the record, has edit change it, and writes it, until nobody else
-// has written in between. It returns the record as it was written.
-func (s *Service) change(ctx context.Context, identifier, revision string, by *Caller, edit func(r *store.Record, now time.Time) error) (store.Record, error) {
-	var r store.Record
+// has written in between. It returns the token as it was written.
+func (s *Service) change(ctx context.Context, identifier, revision string, by *Caller, kind EventKind,
+	edit func(r *store.Record, now time.Time) error) (Token, error) {
+	var token Token
 	err := retry(ctx, revision != "", func() error {
-		var err error
-		if r, err = s.readIf(ctx, identifier, revision, by); err != nil {
+		r, err := s.readIf(ctx, identifier, revision, by)
+		if err != nil {
 			return err
 		}
-		if err := edit(&r, s.now()); err != nil {
+		before, now := r, s.now()
+		if err := edit(&r, now); err != nil {
 			return err
 		}
-		if err := s.store.Update(ctx, r); err != nil {
+		err = s.store.Update(ctx, r)
+		s.cache.forget(before)
+		if err != nil {
 			return s.explainTaken(ctx, &r, err)
 		}
 		r.Version++
+		token = tokenOf(&r)
+		s.emitBy(ctx, kind, by, token, now)
 		return nil
 	})
-	return r, err
+	return token, err
 }
 
 // retry calls f until it returns something else than ErrStale, with growing

@@ -51,6 +51,16 @@ type Token struct {
 
 	Created time.Time
 
+	// LastUsed is when the token was last used, give or take a minute, and
+	// LastUsedFrom where from. They are kept only with [Config.TrackLastUsed];
+	// zero is never, or not known.
+	LastUsed     time.Time
+	LastUsedFrom string
+
+	// RetiredUntil is when the key before the last rotation stopped, or stops,
+	// being good. Zero if the token was not rotated since its key was made or set.
+	RetiredUntil time.Time
+
 	// Version starts at 1 and is raised by every change.
 	Version int64
 }
@@ -64,22 +74,29 @@ func (t Token) Revision() string {
 // Expired reports whether the token is refused at the time now because it has
 // expired.
 func (t Token) Expired(now time.Time) bool {
-	return t.Expiring && !t.Expires.IsZero() && !now.Before(t.Expires)
+	return expired(t.Expiring, t.Expires, now)
+}
+
+func expired(expiring bool, expires, now time.Time) bool {
+	return expiring && !expires.IsZero() && !now.Before(expires)
 }
 
 // tokenOf leaves out what must not leave the service: digests and sealed keys.
 func tokenOf(r *store.Record) Token {
 	return Token{
-		PK:          r.PK,
-		Identifier:  r.Identifier,
-		Intent:      Intent(r.Intent),
-		User:        r.User,
-		Description: r.Description,
-		Managed:     r.Managed,
-		Expires:     r.Expires,
-		Expiring:    r.Expiring,
-		Created:     r.Created,
-		Version:     r.Version,
+		PK:           r.PK,
+		Identifier:   r.Identifier,
+		Intent:       Intent(r.Intent),
+		User:         r.User,
+		Description:  r.Description,
+		Managed:      r.Managed,
+		Expires:      r.Expires,
+		Expiring:     r.Expiring,
+		Created:      r.Created,
+		LastUsed:     r.LastUsed,
+		LastUsedFrom: r.LastUsedFrom,
+		RetiredUntil: r.RetiredUntil,
+		Version:      r.Version,
 	}
 }
 

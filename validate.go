@@ -185,10 +185,9 @@ func (f *faults) text(field, v string) string {
 	return trim(v)
 }
 
-// trim removes what Python's str.strip removes, which knows four separators
-// more than unicode.IsSpace.
-func trim(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
-	})
-}
+// trim removes the white space around s.
+func trim(s string) string { return strings.TrimFunc(s, isSpace) }
+
+// isSpace is what Python's str.strip and str.split take for white space: they
+// know four separators more than unicode.IsSpace.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }

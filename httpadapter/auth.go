@@ -26,7 +26,7 @@ func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.User, error) 
 		if !strings.EqualFold(scheme, "Bearer") {
 			return authtoken.User{}, ErrUnsupportedScheme
 		}
-		p, err := svc.Authenticate(r.Context(), key, authtoken.IntentAPI)
+		p, err := svc.Check(r.Context(), authtoken.Presented{Key: key, From: remoteHost(r)}, authtoken.IntentAPI)
 		return p.User, err
 	}
 }

@@ -162,6 +162,31 @@ func (h *Handler) readKey(r *http.Request) (string, error) {
 	return *key, nil
 }
 
+// maxOverlap is what a request may ask for at the most: 10 years.
+const maxOverlap = 10 * 365 * 24 * time.Hour
+
+// readOverlap reads for how long the old key stays good, in whole seconds.
+func (h *Handler) readOverlap(r *http.Request) (time.Duration, error) {
+	object, err := h.readObject(r)
+	if err != nil {
+		return 0, err
+	}
+	d := decoder{object: object}
+	raw, ok := d.get("overlap")
+	if ok {
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		if err == nil && n >= 0 && n <= int64(maxOverlap/time.Second) {
+			return time.Duration(n) * time.Second, nil
+		}
+		d.fault("overlap", authtoken.CodeInvalid,
+			fmt.Sprintf("A whole number of seconds from 0 to %d is required.", maxOverlap/time.Second))
+	}
+	if len(d.p.Invalid) > 0 {
+		return 0, &authtoken.ValidationError{Fields: d.p.Invalid}
+	}
+	return 0, nil
+}
+
 func value[T any](p *T) T {
 	if p == nil {
 		return *new(T)

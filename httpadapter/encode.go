@@ -40,6 +40,10 @@ func appendToken(b []byte, t *authtoken.Token, owner *authtoken.User, key authto
 	b = appendTime(b, t.Expires)
 	b = append(b, `,"expiring":`...)
 	b = strconv.AppendBool(b, t.Expiring)
+	b = append(b, `,"created":`...)
+	b = appendTime(b, t.Created)
+	b = append(b, `,"last_used":`...)
+	b = appendTime(b, t.LastUsed)
 	if secret := key.Reveal(); secret != "" {
 		b = append(b, `,"key":`...)
 		b = appendString(b, secret)

@@ -398,3 +398,28 @@ func TestNewReportsAllFaults(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+func TestRotateOverHTTP(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	const path = tokens + "key-alice/rotate/"
+	for _, body := range []string{`{"overlap":-1}`, `{"overlap":"1"}`, `{"overlap":1.5}`, `{"overlap":315360001}`, `{"overlap":99999999999999999999}`} {
+		requireAnswer(t, a.do(t, "alice", "POST", path, body), http.StatusBadRequest,
+			`{"overlap":["A whole number of seconds from 0 to 315360000 is required."]}`)
+	}
+	require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", path, `{"overlap":-1}`).Code)
+	require.Equal(t, http.StatusMethodNotAllowed, a.do(t, "alice", "GET", path, "").Code)
+
+	w := a.do(t, "alice", "POST", path, `{"overlap":60}`)
+	require.Equal(t, http.StatusOK, w.Code)
+	var rotated struct{ Identifier, Key string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &rotated))
+	require.Equal(t, "key-alice", rotated.Identifier)
+	require.Equal(t, http.StatusOK, a.do(t, "alice", "GET", tokens, "").Code, "the old key, in the overlap")
+	old := a.keys["alice"]
+	a.keys["alice"] = rotated.Key
+	w = a.do(t, "akadmin", "POST", path, "")
+	require.Equal(t, http.StatusOK, w.Code, "superusers too")
+	a.keys["alice"] = old
+	require.Equal(t, http.StatusForbidden, a.do(t, "alice", "GET", tokens, "").Code, "two keys at the most")
+}

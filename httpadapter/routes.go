@@ -58,6 +58,11 @@ var (
 			allow:   "POST, OPTIONS",
 			methods: map[string]method{http.MethodPost: (*Handler).setKey},
 		},
+		"rotate/": {
+			name:    "Rotate",
+			allow:   "POST, OPTIONS",
+			methods: map[string]method{http.MethodPost: (*Handler).rotate},
+		},
 		"used_by/": {
 			name:    "Used by",
 			allow:   "GET, HEAD, OPTIONS",
@@ -225,6 +230,19 @@ func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// rotate answers with the token and its new key, even if keys can be viewed.
+func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
+	overlap, err := h.readOverlap(r)
+	if err != nil {
+		return c.absentOr(r, err)
+	}
+	token, key, err := c.caller.Rotate(r.Context(), c.identifier, overlap)
+	if err != nil {
+		return err
+	}
+	return h.writeToken(w, r, c, http.StatusOK, token, key)
 }
 
 // usedBy answers with nothing: here, nothing refers to tokens.

@@ -1,0 +1,96 @@
+package authtoken
+
+import (
+	"sync"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// cache holds records by the digest of the key they were found by. It is bounded
+// by keeping two generations of half its size: when the young one is full, it
+// becomes the old one, and what was the old one goes.
+//
+// It must never give out a record that this process has changed before. A
+// change drops its digests when it is done; a record that was read before
+// and comes to be put in afterwards is turned away, because the count of
+// changes has moved on.
+type cache struct {
+	mu         sync.RWMutex
+	young, old map[store.Digest]cached
+	half       int
+	ttl        time.Duration
+	changes    uint64
+}
+
+type cached struct {
+	record store.Record
+	read   time.Time
+}
+
+func newCache(size int, ttl time.Duration) *cache {
+	return &cache{
+		young: make(map[store.Digest]cached),
+		half:  max(1, size/2),
+		ttl:   ttl,
+	}
+}
+
+// get returns the record for digest, if there is one that is young enough.
+func (c *cache) get(digest store.Digest, now time.Time) (store.Record, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	e, ok := c.young[digest]
+	if !ok {
+		e, ok = c.old[digest]
+	}
+	if age := now.Sub(e.read); !ok || age >= c.ttl || age < 0 {
+		return store.Record{}, false
+	}
+	return e.record, true
+}
+
+// count returns how many changes there have been, to be handed to put along
+// with a record that is read afterwards.
+func (c *cache) count() uint64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.changes
+}
+
+// put keeps r, which was read at now, unless anything has changed since the
+// count was taken. A nil cache keeps nothing.
+func (c *cache) put(digest store.Digest, r *store.Record, now time.Time, changes uint64) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if changes != c.changes {
+		return
+	}
+	if len(c.young) >= c.half {
+		c.young, c.old = make(map[store.Digest]cached, c.half), c.young
+	}
+	c.young[digest] = cached{*r, now}
+}
+
+// forget drops what the keys of these records would find. It must be called when
+// they have been changed, and before anybody is told. A nil cache holds nothing.
+func (c *cache) forget(records ...store.Record) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	for i := range records {
+		for _, d := range []store.Digest{records[i].Digest, records[i].Retired} {
+			delete(c.young, d)
+			delete(c.old, d)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package authtoken
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// EventKind is what has happened.
+type EventKind string
+
+const (
+	EventCreated  EventKind = "created"
+	EventUpdated  EventKind = "updated"
+	EventRevealed EventKind = "revealed" // the key was shown
+	EventKeySet   EventKind = "key_set"  // the key was replaced by one made elsewhere
+	EventRotated  EventKind = "rotated"  // the key was replaced by a new one
+	EventRevoked  EventKind = "revoked"  // the token was deleted
+	EventExpired  EventKind = "expired"  // the token was deleted some time after it had expired
+	EventRenewed  EventKind = "renewed"  // the token had expired and got a new key and a new life
+	EventRefused  EventKind = "refused"  // a key was not accepted
+	EventFailed   EventKind = "failed"   // the janitor could not do its work
+)
+
+// Event is something that happened to a token, or to a key that was presented.
+// There is never a key in it.
+type Event struct {
+	Kind EventKind
+	Time time.Time
+
+	// Actor is the pk of the user in whose name it was done through
+	// [Service.As]; zero for trusted code, and for keys that were refused.
+	Actor int64
+
+	// Token is the token as it was left. It is zero if a key that was refused
+	// is no token's, and for EventFailed.
+	Token Token
+
+	// Reason says why a key was refused, or matches ErrKeyRetired for a token
+	// that was revoked because its old key was used, or says what failed. Nil
+	// otherwise.
+	Reason error
+
+	// From is where the key that was refused came from, if [Service.Check] was
+	// told.
+	From string
+}
+
+// Observer is told of events, after what they tell of is done, on the goroutine
+// that did it. If it panics, the event is lost and nothing else happens; if it
+// takes long, put a [Queue] before it.
+type Observer interface {
+	Observe(ctx context.Context, e Event)
+}
+
+// ObserverFunc is a function that is an [Observer].
+type ObserverFunc func(ctx context.Context, e Event)
+
+// Observe calls f.
+func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
+
+func (s *Service) emit(ctx context.Context, e Event) {
+	if s.observer == nil {
+		return
+	}
+	defer func() { _ = recover() }() // as Observer says
+	s.observer.Observe(ctx, e)
+}
+
+func (s *Service) emitBy(ctx context.Context, kind EventKind, by *Caller, t Token, now time.Time) {
+	e := Event{Kind: kind, Time: now, Token: t}
+	if by != nil {
+		e.Actor = by.user.PK
+	}
+	s.emit(ctx, e)
+}
+
+// LogObserver returns an [Observer] that logs events to l: refused keys and
+// failures as warnings, all else as information.
+func LogObserver(l *slog.Logger) Observer {
+	return ObserverFunc(func(ctx context.Context, e Event) {
+		level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 8)
+		if e.Token.Identifier != "" {
+			attrs = append(attrs,
+				slog.String("token", e.Token.Identifier),
+				slog.String("pk", e.Token.PK.String()),
+				slog.String("intent", string(e.Token.Intent)),
+				slog.Int64("user", e.Token.User))
+		}
+		if e.Actor != 0 {
+			attrs = append(attrs, slog.Int64("actor", e.Actor))
+		}
+		if e.From != "" {
+			attrs = append(attrs, slog.String("from", e.From))
+		}
+		if e.Reason != nil {
+			attrs = append(attrs, slog.String("reason", e.Reason.Error()))
+		}
+		if e.Kind == EventRefused || e.Kind == EventFailed {
+			level = slog.LevelWarn
+		}
+		l.LogAttrs(ctx, level, "token "+string(e.Kind), attrs...)
+	})
+}
+
+// Queue is an [Observer] that keeps events for another, so that nobody waits
+// for it. Make one with [NewQueue], and run [Queue.Run] for as long as events
+// are to be passed on.
+type Queue struct {
+	events  chan queued
+	dropped atomic.Int64
+}
+
+type queued struct {
+	ctx   context.Context
+	event Event
+}
+
+// NewQueue returns a queue for up to size events. If it is full, events are
+// dropped.
+func NewQueue(size int) *Queue { return &Queue{events: make(chan queued, max(size, 1))} }
+
+// Observe keeps e for Run. It never waits.
+func (q *Queue) Observe(ctx context.Context, e Event) {
+	select {
+	case q.events <- queued{context.WithoutCancel(ctx), e}:
+	default:
+		q.dropped.Add(1)
+	}
+}
+
+// Dropped returns how many events have been dropped so far.
+func (q *Queue) Dropped() int64 { return q.dropped.Load() }
+
+// Run passes events on to o, one after the other, until ctx ends, and then
+// what the queue still holds. An o that panics loses that event only.
+func (q *Queue) Run(ctx context.Context, o Observer) {
+	pass := func(v queued) {
+		defer func() { _ = recover() }()
+		o.Observe(v.ctx, v.event)
+	}
+	for {
+		select {
+		case v := <-q.events:
+			pass(v)
+			continue
+		case <-ctx.Done():
+		}
+		for {
+			select {
+			case v := <-q.events:
+				pass(v)
+			default:
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package httpadapter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/authtoken/authtoken"
+)
+
+// Source takes a key out of a request. It reports false if the request has none
+// in that place.
+type Source struct {
+	// Challenge is the authentication scheme for WWW-Authenticate; empty if
+	// the source has none.
+	Challenge string
+
+	Credentials func(*http.Request) (authtoken.Presented, bool)
+}
+
+// FromBearer takes the key from "Authorization: Bearer <key>" (RFC 6750).
+func FromBearer() Source {
+	return Source{"Bearer", func(r *http.Request) (authtoken.Presented, bool) {
+		scheme, key, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+		return authtoken.Presented{Key: strings.TrimSpace(key)}, strings.EqualFold(scheme, "Bearer") && key != ""
+	}}
+}
+
+// FromBasic takes the key from the password of HTTP basic authentication (RFC
+// 7617). The username must be that of the token's owner.
+func FromBasic() Source {
+	return Source{"Basic", func(r *http.Request) (authtoken.Presented, bool) {
+		username, password, ok := r.BasicAuth()
+		return authtoken.Presented{Key: password, Username: &username}, ok
+	}}
+}
+
+// FromHeader takes the key from a header of this name.
+func FromHeader(name string) Source {
+	return Source{"", func(r *http.Request) (authtoken.Presented, bool) {
+		key := strings.TrimSpace(r.Header.Get(name))
+		return authtoken.Presented{Key: key}, key != ""
+	}}
+}
+
+// GuardConfig is how [RequireToken] guards. The zero GuardConfig works.
+type GuardConfig struct {
+	// Intents are those a token may have. Defaults to IntentAPI.
+	Intents []authtoken.Intent
+
+	// Sources are where a key is looked for; the first that has one counts.
+	// Defaults to FromBearer.
+	Sources []Source
+
+	// Realm is named in WWW-Authenticate. Defaults to "api".
+	Realm string
+
+	// ExpiryHeader, unless it is empty, is a header of the answer that tells
+	// when the token expires, as an HTTP date (RFC 9110, section 5.6.7). Tokens
+	// that do not expire get none.
+	ExpiryHeader string
+
+	// From says where a request comes from, for events and for when a token was
+	// last used. Defaults to the remote address without the port. Behind a
+	// proxy, that is the proxy's.
+	From func(*http.Request) string
+
+	// Throttle is asked before a key is looked at: how long the sender has to
+	// wait before the next try. Zero lets the request through; anything else is
+	// answered with 429 and Retry-After.
+	Throttle func(*http.Request) time.Duration
+
+	// Refused is told of each request whose key was refused, and why.
+	Refused func(*http.Request, error)
+
+	// Logger gets what is wrong when a request is answered with 500. Defaults
+	// to slog.Default().
+	Logger *slog.Logger
+}
+
+// RequireToken returns middleware that lets requests through which present
+// the key of a token. Behind it, [Principal] says whose.
+//
+// Other requests are answered with 401 and WWW-Authenticate as RFC 6750 has it,
+// without saying what is wrong with the key. (The API of [Handler] answers
+// with 403 instead, as authentik does.)
+func RequireToken(svc *authtoken.Service, cfg GuardConfig) func(http.Handler) http.Handler {
+	if cfg.Intents == nil {
+		cfg.Intents = []authtoken.Intent{authtoken.IntentAPI}
+	}
+	if cfg.Sources == nil {
+		cfg.Sources = []Source{FromBearer()}
+	}
+	if cfg.Realm == "" {
+		cfg.Realm = "api"
+	}
+	if cfg.From == nil {
+		cfg.From = remoteHost
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return func(next http.Handler) http.Handler { return &guard{svc, cfg, next} }
+}
+
+type guard struct {
+	svc  *authtoken.Service
+	cfg  GuardConfig
+	next http.Handler
+}
+
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.cfg.Throttle != nil {
+		if wait := g.cfg.Throttle(r); wait > 0 {
+			w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
+			writeDetail(w, http.StatusTooManyRequests, "Too many requests.")
+			return
+		}
+	}
+	credentials, ok := g.credentials(r)
+	if !ok {
+		g.challenge(w, "")
+		writeDetail(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
+		return
+	}
+	credentials.From = g.cfg.From(r)
+	p, err := g.svc.Check(r.Context(), credentials, g.cfg.Intents...)
+	switch {
+	case errors.Is(err, authtoken.ErrRefused):
+		if g.cfg.Refused != nil {
+			g.cfg.Refused(r, err)
+		}
+		g.challenge(w, `, error="invalid_token"`)
+		writeDetail(w, http.StatusUnauthorized, "Token invalid/expired")
+		return
+	case err != nil:
+		g.cfg.Logger.ErrorContext(r.Context(), "request failed",
+			"method", r.Method, "path", r.URL.Path, "error", err)
+		writeDetail(w, http.StatusInternalServerError, "Internal server error.")
+		return
+	}
+	if g.cfg.ExpiryHeader != "" && p.Token.Expiring && !p.Token.Expires.IsZero() {
+		w.Header().Set(g.cfg.ExpiryHeader, p.Token.Expires.UTC().Format(http.TimeFormat))
+	}
+	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+}
+
+func (g *guard) credentials(r *http.Request) (authtoken.Presented, bool) {
+	for _, s := range g.cfg.Sources {
+		if c, ok := s.Credentials(r); ok {
+			return c, true
+		}
+	}
+	return authtoken.Presented{}, false
+}
+
+// challenge names the schemes by which a key can be presented. What comes after
+// is for bearer tokens only.
+func (g *guard) challenge(w http.ResponseWriter, after string) {
+	for _, s := range g.cfg.Sources {
+		if s.Challenge == "" {
+			continue
+		}
+		value := s.Challenge + " realm=" + strconv.Quote(g.cfg.Realm)
+		if s.Challenge == "Bearer" {
+			value += after
+		}
+		w.Header().Add("WWW-Authenticate", value)
+	}
+}
+
+type principalKey struct{}
+
+// Principal returns whom the key of a request speaks for. It reports false for
+// requests that have not come through [RequireToken].
+func Principal(ctx context.Context) (authtoken.Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(authtoken.Principal)
+	return p, ok
+}
+
+// remoteHost returns the address of r's sender, without the port.
+func remoteHost(r *http.Request) string {
+	i := strings.LastIndexByte(r.RemoteAddr, ':')
+	if i < 0 {
+		return r.RemoteAddr
+	}
+	return strings.Trim(r.RemoteAddr[:i], "[]")
+}

@@ -1,0 +1,87 @@
+package authtoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Sweep deals with up to limit tokens whose time is over, as the [Policy] says:
+// it deletes those that have been expired for longer than the Retention or,
+// with RenewExpired, gives tokens of IntentAPI a new key and a new life instead.
+// It returns with how many it has dealt; as long as that is limit, there may be
+// more. Any number of processes may sweep one store at once; each token
+// is dealt with once.
+func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+	now := s.now()
+	q := store.Query{
+		// The first instant that is not over yet; see Token.Expired.
+		ExpiryBefore: now.Add(-s.policy.Retention).Add(time.Microsecond),
+		Order:        []store.Order{{Field: store.FieldExpires}},
+		Limit:        limit,
+	}
+	if limit < 1 {
+		return 0, fmt.Errorf("sweep: limit is %d, not positive", limit)
+	}
+	done := 0
+	if s.policy.RenewExpired {
+		q.Intents = []string{string(IntentAPI)}
+		var err error
+		if done, err = s.renew(ctx, q, now); err != nil {
+			return done, fmt.Errorf("sweep: %w", err)
+		}
+		if q.Limit -= done; q.Limit == 0 {
+			return done, nil
+		}
+		q.Intents = []string{string(IntentVerification), string(IntentRecovery), string(IntentAppPassword)}
+	}
+	gone, err := s.purge(ctx, q, EventExpired, nil, now)
+	if err != nil {
+		return done, fmt.Errorf("sweep: %w", err)
+	}
+	return done + len(gone), nil
+}
+
+func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int, error) {
+	records, err := s.store.List(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	done := 0
+	for _, before := range records {
+		r := before
+		r.Expires = now.Add(s.policy.DefaultLifetime)
+		if err := s.setKey(&r, s.keys.generate()); err != nil {
+			return done, err
+		}
+		err := s.store.Update(ctx, r)
+		s.cache.forget(before)
+		switch {
+		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
+			continue // somebody else was first
+		case err != nil:
+			return done, err
+		}
+		done++
+		r.Version++
+		s.emitBy(ctx, EventRenewed, nil, tokenOf(&r), now)
+	}
+	return done, nil
+}
+
+// purge deletes what q matches and tells of it.
+func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *Caller, now time.Time) ([]Token, error) {
+	records, err := s.store.Purge(ctx, q)
+	s.cache.forget(records...)
+	if err != nil {
+		return nil, err
+	}
+	tokens := tokensOf(records)
+	for _, t := range tokens {
+		s.emitBy(ctx, kind, by, t, now)
+	}
+	return tokens, nil
+}
