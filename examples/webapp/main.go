@@ -1,0 +1,175 @@
+// Webapp is a small web application whose API is guarded by tokens: clients
+// check in with a key, renew it before it is too late, and are refused when
+// they did not.
+//
+//	go run ./examples/webapp
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+const (
+	lifetime = 30 * 24 * time.Hour // of a token
+	overlap  = time.Hour           // for which a key that was renewed stays good
+)
+
+// app is the application: notes, and the tokens that open them.
+type app struct {
+	tokens *authtoken.Service
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	notes map[int64][]string // by the user's pk
+}
+
+func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
+	svc, err := authtoken.New(memory.New(), authtoken.Config{
+		Policy:        authtoken.Policy{DefaultLifetime: lifetime, RevokeOnReuse: true},
+		Observer:      authtoken.LogObserver(log),
+		TrackLastUsed: true,
+		Now:           now,
+	})
+	return &app{tokens: svc, log: log, notes: make(map[int64][]string)}, err
+}
+
+// routes are all behind a token, but for the one that says the server is up.
+func (a *app) routes() http.Handler {
+	guard := httpadapter.RequireToken(a.tokens, httpadapter.GuardConfig{Realm: "notes", ExpiryHeader: "Token-Expires"})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.Handle("GET /notes", guard(http.HandlerFunc(a.list)))
+	mux.Handle("POST /notes", guard(http.HandlerFunc(a.add)))
+	mux.Handle("POST /token/renew", guard(http.HandlerFunc(a.renew)))
+	return mux
+}
+
+func (a *app) list(w http.ResponseWriter, r *http.Request) {
+	who, _ := httpadapter.Principal(r.Context())
+	a.mu.Lock()
+	notes := append([]string{}, a.notes[who.User.PK]...)
+	a.mu.Unlock()
+	a.answer(w, http.StatusOK, notes)
+}
+
+func (a *app) add(w http.ResponseWriter, r *http.Request) {
+	who, _ := httpadapter.Principal(r.Context())
+	var note string
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&note); err != nil {
+		a.answer(w, http.StatusBadRequest, "a note is a JSON string")
+		return
+	}
+	a.mu.Lock()
+	a.notes[who.User.PK] = append(a.notes[who.User.PK], note)
+	a.mu.Unlock()
+	a.answer(w, http.StatusCreated, note)
+}
+
+// renew gives the client a new key and a new life for its token. The key it
+// has stays good for an hour, in case the answer gets lost.
+func (a *app) renew(w http.ResponseWriter, r *http.Request) {
+	who, _ := httpadapter.Principal(r.Context())
+	as := a.tokens.As(who.User)
+	token, key, err := as.Rotate(r.Context(), who.Token.Identifier, overlap)
+	if err == nil {
+		token, err = as.Update(r.Context(), token.Identifier, authtoken.UpdateParams{Expires: new(time.Time)})
+	}
+	if err != nil {
+		a.log.ErrorContext(r.Context(), "renew", "error", err)
+		a.answer(w, http.StatusInternalServerError, "try again")
+		return
+	}
+	a.answer(w, http.StatusOK, map[string]any{"key": key.Reveal(), "expires": token.Expires})
+}
+
+func (a *app) answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		a.log.Error("answer", "error", err)
+	}
+}
+
+// warn logs which tokens will expire within a week of now. An application would
+// write to their owners.
+func (a *app) warn(ctx context.Context, now time.Time) error {
+	for token, err := range a.tokens.ExpiringBetween(ctx, now, now.Add(7*24*time.Hour)) {
+		if err != nil {
+			return err
+		}
+		a.log.WarnContext(ctx, "token expires soon", "token", token.Identifier, "user", token.User, "expires", token.Expires)
+	}
+	return nil
+}
+
+func run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	a, err := newApp(slog.Default(), time.Now)
+	if err != nil {
+		return err
+	}
+	_, key, err := a.tokens.Create(ctx, authtoken.CreateParams{Identifier: "first", User: 1})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:8081")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("curl -H 'Authorization: Bearer %s' http://%s/notes -d '\"hello\"'\n", key.Reveal(), listener.Addr())
+
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { _ = a.tokens.RunJanitor(ctx, time.Minute) })
+	background.Go(func() {
+		day := time.NewTicker(24 * time.Hour)
+		defer day.Stop()
+		for {
+			if err := a.warn(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				a.log.Error("warn", "error", err)
+			}
+			select {
+			case <-day.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+
+	server := &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	background.Go(func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = server.Shutdown(ctx)
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
+	}
+	return nil
+}
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "webapp:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+)
+
+func TestWebapp(t *testing.T) {
+	t.Parallel()
+	clock := authtokentest.NewClock(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	var log bytes.Buffer
+	a, err := newApp(slog.New(slog.NewTextHandler(&log, nil)), clock.Now)
+	require.NoError(t, err)
+	routes := a.routes()
+	do := func(method, path, key, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+key)
+		w := httptest.NewRecorder()
+		routes.ServeHTTP(w, r)
+		return w
+	}
+	newKey := func(name string, user int64) string {
+		_, key, err := a.tokens.Create(t.Context(), authtoken.CreateParams{Identifier: name, User: user})
+		require.NoError(t, err)
+		return key.Reveal()
+	}
+	alice, bob := newKey("alice", 1), newKey("bob", 2)
+
+	require.Equal(t, http.StatusNoContent, do("GET", "/healthz", "", "").Code)
+	require.Equal(t, http.StatusCreated, do("POST", "/notes", alice, `"hello"`).Code)
+	require.Equal(t, http.StatusBadRequest, do("POST", "/notes", alice, `hello`).Code)
+	w := do("GET", "/notes", alice, "")
+	require.JSONEq(t, `["hello"]`, w.Body.String())
+	require.Equal(t, "Thu, 31 Jan 2030 00:00:00 GMT", w.Header().Get("Token-Expires"))
+	require.JSONEq(t, `[]`, do("GET", "/notes", bob, "").Body.String(), "another's notes are another's")
+	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", "guessed", "").Code)
+
+	// Alice renews, bob does not.
+	clock.Advance(24 * 24 * time.Hour)
+	require.NoError(t, a.warn(t.Context(), clock.Now()))
+	require.Contains(t, log.String(), `msg="token expires soon" token=bob`)
+	var renewed struct {
+		Key     string
+		Expires time.Time
+	}
+	w = do("POST", "/token/renew", alice, "")
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &renewed))
+	require.Equal(t, clock.Now().Add(lifetime), renewed.Expires)
+	require.Equal(t, http.StatusOK, do("GET", "/notes", alice, "").Code, "in the overlap")
+	clock.Advance(6 * 24 * time.Hour)
+	require.JSONEq(t, `["hello"]`, do("GET", "/notes", renewed.Key, "").Body.String())
+	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", bob, "").Code, "expired")
+
+	// Whoever still has the old key should not: the token is revoked.
+	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", alice, "").Code)
+	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", renewed.Key, "").Code)
+	require.Contains(t, log.String(), `msg="token revoked" token=alice`)
+	require.NotContains(t, log.String(), alice)
+}
