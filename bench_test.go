@@ -1,0 +1,157 @@
+package authtoken_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// stores are what the benchmarks run over.
+var stores = map[string]func(b *testing.B) store.Store{
+	"memory": func(*testing.B) store.Store { return memory.New() },
+	"sqlite": func(b *testing.B) store.Store {
+		st, err := sqlite.Open(filepath.Join(b.TempDir(), "tokens.db"), sqlite.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = st.Close() })
+		return st
+	},
+}
+
+// overStores runs f over each store, with one caller and with 64.
+func overStores(b *testing.B, f func(b *testing.B, svc *authtoken.Service, ctx context.Context, each func(func(i int64)))) {
+	for _, name := range []string{"memory", "sqlite"} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) {
+				svc, err := authtoken.New(stores[name](b), authtoken.Config{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				// A request's context, which can be cancelled.
+				ctx, cancel := context.WithCancel(b.Context())
+				defer cancel()
+				f(b, svc, ctx, func(one func(i int64)) {
+					b.ReportAllocs()
+					b.ResetTimer()
+					share(b, callers, one)
+				})
+			})
+		}
+	}
+}
+
+// share has callers do b.N things between them.
+func share(b *testing.B, callers int, one func(i int64)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+				one(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func makeTokens(b *testing.B, svc *authtoken.Service, n int) []string {
+	b.Helper()
+	keys := make([]string, n)
+	share64(n, func(i int) {
+		_, key, err := svc.Create(context.Background(), authtoken.CreateParams{
+			Identifier: fmt.Sprint("old", i), User: int64(1 + i%100), Expiring: new(false)})
+		if err != nil {
+			b.Error(err)
+		}
+		keys[i] = key.Reveal()
+	})
+	return keys
+}
+
+func share64(n int, one func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				one(int(i - 1))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkCreate(b *testing.B) {
+	overStores(b, func(b *testing.B, svc *authtoken.Service, ctx context.Context, each func(func(int64))) {
+		each(func(i int64) {
+			_, _, err := svc.Create(ctx, authtoken.CreateParams{
+				Identifier: fmt.Sprint("t", i), User: i%100 + 1, Description: "made by a benchmark"})
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	})
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	overStores(b, func(b *testing.B, svc *authtoken.Service, ctx context.Context, each func(func(int64))) {
+		const n = 1000
+		makeTokens(b, svc, n)
+		each(func(i int64) {
+			_, err := svc.Update(ctx, fmt.Sprint("old", i%n), authtoken.UpdateParams{Description: new(fmt.Sprint(i))})
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	})
+}
+
+func BenchmarkAuthenticate(b *testing.B) {
+	overStores(b, func(b *testing.B, svc *authtoken.Service, ctx context.Context, each func(func(int64))) {
+		keys := makeTokens(b, svc, 10_000)
+		each(func(i int64) {
+			if _, err := svc.Authenticate(ctx, keys[i%int64(len(keys))], authtoken.IntentAPI); err != nil {
+				b.Error(err)
+			}
+		})
+	})
+}
+
+// BenchmarkAuthenticateLimit is what Authenticate over the memory store is
+// measured against: a digest, and a map behind a lock.
+func BenchmarkAuthenticateLimit(b *testing.B) {
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := makeTokens(b, svc, 10_000)
+	var mu sync.RWMutex
+	found := make(map[[32]byte]*store.Record)
+	for _, key := range keys {
+		found[sha256.Sum256([]byte(key))] = new(store.Record)
+	}
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			b.ReportAllocs()
+			share(b, callers, func(i int64) {
+				digest := sha256.Sum256([]byte(keys[i%int64(len(keys))]))
+				mu.RLock()
+				r := found[digest]
+				mu.RUnlock()
+				if r == nil {
+					b.Error("not found")
+				}
+			})
+		})
+	}
+}

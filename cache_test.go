@@ -1,0 +1,147 @@
+package authtoken_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+// recorder is an Observer that keeps what it is told.
+// take returns what came since the last time, as "kind identifier actor".
+// newObserved is newService with a recorder, and whatever else is configured.
+// While one token is rotated from 16 goroutines, there must be at least one
+// and at most two good keys at every moment.
+// Many sweepers at once deal with each token once.
+// touched is a store that counts writes of last uses.
+// fail makes writes fail with err from now on.
+func TestCache(t *testing.T) {
+	t.Parallel()
+	st := &counting{Store: memory.New()}
+	clock := authtokentest.NewClock(time.Now())
+	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 4, CacheTTL: time.Minute, Now: clock.Now})
+	require.NoError(t, err)
+	other, err := authtoken.New(st, authtoken.Config{Now: clock.Now})
+	require.NoError(t, err)
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	check := func(asked int, want error) {
+		t.Helper()
+		st.asked = 0
+		_, err := svc.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, want)
+		require.Equal(t, asked, st.asked, "how often the store was asked")
+	}
+	check(1, nil)
+	check(0, nil)
+	clock.Advance(time.Minute - time.Microsecond)
+	check(0, nil)
+	clock.Advance(time.Microsecond)
+	check(1, nil)
+
+	// Own changes count at once, whatever they are.
+	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Intent: new(authtoken.IntentRecovery)})
+	require.NoError(t, err)
+	check(1, nil)
+	p, err := svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, authtoken.IntentRecovery, p.Token.Intent)
+	_, rotated, err := svc.Rotate(t.Context(), "one", time.Hour)
+	require.NoError(t, err)
+	check(1, nil)
+	check(0, nil)
+	require.NoError(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
+	check(1, authtoken.ErrKeyUnknown)
+	_, err = svc.Authenticate(t.Context(), rotated.Reveal())
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	key = "a-key-of-more-than-thirty-two-bytes"
+	check(1, nil)
+	_, err = svc.Revoke(t.Context(), authtoken.Filter{User: 7})
+	require.NoError(t, err)
+	check(1, authtoken.ErrKeyUnknown)
+
+	// Those of others are seen after the time that was agreed on.
+	_, key = create(t, svc, authtoken.CreateParams{Identifier: "one", Expires: clock.Now().Add(time.Hour)})
+	check(1, nil)
+	require.NoError(t, other.Delete(t.Context(), "one"))
+	clock.Advance(time.Minute - time.Microsecond)
+	check(0, nil)
+	clock.Advance(time.Microsecond)
+	check(1, authtoken.ErrKeyUnknown)
+
+	// It expires at its instant, cached or not.
+	_, key = create(t, svc, authtoken.CreateParams{Identifier: "one", Expires: clock.Now().Add(time.Second)})
+	check(1, nil)
+	clock.Advance(time.Second)
+	check(1, authtoken.ErrKeyExpired)
+
+	// It stays within its size.
+	for i := range 100 {
+		_, key = create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+		check(1, nil)
+		check(0, nil)
+	}
+}
+
+// A revoked key must be refused by whoever asks after Delete has returned, while
+// others keep reading it into the cache.
+func TestCacheIsExact(t *testing.T) {
+	t.Parallel()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{CacheSize: 100, CacheTTL: time.Hour})
+	require.NoError(t, err)
+	for i := range 200 {
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+		var gone atomic.Bool
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 50 {
+					before := gone.Load()
+					if _, err := svc.Authenticate(context.Background(), key); err == nil && before {
+						t.Error("a key was accepted after it had been revoked")
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			if err := svc.Delete(context.Background(), fmt.Sprint("t", i)); err != nil {
+				t.Error(err)
+			}
+			gone.Store(true)
+		})
+		wg.Wait()
+		_, err := svc.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	}
+}
+
+// What is refused must not take longer for one reason than for another; at
+// least the store is asked as often.
+func TestUnknownAndExpiredCostTheSame(t *testing.T) {
+	t.Parallel()
+	st := &counting{Store: memory.New()}
+	clock := authtokentest.NewClock(time.Now())
+	svc, err := authtoken.New(st, authtoken.Config{Now: clock.Now})
+	require.NoError(t, err)
+	_, gone := create(t, svc, authtoken.CreateParams{Identifier: "gone"})
+	require.NoError(t, svc.Delete(t.Context(), "gone"))
+	_, expired := create(t, svc, authtoken.CreateParams{Identifier: "expired", Expires: clock.Now()})
+	_, retired := create(t, svc, authtoken.CreateParams{Identifier: "retired"})
+	_, _, err = svc.Rotate(t.Context(), "retired", 0)
+	require.NoError(t, err)
+	for key, want := range map[string]error{
+		gone: authtoken.ErrKeyUnknown, expired: authtoken.ErrKeyExpired, retired: authtoken.ErrKeyRetired,
+	} {
+		st.asked = 0
+		_, err := svc.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, want)
+		require.Equal(t, 1, st.asked)
+	}
+}

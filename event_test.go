@@ -1,0 +1,173 @@
+package authtoken_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+type recorder struct {
+	mu     sync.Mutex
+	events []authtoken.Event
+}
+
+func (r *recorder) Observe(_ context.Context, e authtoken.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+func (r *recorder) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var told []string
+	for _, e := range r.events {
+		text := fmt.Sprintf("%s %s %d", e.Kind, e.Token.Identifier, e.Actor)
+		if e.Reason != nil {
+			text += " " + e.Reason.Error()
+		}
+		told = append(told, text)
+	}
+	r.events = nil
+	return told
+}
+
+func newObserved(t *testing.T, cfg authtoken.Config) (*authtoken.Service, *authtokentest.Clock, *recorder) {
+	t.Helper()
+	users, err := authtoken.NewUserList(root, alice, bob, carol, dave)
+	require.NoError(t, err)
+	told := new(recorder)
+	cfg.Users, cfg.Observer = users, told
+	svc, clock := authtokentest.NewService(t, cfg)
+	return svc, clock, told
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{1}, 32))
+	require.NoError(t, err)
+	svc, clock, told := newObserved(t, authtoken.Config{Sealer: sealer})
+	as := svc.As(alice)
+	step := func(want string, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, []string{want}, told.take())
+	}
+	_, key, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
+	step("created one 2", err)
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 5})
+	step("created two 0", err)
+	_, err = as.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("uno")})
+	step("updated uno 2", err)
+	_, err = as.Reveal(t.Context(), "uno")
+	step("revealed uno 2", err)
+	_, _, err = as.Rotate(t.Context(), "uno", 0)
+	step("rotated uno 2", err)
+	step("key_set uno 1", svc.As(root).SetKey(t.Context(), "uno", "a-key-of-more-than-thirty-two-bytes"))
+
+	refused := func(want, key string, intents ...authtoken.Intent) {
+		t.Helper()
+		_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "192.0.2.7"}, intents...)
+		require.ErrorIs(t, err, authtoken.ErrRefused)
+		require.Equal(t, "192.0.2.7", told.events[0].From)
+		require.Equal(t, []string{want + " 0 " + err.Error()}, told.take())
+	}
+	refused("refused ", "garbage")
+	refused("refused ", key.Reveal())
+	refused("refused uno", "a-key-of-more-than-thirty-two-bytes", authtoken.IntentRecovery)
+	two, err := svc.Reveal(t.Context(), "two")
+	step("revealed two 0", err)
+	refused("refused two", two.Reveal()) // dave is not active
+	clock.Advance(time.Hour)
+	refused("refused uno", "a-key-of-more-than-thirty-two-bytes")
+	_, err = svc.Check(t.Context(), authtoken.Presented{Key: "a-key-of-more-than-thirty-two-bytes", Username: new("bob")})
+	require.Error(t, err)
+	told.take()
+
+	step("revoked uno 2", as.Delete(t.Context(), "uno"))
+	clock.Advance(30 * 24 * time.Hour)
+	_, err = svc.Sweep(t.Context(), 10)
+	step("expired two 0", err)
+
+	// What fails has not happened.
+	_, err = as.Update(t.Context(), "two", authtoken.UpdateParams{})
+	require.Error(t, err)
+	_, _, err = as.Create(t.Context(), authtoken.CreateParams{})
+	require.Error(t, err)
+	require.Empty(t, told.take())
+}
+
+func TestObserversHarmNobody(t *testing.T) {
+	t.Parallel()
+	svc, _ := authtokentest.NewService(t, authtoken.Config{
+		Observer: authtoken.ObserverFunc(func(context.Context, authtoken.Event) { panic("observer") }),
+	})
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	_, err := svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	_, err = svc.Authenticate(t.Context(), "garbage")
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+}
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		queue := authtoken.NewQueue(2)
+		svc, err := authtoken.New(memory.New(), authtoken.Config{Observer: queue})
+		require.NoError(t, err)
+		var told recorder
+		slow := authtoken.ObserverFunc(func(ctx context.Context, e authtoken.Event) {
+			time.Sleep(time.Hour)
+			told.Observe(ctx, e)
+			panic("after all")
+		})
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		for _, id := range []string{"a", "b", "c"} {
+			create(t, svc, authtoken.CreateParams{Identifier: id})
+		}
+		require.EqualValues(t, 1, queue.Dropped(), "there is room for two")
+		require.Zero(t, time.Since(start), "nobody waits")
+		running.Go(func() { queue.Run(ctx, slow) })
+		synctest.Wait()
+		create(t, svc, authtoken.CreateParams{Identifier: "d"})
+		cancel()
+		running.Wait()
+		require.Equal(t, []string{"created a 0", "created b 0", "created d 0"}, told.take(), "what is queued is passed on")
+	})
+}
+
+func TestLogObserver(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "pk" {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	users, err := authtoken.NewUserList(root, alice)
+	require.NoError(t, err)
+	svc, _ := authtokentest.NewService(t, authtoken.Config{Users: users, Observer: authtoken.LogObserver(logger)})
+	_, _, err = svc.As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
+	require.NoError(t, err)
+	_, err = svc.Check(t.Context(), authtoken.Presented{Key: "garbage", From: "192.0.2.7"})
+	require.Error(t, err)
+	require.Equal(t, `level=INFO msg="token created" token=one intent=api user=2 actor=2
+level=WARN msg="token refused" from=192.0.2.7 reason="key refused: no token has it"
+`, log.String())
+}

@@ -1,0 +1,135 @@
+package authtoken_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+type touched struct {
+	store.Store
+	mu            sync.Mutex
+	batches, uses int
+	err           error
+}
+
+func (s *touched) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *touched) Touch(ctx context.Context, uses []store.Use) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	s.batches++
+	s.uses += len(uses)
+	return s.Store.Touch(ctx, uses)
+}
+
+func TestLastUsed(t *testing.T) {
+	t.Parallel()
+	st := &touched{Store: memory.New()}
+	clock := authtokentest.NewClock(time.Now())
+	svc, err := authtoken.New(st, authtoken.Config{TrackLastUsed: true, Now: clock.Now})
+	require.NoError(t, err)
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one", Expiring: new(false)})
+	_, other := create(t, svc, authtoken.CreateParams{Identifier: "two", Expiring: new(false)})
+	_, _ = create(t, svc, authtoken.CreateParams{Identifier: "three"})
+	use := func(key string) {
+		_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "192.0.2.1"})
+		require.NoError(t, err)
+	}
+	first := clock.Now().UTC().Truncate(time.Microsecond)
+	use(key)
+	use(key)
+	use(other)
+	require.Zero(t, st.batches, "checking a key does not write")
+	require.NoError(t, svc.FlushLastUsed(t.Context()))
+	require.Equal(t, 1, st.batches)
+	require.Equal(t, 2, st.uses)
+	token, err := svc.Get(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, first, token.LastUsed)
+	require.Equal(t, "192.0.2.1", token.LastUsedFrom)
+	require.EqualValues(t, 1, token.Version)
+
+	clock.Advance(time.Minute - time.Microsecond)
+	use(key)
+	require.NoError(t, svc.FlushLastUsed(t.Context()))
+	require.Equal(t, 2, st.uses, "once a minute is enough")
+	clock.Advance(time.Microsecond)
+	use(key)
+	st.fail(errDisk)
+	require.ErrorIs(t, svc.FlushLastUsed(t.Context()), errDisk)
+	st.fail(nil)
+	require.NoError(t, svc.FlushLastUsed(t.Context()), "what could not be written is kept")
+	require.Equal(t, 3, st.uses)
+
+	page, err := svc.Page(t.Context(), authtoken.Filter{Order: authtoken.ParseOrder("-last_used")}, 1, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"three", "one", "two"}, identifiers(page.Tokens), "never used comes first, going down")
+
+	_, err = svc.Authenticate(t.Context(), "garbage")
+	require.Error(t, err)
+	require.NoError(t, svc.FlushLastUsed(t.Context()))
+	require.Equal(t, 3, st.uses)
+}
+
+func TestJanitor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &touched{Store: memory.New()}
+		told := new(recorder)
+		svc, err := authtoken.New(st, authtoken.Config{
+			TrackLastUsed: true, Observer: told, Policy: authtoken.Policy{Retention: 10 * time.Minute},
+		})
+		require.NoError(t, err)
+		for i := range 250 {
+			create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+		}
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: "kept", Expiring: new(false)})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { require.NoError(t, svc.RunJanitor(ctx, time.Minute)) })
+		count := func() int {
+			page, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 1)
+			require.NoError(t, err)
+			return page.Count
+		}
+
+		time.Sleep(39*time.Minute + 30*time.Second)
+		synctest.Wait()
+		require.Equal(t, 251, count())
+		told.take()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, 1, count(), "all of them, in pieces")
+		require.Len(t, told.take(), 250)
+
+		_, err = svc.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+		st.fail(errDisk)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"failed  0 write last use: disk on fire"}, told.take())
+		st.fail(nil)
+		cancel()
+		running.Wait()
+		require.Equal(t, 1, st.uses, "the last uses are not lost")
+		require.Error(t, svc.RunJanitor(t.Context(), 0))
+	})
+}
