@@ -33,7 +33,7 @@ type User struct {
 	UID    string
 	Avatar string // a URL
 	Path   string // authentik's folder for users; empty shows as "users"
-	Type   string // "internal", "external", "service_account" or "internal_service_account"; empty shows as "internal"
+	Type   string // "internal", "external", "service_account" or "internal_service_account"; anything else shows as "internal"
 
 	DateJoined         time.Time
 	LastLogin          time.Time // zero for never

@@ -114,7 +114,7 @@ func appendUser(b []byte, u *authtoken.User) ([]byte, error) {
 	b = append(b, `,"path":`...)
 	b = appendStringOr(b, u.Path, "users")
 	b = append(b, `,"type":`...)
-	b = appendStringOr(b, u.Type, "internal")
+	b = appendString(b, userType(u.Type))
 	b = append(b, `,"uuid":`...)
 	b = appendUUID(b, u.UUID)
 	b = append(b, `,"password_change_date":`...)
@@ -122,6 +122,15 @@ func appendUser(b []byte, u *authtoken.User) ([]byte, error) {
 	b = append(b, `,"last_updated":`...)
 	b = appendRequiredTime(b, u.LastUpdated)
 	return append(b, '}'), err
+}
+
+// userType returns t if clients know it: theirs fail on any other.
+func userType(t string) string {
+	switch t {
+	case "external", "service_account", "internal_service_account":
+		return t
+	}
+	return "internal"
 }
 
 func appendList[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {

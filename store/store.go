@@ -68,8 +68,8 @@ type Store interface {
 	// r.Version, and raises the version by one. Every field is replaced
 	// but for PK, Created, LastUsed and LastUsedFrom, which keep their stored
 	// values. It returns ErrNotFound if there is no such PK, ErrStale if the
-	// version is another one, and a [*TakenError] like Create. A record does
-	// not collide with itself.
+	// version is another one, and a [*TakenError] like Create. If several of
+	// these apply, it returns the first. A record does not collide with itself.
 	Update(ctx context.Context, r Record) error
 
 	// Delete removes the record that has this PK if its version is still

@@ -9,11 +9,9 @@ package golden
 
 import (
 	"bytes"
-	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -50,8 +48,9 @@ type step struct {
 	}
 }
 
-// Inspect is called with each request and its answer.
-type Inspect func(t *testing.T, r *http.Request, answer *http.Response, body []byte)
+// Inspect is called with each request, its body, which is read by then, and its
+// answer.
+type Inspect func(t *testing.T, r *http.Request, sent []byte, answer *http.Response, body []byte)
 
 // Run replays all scenarios, each over a store of its own. inspect may be nil.
 func Run(t *testing.T, newStore func(t *testing.T) store.Store, inspect Inspect) {
@@ -139,11 +138,11 @@ func keyOf(username string) string {
 
 func (r *replay) step(t *testing.T, n int, st step) {
 	t.Helper()
-	var body io.Reader
+	var body []byte
 	if st.Body != nil {
-		body = strings.NewReader(r.fill(*st.Body))
+		body = []byte(r.fill(*st.Body))
 	}
-	req := httptest.NewRequestWithContext(context.WithoutCancel(t.Context()), st.Method, st.Path, body)
+	req := httptest.NewRequestWithContext(t.Context(), st.Method, st.Path, bytes.NewReader(body))
 	if st.ContentType != "" {
 		req.Header.Set("Content-Type", st.ContentType)
 	}
@@ -157,7 +156,7 @@ func (r *replay) step(t *testing.T, n int, st step) {
 	r.handler.ServeHTTP(rec, req)
 	answer := rec.Body.Bytes()
 	if r.inspect != nil {
-		r.inspect(t, req, rec.Result(), answer)
+		r.inspect(t, req, body, rec.Result(), answer)
 	}
 
 	where := fmt.Sprintf("step %d, %s %s", n, st.Method, st.Path)

@@ -1,0 +1,138 @@
+package httpadapter
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store/memory"
+)
+
+type document struct {
+	OpenAPI string
+	Servers []struct{ URL string }
+	Paths   map[string]map[string]json.RawMessage
+}
+
+func newHandler(t *testing.T, cfg Config) *Handler {
+	t.Helper()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	require.NoError(t, err)
+	h, err := New(svc, cfg)
+	require.NoError(t, err)
+	return h
+}
+
+func request(t *testing.T, h http.Handler, method, path string) *http.Response {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return rec.Result()
+}
+
+func readDocument(t *testing.T, r *http.Response) document {
+	t.Helper()
+	require.Equal(t, http.StatusOK, r.StatusCode)
+	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	var d document
+	require.NoError(t, json.NewDecoder(r.Body).Decode(&d))
+	require.Equal(t, "3.0.3", d.OpenAPI)
+	return d
+}
+
+func TestSchemaIsServedWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, Config{})
+	require.NotEmpty(t, readDocument(t, request(t, h, http.MethodGet, "/api/v3/schema/")).Paths)
+	require.NotEmpty(t, readDocument(t, request(t, h, http.MethodGet, "/api/v3//schema/")).Paths)
+	require.Equal(t, http.StatusNotFound, request(t, h, http.MethodGet, "/api/v3/schema").StatusCode)
+	require.Equal(t, http.StatusNotFound, request(t, h, http.MethodGet, "/schema/").StatusCode)
+}
+
+func TestSchemaHead(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(newHandler(t, Config{}))
+	t.Cleanup(server.Close)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+"/api/v3/schema/", nil)
+	require.NoError(t, err)
+	answer, err := server.Client().Do(req)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.EqualValues(t, len(openAPI), answer.ContentLength)
+}
+
+func TestSchemaOtherMethods(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, Config{})
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FETCH"} {
+		answer := request(t, h, method, "/api/v3/schema/")
+		require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode, method)
+		require.Equal(t, "GET, HEAD", answer.Header.Get("Allow"), method)
+		var body struct{ Detail string }
+		require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+		require.Equal(t, `Method "`+method+`" not allowed.`, body.Detail)
+	}
+}
+
+func TestNoSchema(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, Config{NoSchema: true})
+	require.Equal(t, http.StatusNotFound, request(t, h, http.MethodGet, "/api/v3/schema/").StatusCode)
+}
+
+func TestSchemaNamesTheBasePath(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 1, strings.Count(openAPI, defaultServer))
+	for base, want := range map[string]struct{ path, server string }{
+		"":                   {"/api/v3/schema/", "/api/v3"},
+		"/api/v3/":           {"/api/v3/schema/", "/api/v3"},
+		"/":                  {"/schema/", "/"},
+		"/of/tokens":         {"/of/tokens/schema/", "/of/tokens"},
+		`/with "quotes" & ü`: {"/with%20%22quotes%22%20&%20%C3%BC/schema/", "/with%20%22quotes%22%20&%20%C3%BC"},
+	} {
+		d := readDocument(t, request(t, newHandler(t, Config{BasePath: base}), http.MethodGet, want.path))
+		require.Len(t, d.Servers, 1)
+		require.Equal(t, want.server, d.Servers[0].URL)
+	}
+}
+
+// The document has exactly the paths and methods that there are routes for.
+// HEAD and OPTIONS follow from the others, here as in the handler.
+func TestSchemaHasAllRoutes(t *testing.T) {
+	t.Parallel()
+	served := map[string]*route{"/core/tokens/": &collection, "/core/tokens/{identifier}/": &item}
+	for action, rt := range actions {
+		served["/core/tokens/{identifier}/"+action] = rt
+	}
+	want := map[string][]string{"/schema/": {"get"}}
+	for path, rt := range served {
+		for method := range rt.methods {
+			want[path] = append(want[path], strings.ToLower(method))
+		}
+		slices.Sort(want[path])
+
+		derived := slices.Collect(maps.Keys(rt.methods))
+		if rt.methods[http.MethodGet] != nil {
+			derived = append(derived, http.MethodHead)
+		}
+		derived = append(derived, http.MethodOptions)
+		require.ElementsMatch(t, derived, strings.Split(rt.allow, ", "), path)
+	}
+
+	var d document
+	require.NoError(t, json.Unmarshal([]byte(openAPI), &d))
+	got := make(map[string][]string)
+	for path, operations := range d.Paths {
+		delete(operations, "parameters")
+		got[path] = slices.Sorted(maps.Keys(operations))
+	}
+	require.Equal(t, want, got)
+}
