@@ -1,0 +1,120 @@
+// Package serverapp is the server of examples/server without its store, so that
+// programs that differ only in where they keep tokens can share it. It is here
+// to be read and copied; its API is no part of what the library promises.
+package serverapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken/store"
+)
+
+// App is a server of the token API, whose fields say where it keeps its tokens.
+type App struct {
+	DB      string // default of the flag -db
+	DBUsage string // what -db may be
+
+	// Open opens the store that -db names. The function it returns closes the
+	// store again, once nothing uses it any more.
+	Open func(ctx context.Context, db string) (store.Store, func() error, error)
+}
+
+// Main serves until the process is told to stop, and returns its exit code: 2 if
+// the flags are wrong, 1 if anything else is.
+func (a App) Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	err := a.Run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "server:", err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+// Run serves until ctx is done, and returns nil if that was all that happened.
+func (a App) Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
+	o, err := a.parse(ctx, args, getenv)
+	if errors.Is(err, errHelp) {
+		return a.help(stdout)
+	}
+	if err != nil {
+		return err
+	}
+
+	// The port comes first: if it is taken, nothing has been touched yet.
+	listener, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	st, closeStore, err := a.Open(ctx, o.db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+
+	svc, err := authtoken.New(st, authtoken.Config{Policy: o.policy, Users: o.users, Sealer: o.sealer})
+	if err != nil {
+		return err
+	}
+	logs := slog.NewTextHandler(stderr, nil)
+	handler, err := httpadapter.New(svc, httpadapter.Config{Logger: slog.New(logs)})
+	if err != nil {
+		return err
+	}
+	key, err := bootstrap(ctx, svc, o.bootstrapKey)
+	if err != nil {
+		return err
+	}
+	if err := welcome(stdout, listener.Addr(), o, key); err != nil {
+		return err
+	}
+	return serve(ctx, listener, &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(logs, slog.LevelWarn),
+	})
+}
+
+// shutdownTime is how long requests may take that are under way when the server
+// is told to stop.
+const shutdownTime = 10 * time.Second
+
+func serve(ctx context.Context, listener net.Listener, server *http.Server) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		_ = server.Close()
+		return fmt.Errorf("stopped while requests were under way: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package serverapp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// The token that others are made with, and the user it belongs to.
+const (
+	bootstrapToken = "bootstrap"
+	bootstrapUser  = 1
+)
+
+// bootstrap sees to it that the bootstrap token is there and, unless ownKey is
+// empty, that ownKey is its key. It returns the key if it has made one.
+func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (authtoken.Key, error) {
+	fail := func(err error) (authtoken.Key, error) {
+		return authtoken.Key{}, fmt.Errorf("token %q: %w", bootstrapToken, err)
+	}
+	token, key, err := svc.Create(ctx, authtoken.CreateParams{
+		Identifier:  bootstrapToken,
+		User:        bootstrapUser,
+		Description: "Made by the server at its first start",
+		Expiring:    new(false),
+	})
+	made := err == nil
+	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok && invalid.Has("identifier", authtoken.CodeTaken) {
+		token, err = svc.Get(ctx, bootstrapToken)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if token.User != bootstrapUser {
+		return fail(fmt.Errorf("it belongs to user %d, not to user %d; delete or rename it", token.User, bootstrapUser))
+	}
+	if ownKey == "" {
+		return key, nil
+	}
+	if err := setBootstrapKey(ctx, svc, ownKey); err != nil {
+		if made { // nobody would ever know the key it has
+			err = errors.Join(err, svc.DeleteIf(ctx, bootstrapToken, token.Revision()))
+		}
+		return authtoken.Key{}, err
+	}
+	return authtoken.Key{}, nil
+}
+
+func setBootstrapKey(ctx context.Context, svc *authtoken.Service, key string) error {
+	err := svc.SetKey(ctx, bootstrapToken, key)
+	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		return fmt.Errorf("%s: %s", envBootstrapKey, invalid.Fields[0].Message)
+	}
+	if err != nil {
+		return err
+	}
+	// Whatever has become of it since it was made, with this key it opens the API.
+	_, err = svc.Update(ctx, bootstrapToken, authtoken.UpdateParams{
+		Intent:   new(authtoken.IntentAPI),
+		Expiring: new(false),
+	})
+	return err
+}
+
+// welcome prints how to use the server. key is the zero Key unless it was made
+// just now.
+func welcome(w io.Writer, addr net.Addr, o *options, key authtoken.Key) error {
+	var b strings.Builder
+	secret := key.Reveal()
+	switch {
+	case secret != "":
+		fmt.Fprintf(&b, "The token %q was made. Its key is shown only now:\n\n  %s\n", bootstrapToken, secret)
+	case o.bootstrapKey != "":
+		fmt.Fprintf(&b, "The token %q has the key in %s.\n", bootstrapToken, envBootstrapKey)
+	default:
+		fmt.Fprintf(&b, "The token %q is there already, and its key was shown when it was made.\n"+
+			"To give it another, start the server with that in %s.\n", bootstrapToken, envBootstrapKey)
+	}
+	if secret == "" {
+		secret = "$" + envBootstrapKey
+	}
+
+	// A name of its own each time, so that what is printed can be pasted after
+	// every start.
+	name := "demo-" + strings.ToLower(rand.Text()[:6])
+	curl := func(method, path, body string) {
+		fmt.Fprintf(&b, `  curl -X %s '%s/api/v3/core/tokens/%s' -H "Authorization: Bearer %s" -H 'Content-Type: application/json' -d '%s'`+"\n",
+			method, clientURL(addr), path, secret, body)
+	}
+	fmt.Fprintln(&b, "\nCreate a token, then update it:")
+	fmt.Fprintln(&b)
+	curl("POST", "", `{"identifier": "`+name+`", "description": "made with curl"}`)
+	curl("PUT", name+"/", `{"identifier": "`+name+`", "description": "updated with curl"}`)
+	fmt.Fprintf(&b, "\nlistening on http://%s\n", addr)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// clientURL returns where this machine reaches the server: an address that stands
+// for all of its addresses is none to connect to.
+func clientURL(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", tcp.Port)
+	}
+	return "http://" + addr.String()
+}

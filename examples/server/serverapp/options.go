@@ -1,0 +1,148 @@
+package serverapp
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/httpadapter"
+)
+
+// Names of environment variables.
+const (
+	envBootstrapKey = "AUTHTOKEN_BOOTSTRAP_KEY"
+	envSealKey      = "AUTHTOKEN_SEAL_KEY"
+)
+
+// options are what the flags and the environment come to.
+type options struct {
+	addr   string
+	db     string
+	users  authtoken.Directory
+	policy authtoken.Policy
+
+	bootstrapKey string           // "" for one of the server's making
+	sealer       authtoken.Sealer // nil for none
+}
+
+var errHelp = flag.ErrHelp
+
+// usageError is a fault in the flags.
+type usageError struct{ fault string }
+
+func (e *usageError) Error() string { return e.fault + " (-h tells the flags)" }
+
+// flags returns the flags, which are parsed into o and usersFile.
+func (a App) flags(o *options, usersFile *string) *flag.FlagSet {
+	fs := flag.NewFlagSet("server", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // what is wrong comes back as an error
+	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "listen on `host:port`; port 0 picks a free one")
+	fs.StringVar(&o.db, "db", a.DB, a.DBUsage)
+	fs.StringVar(usersFile, "users", "", "`file` with a JSON list of users, in the form of user_obj;\nwithout it there is one, the superuser admin")
+	fs.Func("policy", "`name` of what tokens may be like: default, or authentik for exactly what it does", func(name string) error {
+		switch name {
+		case "default":
+			o.policy = authtoken.Policy{}
+		case "authentik":
+			o.policy = authtoken.Authentik()
+		default:
+			return errors.New("there are default and authentik")
+		}
+		return nil
+	})
+	return fs
+}
+
+// help prints what the flags are.
+func (a App) help(w io.Writer) error {
+	fs := a.flags(new(options), new(string))
+	fs.SetOutput(w)
+	fmt.Fprintln(w, "Serves the token API of authentik under /api/v3/.\n\nFlags:")
+	fs.PrintDefaults()
+	_, err := fmt.Fprintf(w, `
+Environment:
+  %s
+    	key that the token %q gets at start; without it, a new
+    	one is made and shown when that token is made
+  %s
+    	64 hexadecimal digits; keys can be shown again, encrypted with it
+`, envBootstrapKey, bootstrapToken, envSealKey)
+	return err
+}
+
+// parse returns the options, or an error that names the flag, the file or the
+// variable that is wrong.
+func (a App) parse(ctx context.Context, args []string, getenv func(string) string) (*options, error) {
+	var o options
+	var usersFile string
+	fs := a.flags(&o, &usersFile)
+	if err := fs.Parse(args); errors.Is(err, errHelp) {
+		return nil, err
+	} else if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	if fs.NArg() > 0 {
+		return nil, &usageError{fmt.Sprintf("unexpected argument %q", fs.Arg(0))}
+	}
+	if _, _, err := net.SplitHostPort(o.addr); err != nil {
+		return nil, &usageError{fmt.Sprintf("invalid value %q for flag -addr: it is not host:port", o.addr)}
+	}
+
+	var err error
+	if o.users, err = readUsers(ctx, usersFile); err != nil {
+		return nil, fmt.Errorf("-users: %w", err)
+	}
+	o.bootstrapKey = getenv(envBootstrapKey)
+	if o.sealer, err = newSealer(getenv(envSealKey)); err != nil {
+		return nil, fmt.Errorf("%s: %w", envSealKey, err)
+	}
+	return &o, nil
+}
+
+// readUsers returns the users in the file or, if there is no file, an only one. It
+// makes sure that the bootstrap token has an owner, and is of use.
+func readUsers(ctx context.Context, path string) (authtoken.Directory, error) {
+	if path == "" {
+		return authtoken.NewUserList(authtoken.User{
+			PK: bootstrapUser, Username: "admin", Name: "Administrator",
+			Active: true, Superuser: true,
+		})
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	users, err := httpadapter.ReadUsers(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	list, err := authtoken.NewUserList(users...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	owner, err := list.User(ctx, bootstrapUser)
+	if err != nil || !owner.Active || !owner.Superuser {
+		return nil, fmt.Errorf("%s: no active superuser with pk %d, who the token %q belongs to",
+			path, bootstrapUser, bootstrapToken)
+	}
+	return list, nil
+}
+
+// newSealer returns nil for no key. The error says nothing of what is in the key.
+func newSealer(hexKey string) (authtoken.Sealer, error) {
+	if hexKey == "" {
+		return nil, nil
+	}
+	key, err := hex.DecodeString(hexKey)
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("it has to be 64 hexadecimal digits; it has %d characters", len(hexKey))
+	}
+	return authtoken.NewAESSealer(key)
+}

@@ -1,0 +1,203 @@
+package authtoken_test
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// The program in the README does what the README says, in a module of its own
+// that is set up as the README says. As it imports the service and the
+// memory store only, it must not link any database.
+func TestReadmeProgram(t *testing.T) {
+	t.Parallel()
+	checkout, err := os.Getwd()
+	require.NoError(t, err)
+	blocks := readmeBlocks(t)
+	program, printed, setUp := blocks[0].text, blocks[1].text, blocks[2].text
+	setUp = strings.ReplaceAll(setUp, "/path/to/authtoken", checkout)
+
+	dir := t.TempDir()
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	write("main.go", program)
+	sums, err := os.ReadFile("go.sum")
+	require.NoError(t, err)
+	write("go.sum", string(sums)) // nothing needs to be looked up for what was checked before
+
+	var out string
+	for line := range strings.Lines(setUp) {
+		words := strings.Fields(line)
+		out = output(t, dir, words[0], words[1:]...)
+	}
+	require.Equal(t, printed, out)
+
+	output(t, dir, "go", "build", "-o", "hello", ".")
+	info, err := buildinfo.ReadFile(filepath.Join(dir, "hello"))
+	require.NoError(t, err)
+	require.NotEmpty(t, info.Deps)
+	for _, m := range info.Deps {
+		require.NotRegexp(t, `^modernc\.org/|/sqlx$|testify`, m.Path, "linked by a program over the memory store")
+	}
+	deps := output(t, dir, "go", "list", "-deps", ".")
+	require.NotRegexp(t, `(?m)^(modernc\.org/.*|database/sql|github\.com/jmoiron/sqlx|testing|net/http)$`, deps)
+}
+
+// output runs a command without access to the network and returns what it prints.
+func output(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s: %s", cmd, &stderr)
+	return string(out)
+}
+
+// Each other piece of Go in the README, and what it prints, stands in one of the
+// tests below, but for the indentation.
+func TestReadmePieces(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("readme_test.go")
+	require.NoError(t, err)
+	tests := unindented(string(source))
+	blocks := readmeBlocks(t)
+	require.Equal(t, []string{"go", "text"}, []string{blocks[0].language, blocks[1].language}) // the program
+	for _, b := range blocks[2:] {
+		if b.language != "sh" && !strings.Contains(tests, unindented(b.text)) {
+			t.Errorf("in no test:\n%s", b.text)
+		}
+	}
+}
+
+func TestReadmeSQLiteAndMount(t *testing.T) {
+	t.Chdir(t.TempDir())
+	st, err := sqlite.Open("tokens.db", sqlite.Config{})
+	require.NoError(t, err)
+	defer st.Close()
+	svc, err := authtoken.New(st, authtoken.Config{})
+	require.NoError(t, err)
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	require.NoError(t, err)
+
+	mux := http.NewServeMux()
+	api, err := httpadapter.New(svc, httpadapter.Config{})
+	mux.Handle("/api/v3/", api)
+	require.NoError(t, err)
+
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v3/core/tokens/deploy/", nil)
+	r.Header.Set("Authorization", "Bearer "+key.Reveal())
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+}
+
+func TestReadmeAs(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	require.NoError(t, err)
+	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 8})
+	require.NoError(t, err)
+
+	alice := svc.As(authtoken.User{PK: 7, Username: "alice", Active: true})
+	token, key, err := alice.Create(ctx, authtoken.CreateParams{Identifier: "laptop"}) // alice's own
+	_, absent := alice.Get(ctx, "deploy")                                              // another user's: authtoken.ErrNotFound
+	require.NoError(t, err)
+	require.ErrorIs(t, absent, authtoken.ErrNotFound)
+
+	who, err := svc.Authenticate(ctx, key.Reveal())
+	require.NoError(t, err)
+	require.Equal(t, token, who.Token)
+	require.EqualValues(t, 7, token.User)
+}
+
+func TestReadmePolicy(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{
+		DefaultLifetime: 24 * time.Hour,
+		MaxLifetime:     90 * 24 * time.Hour,
+	}})
+	require.NoError(t, err)
+	token, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	require.NoError(t, err)
+	require.Equal(t, 24*time.Hour, token.Expires.Sub(token.Created))
+	late := time.Now().Add(91 * 24 * time.Hour)
+	_, err = svc.Update(t.Context(), "deploy", authtoken.UpdateParams{Expires: &late})
+	invalid, ok := errors.AsType[*authtoken.ValidationError](err)
+	require.True(t, ok && invalid.Has("expires", authtoken.CodeTooLong), err)
+}
+
+func TestReadmeSealer(t *testing.T) {
+	t.Parallel()
+	secret := make([]byte, 32)
+	sealer, err := authtoken.NewAESSealer(secret) // 32 random bytes, kept apart from the store
+	require.NoError(t, err)
+	svc, err := authtoken.New(memory.New(), authtoken.Config{Sealer: sealer})
+	require.NoError(t, err)
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	require.NoError(t, err)
+	revealed, err := svc.Reveal(t.Context(), "deploy")
+	require.NoError(t, err)
+	require.Equal(t, key.Reveal(), revealed.Reveal())
+}
+
+func ExampleValidationError() {
+	ctx := context.Background()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "a name", Intent: "none", User: 7})
+	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		for _, f := range invalid.Fields {
+			fmt.Println(f.Field, f.Code, f.Message)
+		}
+	}
+	// Output:
+	// identifier invalid Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.
+	// intent choice "none" is not a valid choice.
+}
+
+// readmeBlock is a block of the README between two lines of backquotes.
+type readmeBlock struct{ language, text string }
+
+func readmeBlocks(t *testing.T) []readmeBlock {
+	t.Helper()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var blocks []readmeBlock
+	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(string(readme), -1) {
+		blocks = append(blocks, readmeBlock{language: m[1], text: m[2]})
+	}
+	require.Equal(t, bytes.Count(readme, []byte("```")), 2*len(blocks), "each block says what language it is in")
+	return blocks
+}
+
+// unindented leaves out the indentation of each line, and what makes it a comment.
+func unindented(s string) string {
+	return regexp.MustCompile(`(?m)^\s*(// )?`).ReplaceAllString(s, "")
+}

@@ -1,0 +1,133 @@
+package memory
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// index is every way to a row.
+type index struct {
+	byPK         wideMap[store.PK]
+	byDigest     wideMap[store.Digest]
+	byIdentifier map[string]*row
+	byManaged    map[string]*row
+	byRetired    map[store.Digest][]*row // several tokens may have retired the same key
+
+	all      sorted[textKey, *row]  // by identifier
+	byOwner  sorted[ownerKey, *row] // by owner and identifier
+	byExpiry sorted[timeKey, *row]  // those that can expire, by expiry and PK
+}
+
+func newIndex() index {
+	return index{
+		byPK: newWideMap(
+			func(w *row) store.PK { return w.pk },
+			func(pk store.PK) uint64 { return binary.BigEndian.Uint64(pk[8:]) }), // the random end of a UUID
+		byDigest: newWideMap(
+			func(w *row) store.Digest { return w.digest },
+			func(d store.Digest) uint64 { return binary.BigEndian.Uint64(d[:]) }),
+		byIdentifier: make(map[string]*row),
+		byManaged:    make(map[string]*row),
+		byRetired:    make(map[store.Digest][]*row),
+		all:          newAll(),
+		byOwner:      newByOwner(),
+		byExpiry:     newByExpiry(),
+	}
+}
+
+// current returns the row with this PK if it has this version.
+func (x *index) current(pk store.PK, version int64) (*row, error) {
+	w := x.byPK.get(pk)
+	if w == nil {
+		return nil, store.ErrNotFound
+	}
+	if w.version != version {
+		return nil, store.ErrStale
+	}
+	return w, nil
+}
+
+// taken returns a TakenError if w cannot take the place of old, which is nil if
+// w is new.
+func (x *index) taken(old, w *row) error {
+	free := func(other *row) bool { return other == nil || other == old }
+	switch {
+	case !free(x.byPK.get(w.pk)):
+		return &store.TakenError{Field: store.FieldPK}
+	case !free(x.byIdentifier[w.identifier]):
+		return &store.TakenError{Field: store.FieldIdentifier}
+	case !free(x.byDigest.get(w.digest)):
+		return &store.TakenError{Field: store.FieldDigest}
+	case w.managed() != "" && !free(x.byManaged[w.managed()]):
+		return &store.TakenError{Field: store.FieldManaged}
+	}
+	return nil
+}
+
+// swap puts w in the place of old everywhere. Without old it adds w, without w
+// it removes old.
+func (x *index) swap(old, w *row) {
+	x.byPK.swap(old, w)
+	x.byDigest.swap(old, w)
+	swapKey(x.byIdentifier, old, w, func(r *row) (string, bool) { return r.identifier, true })
+	swapKey(x.byManaged, old, w, func(r *row) (string, bool) { return r.managed(), r.managed() != "" })
+	x.swapRetired(old, w)
+
+	swapSorted(&x.all, old, w)
+	swapSorted(&x.byOwner, old, w)
+	if old != nil && !old.canExpire() {
+		old = nil
+	}
+	if w != nil && !w.canExpire() {
+		w = nil
+	}
+	swapSorted(&x.byExpiry, old, w)
+}
+
+// swapKey swaps in a map. Rows for which key reports false have no place in it.
+func swapKey[K comparable](m map[K]*row, old, w *row, key func(*row) (K, bool)) {
+	var k, oldKey K
+	var has, had bool
+	if w != nil {
+		k, has = key(w)
+	}
+	if old != nil {
+		oldKey, had = key(old)
+	}
+	if had && !(has && k == oldKey) {
+		delete(m, oldKey)
+	}
+	if has {
+		m[k] = w
+	}
+}
+
+// swapSorted swaps in a sorted list.
+func swapSorted[K key[K]](list *sorted[K, *row], old, w *row) {
+	if old != nil && w != nil && list.compare(old, w) == 0 {
+		list.replace(old, w)
+		return
+	}
+	if old != nil {
+		list.remove(old)
+	}
+	if w != nil {
+		list.insert(w)
+	}
+}
+
+func (x *index) swapRetired(old, w *row) {
+	if old != nil && old.retired() != (store.Digest{}) {
+		d := old.retired()
+		if rest := slices.DeleteFunc(x.byRetired[d], func(r *row) bool { return r == old }); len(rest) > 0 {
+			x.byRetired[d] = rest
+		} else {
+			delete(x.byRetired, d)
+		}
+	}
+	if w != nil && w.retired() != (store.Digest{}) {
+		x.byRetired[w.retired()] = append(x.byRetired[w.retired()], w)
+	}
+}

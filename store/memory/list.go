@@ -1,0 +1,90 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// lookMax is how many rows a reader looks at while it holds the lock. Rows don't
+// change, so whoever has to look at more gathers them first and lets go: a
+// search through a million tokens does not keep keys from being checked.
+const lookMax = 4096
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	sel := newSelection(&q, s.source(&q))
+	var rest []*row
+	looked, more := 0, true
+	for w := range sel.rows {
+		if looked++; looked <= lookMax {
+			if more = sel.add(w); !more {
+				break
+			}
+			continue
+		}
+		if rest == nil {
+			rest = make([]*row, 0, sel.count-lookMax)
+		}
+		rest = append(rest, w)
+	}
+	s.mu.RUnlock()
+
+	for part := range slices.Chunk(rest, lookMax) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for _, w := range part {
+			if more = sel.add(w); !more {
+				return records(sel.page()), nil
+			}
+		}
+	}
+	return records(sel.page()), nil
+}
+
+// Count implements [store.Store].
+func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
+	s.mu.RLock()
+	src := s.source(&q)
+	var rows []*row
+	if !src.exact {
+		rows = slices.AppendSeq(make([]*row, 0, src.count), src.rows)
+	}
+	s.mu.RUnlock()
+	if src.exact {
+		return src.count, nil
+	}
+
+	n := 0
+	var view store.Record
+	for part := range slices.Chunk(rows, lookMax) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		for _, w := range part {
+			w.view(&view)
+			if q.Match(&view) {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
+func records(rows []*row) []store.Record {
+	rs := make([]store.Record, len(rows))
+	for i, w := range rows {
+		rs[i] = w.record()
+	}
+	return rs
+}

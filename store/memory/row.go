@@ -1,0 +1,113 @@
+package memory
+
+import (
+	"time"
+	"unique"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// row is a record as it is kept: half the size of a [store.Record], because
+// times are microseconds, a few intents serve all tokens and what most tokens
+// lack is elsewhere. A row never changes once it is in the store, so whoever has
+// got hold of one may read it without the lock.
+type row struct {
+	pk           store.PK
+	digest       store.Digest
+	identifier   string
+	description  string
+	intent       unique.Handle[string]
+	user         int64
+	expires      int64
+	created      int64
+	lastUsed     int64
+	lastUsedFrom string
+	version      int64
+	sealed       string // a string, because it cannot change and has no capacity
+	rare         *rare  // nil if there is nothing in it
+	expiring     bool
+}
+
+// rare is what only managed or rotated tokens have.
+type rare struct {
+	managed      string
+	retired      store.Digest
+	retiredUntil int64
+}
+
+// noTime is the zero time.Time in microseconds; turned back it is the zero
+// time.Time again, so that neither way needs to ask.
+const noTime = -62_135_596_800_000_000
+
+func fromMicro(m int64) time.Time { return time.UnixMicro(m).UTC() }
+
+func newRow(r *store.Record) *row {
+	w := &row{
+		pk:           r.PK,
+		digest:       r.Digest,
+		identifier:   r.Identifier,
+		description:  r.Description,
+		intent:       unique.Make(r.Intent),
+		user:         r.User,
+		expires:      r.Expires.UnixMicro(),
+		created:      r.Created.UnixMicro(),
+		lastUsed:     r.LastUsed.UnixMicro(),
+		lastUsedFrom: r.LastUsedFrom,
+		version:      r.Version,
+		sealed:       string(r.Sealed),
+		expiring:     r.Expiring,
+	}
+	if x := (rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro()}); x != (rare{retiredUntil: noTime}) {
+		w.rare = &x
+	}
+	return w
+}
+
+// record returns w as a record that shares nothing with it.
+func (w *row) record() store.Record {
+	var r store.Record
+	w.view(&r)
+	r.Digest = w.digest
+	if w.sealed != "" {
+		r.Sealed = []byte(w.sealed)
+	}
+	if w.rare != nil {
+		r.Retired = w.rare.retired
+		r.RetiredUntil = fromMicro(w.rare.retiredUntil)
+	}
+	r.LastUsedFrom = w.lastUsedFrom
+	r.Version = w.version
+	return r
+}
+
+// view sets those fields of r that [store.Query.Match] and
+// [store.Query.Compare] look at, and allocates nothing.
+func (w *row) view(r *store.Record) {
+	r.PK = w.pk
+	r.Identifier = w.identifier
+	r.Intent = w.intent.Value()
+	r.User = w.user
+	r.Description = w.description
+	r.Managed = w.managed()
+	r.Expires = fromMicro(w.expires)
+	r.Expiring = w.expiring
+	r.Created = fromMicro(w.created)
+	r.LastUsed = fromMicro(w.lastUsed)
+}
+
+func (w *row) managed() string {
+	if w.rare == nil {
+		return ""
+	}
+	return w.rare.managed
+}
+
+func (w *row) retired() store.Digest {
+	if w.rare == nil {
+		return store.Digest{}
+	}
+	return w.rare.retired
+}
+
+// canExpire reports whether w has a place in the index by expiry.
+func (w *row) canExpire() bool { return w.expiring && w.expires != noTime }

@@ -1,0 +1,87 @@
+package memory
+
+import (
+	"math"
+	"slices"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// selection gathers from a source the rows that make up the answer to a query.
+type selection struct {
+	source
+	q      *store.Query
+	wanted int // how many rows up to the end of the page
+	found  []*row
+
+	full        bool         // wanted rows have been found, and worst is the last of them
+	worst       store.Record // as far as a view shows it
+	view, other store.Record // to compare with
+}
+
+func newSelection(q *store.Query, src source) *selection {
+	return &selection{source: src, q: q, wanted: wanted(q, src.count) - src.skipped}
+}
+
+// wanted returns how many of count rows q asks for at most, those it skips
+// included.
+func wanted(q *store.Query, count int) int {
+	offset := max(q.Offset, 0)
+	if q.Limit <= 0 || q.Limit > math.MaxInt-offset {
+		return count
+	}
+	return min(offset+q.Limit, count)
+}
+
+// add considers w and reports whether there is need for more.
+func (s *selection) add(w *row) bool {
+	w.view(&s.view)
+	if !s.q.Match(&s.view) ||
+		s.q.After != nil && s.q.Compare(&s.view, s.q.After) <= 0 ||
+		s.full && s.q.Compare(&s.view, &s.worst) >= 0 {
+		return true
+	}
+	s.found = append(s.found, w)
+	if s.ordered {
+		return len(s.found) < s.wanted
+	}
+	// To keep the best few of many takes less than to sort them all.
+	if len(s.found) >= max(2*s.wanted, 256) {
+		s.prune()
+	}
+	return true
+}
+
+// prune sorts the rows found and drops those that are too many.
+func (s *selection) prune() {
+	slices.SortFunc(s.found, func(a, b *row) int {
+		a.view(&s.view)
+		b.view(&s.other)
+		return s.q.Compare(&s.view, &s.other)
+	})
+	if len(s.found) >= s.wanted && s.wanted > 0 {
+		s.found = s.found[:s.wanted]
+		s.full = true
+		s.found[s.wanted-1].view(&s.worst)
+	}
+}
+
+// page returns the rows of the answer.
+func (s *selection) page() []*row {
+	if !s.ordered {
+		s.prune()
+	}
+	page := s.found[min(max(s.q.Offset, 0)-s.skipped, len(s.found)):]
+	if s.q.Limit > 0 {
+		page = page[:min(s.q.Limit, len(page))]
+	}
+	return page
+}
+
+// unfiltered reports whether q matches every record.
+func unfiltered(q *store.Query) bool {
+	return q.Identifier == "" && q.Description == "" && q.Managed == "" &&
+		q.Users == nil && q.Intents == nil &&
+		q.Expires.IsZero() && q.Expiring == nil && q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() &&
+		len(q.Words) == 0
+}

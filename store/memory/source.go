@@ -1,0 +1,163 @@
+package memory
+
+import (
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// source is a part of the store that holds all that a query matches.
+type source struct {
+	rows    iter.Seq[*row]
+	count   int  // how many rows there are at most
+	exact   bool // the query matches each of them, and they are count
+	ordered bool // they come in the order of the query
+	skipped int  // how many of those that the query's Offset skips are left out already
+}
+
+// source returns the source for q that has the fewest rows to look at.
+func (x *index) source(q *store.Query) source {
+	switch {
+	case q.Identifier != "":
+		return single(x.byIdentifier[q.Identifier])
+	case q.Managed != "":
+		return single(x.byManaged[q.Managed])
+	}
+	src := x.identifiers(q)
+	if q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() {
+		return src
+	}
+	expiring := x.expiries(q)
+	n, k := float64(src.count), float64(expiring.count)
+	if src.ordered {
+		// Rows that come in order are looked at until there are enough, and k
+		// of n count; rows that don't, all of them.
+		n *= float64(wanted(q, src.count)) / max(k, 1)
+	}
+	if k <= n {
+		return expiring
+	}
+	return src
+}
+
+func single(w *row) source {
+	if w == nil {
+		return source{rows: none, ordered: true}
+	}
+	return source{rows: func(yield func(*row) bool) { yield(w) }, count: 1, ordered: true}
+}
+
+func none(func(*row) bool) {}
+
+// identifiers is the source for queries by owner, and for those that no other
+// index helps.
+func (x *index) identifiers(q *store.Query) source {
+	rest := *q
+	rest.Users = nil
+	exact := unfiltered(&rest)
+	if q.Users == nil {
+		return span[textKey]{&x.all, x.all.start(), x.all.end()}.source(q, row{}, exact)
+	}
+	users := slices.Compact(slices.Sorted(slices.Values(q.Users)))
+	if len(users) == 1 {
+		return x.owned(users[0]).source(q, row{user: users[0]}, exact)
+	}
+	src := source{rows: none, exact: exact}
+	var spans []span[ownerKey]
+	for _, user := range users {
+		if owned := x.owned(user); owned.count() > 0 {
+			spans = append(spans, owned)
+			src.count += owned.count()
+		}
+	}
+	src.rows = func(yield func(*row) bool) {
+		for _, sp := range spans {
+			for w := range sp.list.up(sp.from, sp.to) {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
+	return src
+}
+
+// expiries is the source for queries with a range of expiry.
+func (x *index) expiries(q *store.Query) source {
+	list := &x.byExpiry
+	sp := span[timeKey]{list, list.start(), list.end()}
+	if !q.ExpiryFrom.IsZero() {
+		sp.from = list.find(&row{expires: q.ExpiryFrom.UnixMicro()})
+	}
+	if !q.ExpiryBefore.IsZero() {
+		sp.to = list.find(&row{expires: q.ExpiryBefore.UnixMicro()})
+	}
+	rest := *q
+	rest.ExpiryFrom, rest.ExpiryBefore = time.Time{}, time.Time{}
+	src := source{
+		count:   sp.count(),
+		exact:   unfiltered(&rest),
+		ordered: len(q.Order) == 1 && q.Order[0] == store.Order{Field: store.FieldExpires},
+	}
+	if src.ordered && q.After != nil {
+		sp.from = later(sp.from, list.find(&row{expires: q.After.Expires.UnixMicro()}))
+	}
+	src.rows = list.up(sp.from, sp.to)
+	return src
+}
+
+// span is a part of a sorted list.
+type span[K key[K]] struct {
+	list     *sorted[K, *row]
+	from, to position
+}
+
+func (sp span[K]) count() int { return sp.list.count(sp.from, sp.to) }
+
+// owned is the part of byOwner that is this user's, by identifier.
+func (x *index) owned(user int64) span[ownerKey] {
+	sp := span[ownerKey]{&x.byOwner, x.byOwner.find(&row{user: user}), x.byOwner.end()}
+	if user < math.MaxInt64 {
+		sp.to = x.byOwner.find(&row{user: user + 1})
+	}
+	return sp
+}
+
+// source returns the rows of a span that is sorted by identifier. Where the
+// order of q allows, it leaves out what q.After or q.Offset make needless. As no
+// two rows share an identifier, keys of the order beyond it don't matter. After
+// is made to be a row of the span to look for.
+func (sp span[K]) source(q *store.Query, after row, exact bool) source {
+	src := source{count: sp.count(), exact: exact, ordered: true}
+	desc := false
+	if len(q.Order) > 0 {
+		desc = q.Order[0].Desc
+		src.ordered = q.Order[0].Field == store.FieldIdentifier
+	}
+	switch {
+	case !src.ordered:
+	case q.After != nil:
+		after.identifier = q.After.Identifier
+		if desc {
+			sp.to = sp.list.findAfter(&after)
+		} else {
+			sp.from = sp.list.find(&after)
+		}
+	case exact:
+		src.skipped = min(max(q.Offset, 0), src.count)
+		if desc {
+			sp.to = sp.list.at(sp.from, src.count-src.skipped)
+		} else {
+			sp.from = sp.list.at(sp.from, src.skipped)
+		}
+	}
+	if src.ordered && desc {
+		src.rows = sp.list.down(sp.from, sp.to)
+	} else {
+		src.rows = sp.list.up(sp.from, sp.to)
+	}
+	return src
+}

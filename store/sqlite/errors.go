@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+var (
+	// ErrClosed is returned by every method of a closed store.
+	ErrClosed = errors.New("sqlite: store is closed")
+
+	// ErrOverloaded is returned by a write that found Config.MaxWaiting others
+	// waiting. It has had no effect.
+	ErrOverloaded = errors.New("sqlite: too many writes are waiting")
+)
+
+// code returns SQLite's extended result code for err, or 0 if err isn't SQLite's.
+func code(err error) int {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return e.Code()
+	}
+	return 0
+}
+
+// primary returns the result code without what extends it.
+func primary(code int) int { return code & 0xff }
+
+func isBusy(err error) bool { return primary(code(err)) == sqlite3.SQLITE_BUSY }
+
+// isUniqueViolation goes by the extended codes, as plain SQLITE_CONSTRAINT would
+// take a NULL, or a text where a number belongs, for a value that is taken.
+func isUniqueViolation(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return true
+	}
+	return false
+}
+
+// untilFree calls f until it returns something else than that the database is
+// locked, or the time is up.
+//
+// SQLite can wait by itself, and does as far as busy_timeout goes, but it looks
+// again after ever longer sleeps, up to a tenth of a second, while another
+// process that writes all the time lets go of the lock for microseconds. With
+// three such processes, some writes took more than 3 s. Now that the
+// writing connection's busy_timeout is short, and the asking starts over here, none
+// takes more than 0.2 s.
+func untilFree(timeout time.Duration, f func() error) error {
+	err := f()
+	for start := time.Now(); isBusy(err) && time.Since(start) < timeout; {
+		time.Sleep(time.Millisecond)
+		err = f()
+	}
+	return err
+}
+
+// wrap puts the name of the operation before err, unless err is one that the
+// contract gives a meaning, and callers see all the time.
+func (s *Store) wrap(op string, err error) error {
+	switch {
+	case err == nil, isOutcome(err), errors.Is(err, ErrClosed):
+		return err
+	case s.closed.Load() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+		return ErrClosed
+	}
+	return fmt.Errorf("sqlite: %s: %w", op, err)
+}
+
+// reason says in plain words why a file can't be opened, where SQLite's own
+// words leave it open.
+func reason(err error) error {
+	if code(err) == sqlite3.SQLITE_READONLY_DIRECTORY {
+		return fmt.Errorf("its directory is read-only, and files ending in -wal and -shm are needed there: %w", err)
+	}
+	switch primary(code(err)) {
+	case sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("not a SQLite database: %w", err)
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("damaged or cut short: %w", err)
+	case sqlite3.SQLITE_READONLY:
+		return fmt.Errorf("read-only: %w", err)
+	case sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("no access, or no room beside it for files ending in -wal and -shm: %w", err)
+	}
+	return err
+}
+
+var _ store.Store = (*Store)(nil)

@@ -1,0 +1,220 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+const (
+	// writerWait is the busy_timeout of the writing connection; see untilFree.
+	writerWait = 10 * time.Millisecond
+
+	// writerCache is the writer's page cache, in KiB: for the pages that a group
+	// changes and the upper levels of all indexes. Readers have SQLite's
+	// 2 MiB: 16 or 64 gain nothing at a million tokens. Mapping the file into memory
+	// would gain a quarter, but then an error of the disk ends the process.
+	writerCache = 64 << 10
+
+	// checkpointPages is how long the -wal file grows before it is written back
+	// and started over. SQLite's own 1,000 has a busy database write the same
+	// pages back again and again.
+	checkpointPages = 4000
+)
+
+// A file is a database to open.
+type file struct {
+	path string // absolute, or ":memory:"
+	cfg  Config
+}
+
+// newFile makes the path absolute, since connections are opened later on as
+// well, and the working directory may be another one by then.
+func newFile(path string, cfg Config) (*file, error) {
+	if path == "" {
+		return nil, errors.New("the path is empty")
+	}
+	f := &file{path: path, cfg: cfg}
+	if f.inMemory() {
+		return f, nil
+	}
+	var err error
+	f.path, err = filepath.Abs(path)
+	return f, err
+}
+
+func (f *file) inMemory() bool { return f.path == ":memory:" }
+
+// dsn returns the driver's name for the database, with parameters. SQLite takes
+// it for a URI, so that everything that means something in a URI is escaped.
+func (f *file) dsn(mode string, pragmas ...string) string {
+	values := url.Values{"_pragma": pragmas}
+	if f.inMemory() {
+		return f.path + "?" + values.Encode()
+	}
+	values.Set("mode", mode)
+	path := filepath.ToSlash(f.path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/ on Windows
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: values.Encode()}
+	return u.String()
+}
+
+func pragma(name string, value any) string { return fmt.Sprintf("%s(%v)", name, value) }
+
+// check finds out whether the file can be used, before anything writes to it.
+func (f *file) check() error {
+	if f.inMemory() {
+		return nil
+	}
+	info, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		_, err := os.Stat(filepath.Dir(f.path))
+		if err != nil {
+			return fmt.Errorf("there is no directory to make it in: %w", err)
+		}
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a directory")
+	case info.Size() == 0:
+		return nil
+	}
+
+	// The last connection to be closed writes back what is in the -wal file, so
+	// look without the right to write, if there is one. If there isn't,
+	// a connection that can't write would make one and leave it there.
+	mode := "rw"
+	if _, err := os.Stat(f.path + "-wal"); err == nil {
+		mode = "ro"
+	}
+	db, err := sqlx.Open("sqlite", f.dsn(mode, pragma("busy_timeout", f.cfg.BusyTimeout.Milliseconds())))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return f.checkContents(db, mode == "rw")
+}
+
+// checkContents looks into a file that isn't empty. SQLite itself notices if
+// it is no database, or many pages are missing.
+func (f *file) checkContents(db *sqlx.DB, noLog bool) error {
+	ctx := context.Background()
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
+		return reason(err)
+	}
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+
+	var encoding string
+	if err := db.GetContext(ctx, &encoding, "PRAGMA encoding"); err != nil {
+		return reason(err)
+	}
+	if encoding != "UTF-8" {
+		return fmt.Errorf("its text is in %s, where it has to be in UTF-8 to be sorted by its bytes", encoding)
+	}
+
+	// With a -wal file, pages may be there that are yet to be written to the
+	// file itself.
+	if !noLog {
+		return nil
+	}
+	var size int64
+	const sizeSQL = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
+	if err := db.GetContext(ctx, &size, sizeSQL); err != nil {
+		return reason(err)
+	}
+	info, err := os.Stat(f.path)
+	if err == nil && info.Size() < size {
+		err = fmt.Errorf("cut short: %d bytes where there should be %d", info.Size(), size)
+	}
+	return err
+}
+
+// openWriter opens the connection that writes.
+func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
+	db, err := sqlx.Open("sqlite", f.dsn("rwc",
+		pragma("busy_timeout", writerWait.Milliseconds()),
+		pragma("cache_size", -writerCache),
+		pragma("journal_mode", "WAL"),
+		pragma("synchronous", f.cfg.Synchronous),
+		pragma("wal_autocheckpoint", checkpointPages)))
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(1)
+
+	// Going over to WAL takes a lock that SQLite doesn't always wait for: of
+	// two processes that open a new file, one may be told that it is locked.
+	var conn *sqlx.Conn
+	err = untilFree(f.cfg.BusyTimeout, func() (err error) {
+		conn, err = db.Connx(context.Background())
+		return err
+	})
+	if err == nil {
+		err = f.checkWriter(conn)
+	}
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close()
+		}
+		_ = db.Close()
+		return nil, nil, reason(err)
+	}
+	return db, conn, nil
+}
+
+// checkWriter makes sure of what SQLite grants or not without an error.
+func (f *file) checkWriter(conn *sqlx.Conn) error {
+	err := conn.Raw(func(driverConn any) error {
+		c, ok := driverConn.(interface{ IsReadOnly(string) (bool, error) })
+		if !ok {
+			return nil
+		}
+		readOnly, err := c.IsReadOnly("main")
+		if err == nil && readOnly {
+			err = errors.New("read-only")
+		}
+		return err
+	})
+	if err != nil || f.inMemory() {
+		return err
+	}
+	var mode string
+	if err := conn.GetContext(context.Background(), &mode, "PRAGMA journal_mode"); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("no write-ahead log on this file system (journal_mode is %q)", mode)
+	}
+	return nil
+}
+
+// openReaders opens the pool of connections that read. More of them than can
+// run at once only get in each other's way.
+func (f *file) openReaders() (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", f.dsn("rw",
+		pragma("busy_timeout", f.cfg.BusyTimeout.Milliseconds()),
+		pragma("query_only", true)))
+	if err != nil {
+		return nil, err
+	}
+	n := max(2, runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}

@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// A statement is SQL and its arguments, written from left to right. Whatever
+// comes from a query is an argument; the SQL comes from this package alone.
+type statement struct {
+	sql      strings.Builder
+	args     []any
+	filtered bool
+}
+
+func (st *statement) add(sql string, args ...any) {
+	st.sql.WriteString(sql)
+	st.args = append(st.args, args...)
+}
+
+// and adds a condition.
+func (st *statement) and(sql string, args ...any) {
+	if st.filtered {
+		st.add(" AND ")
+	} else {
+		st.add(" WHERE ")
+	}
+	st.filtered = true
+	st.add(sql, args...)
+}
+
+// filter adds the filters of q.
+func (st *statement) filter(q *store.Query) {
+	if q.Identifier != "" {
+		st.and("identifier = ?", q.Identifier)
+	}
+	if q.Description != "" {
+		st.and("description = ?", q.Description)
+	}
+	if q.Managed != "" {
+		st.and("managed = ?", q.Managed)
+	}
+	if q.Users != nil {
+		st.and("")
+		addIn(st, "user", q.Users)
+	}
+	if q.Intents != nil {
+		st.and("")
+		addIn(st, "intent", q.Intents)
+	}
+	if !q.Expires.IsZero() {
+		st.and("expires = ?", q.Expires.UnixMicro())
+	}
+	// Both values are literals, as the planner has to see that the condition of
+	// the index by expiry holds.
+	if q.Expiring != nil && !*q.Expiring {
+		st.and("expiring = 0")
+	}
+	if q.Expiring != nil && *q.Expiring || byExpiry(q) {
+		st.and("expiring = 1")
+	}
+	if !q.ExpiryFrom.IsZero() {
+		st.and("expires >= ?", q.ExpiryFrom.UnixMicro())
+	}
+	if !q.ExpiryBefore.IsZero() {
+		st.and("expires < ?", q.ExpiryBefore.UnixMicro())
+	}
+	for i := range q.Words {
+		if w := &q.Words[i]; w.Text != "" { // the empty word occurs everywhere
+			st.and("")
+			st.addWord(w)
+		}
+	}
+}
+
+// byExpiry reports whether q bounds Expires, so that it must be there.
+func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
+
+// addIn adds that the column is one of values. More than one are a single
+// argument, since SQLite takes no more than 32,766 of those.
+func addIn[T int64 | string](st *statement, column string, values []T) {
+	switch len(values) {
+	case 0:
+		st.add("FALSE")
+	case 1:
+		st.add(column+" = ?", values[0])
+	default:
+		list, err := json.Marshal(values)
+		if err != nil {
+			panic(err) // there is no such number or string
+		}
+		st.add(column+" IN (SELECT value FROM json_each(?))", string(list))
+	}
+}
+
+// A sortKey is a column that results are sorted by.
+type sortKey struct {
+	column   string
+	desc     bool
+	nullable bool
+	value    func(*store.Record) any
+}
+
+// sortKeys returns what q sorts by. The last is always the pk, even after the
+// identifier, which is as unique: q.After may have the identifier of a record
+// that has since been replaced by another.
+func sortKeys(q *store.Query) []sortKey {
+	order := q.Order
+	if len(order) == 0 {
+		order = []store.Order{{Field: store.FieldIdentifier}}
+	}
+	// A search through all tokens reads the table from end to end and sorts what
+	// it finds. To look at them in the order of an index, as the planner
+	// would if it weren't kept from it by the "+", ends sooner if many match. But if few
+	// do, it takes ten times as long: 5 s for a million tokens.
+	search := len(q.Words) > 0 && q.Users == nil
+
+	var keys []sortKey
+	seen := make(map[store.Field]bool)
+	for _, o := range slices.Concat(order, []store.Order{{Field: store.FieldPK}}) {
+		key, ok := sortKeyOf(o.Field)
+		if !ok || seen[o.Field] {
+			continue
+		}
+		seen[o.Field] = true
+		key.desc = o.Desc
+		if o.Field == store.FieldExpires && byExpiry(q) {
+			key.nullable = false // lets the index do the sorting
+		}
+		if search {
+			key.column = "+" + key.column
+		}
+		keys = append(keys, key)
+		if o.Field == store.FieldPK {
+			break
+		}
+	}
+	return keys
+}
+
+func sortKeyOf(f store.Field) (sortKey, bool) {
+	switch f {
+	case store.FieldPK:
+		return sortKey{column: "pk", value: func(r *store.Record) any { return r.PK[:] }}, true
+	case store.FieldIdentifier:
+		return sortKey{column: "identifier", value: func(r *store.Record) any { return r.Identifier }}, true
+	case store.FieldIntent:
+		return sortKey{column: "intent", value: func(r *store.Record) any { return r.Intent }}, true
+	case store.FieldUser:
+		return sortKey{column: "user", value: func(r *store.Record) any { return r.User }}, true
+	case store.FieldDescription:
+		return sortKey{column: "description", value: func(r *store.Record) any { return r.Description }}, true
+	case store.FieldManaged:
+		return sortKey{column: "managed", nullable: true, value: func(r *store.Record) any { return text(r.Managed) }}, true
+	case store.FieldExpires:
+		return sortKey{column: "expires", nullable: true, value: func(r *store.Record) any { return micros(r.Expires) }}, true
+	case store.FieldExpiring:
+		return sortKey{column: "expiring", value: func(r *store.Record) any { return r.Expiring }}, true
+	case store.FieldCreated:
+		return sortKey{column: "created", nullable: true, value: func(r *store.Record) any { return micros(r.Created) }}, true
+	case store.FieldLastUsed:
+		return sortKey{column: "last_used", nullable: true, value: func(r *store.Record) any { return micros(r.LastUsed) }}, true
+	default:
+		return sortKey{}, false
+	}
+}
+
+// page adds what makes q's results a page: what they come after, their order,
+// and how many there are.
+func (st *statement) page(q *store.Query) {
+	keys := sortKeys(q)
+	if q.After != nil {
+		st.and("")
+		st.addAfter(keys, q.After)
+	}
+	for i, k := range keys {
+		st.add([]string{" ORDER BY ", ", "}[min(i, 1)] + k.column)
+		if k.desc {
+			st.add(" DESC")
+		}
+		if k.nullable && k.desc {
+			st.add(" NULLS FIRST")
+		} else if k.nullable {
+			st.add(" NULLS LAST")
+		}
+	}
+	if q.Limit > 0 || q.Offset > 0 {
+		limit := q.Limit
+		if limit <= 0 {
+			limit = -1
+		}
+		st.add(" LIMIT ? OFFSET ?", limit, max(q.Offset, 0))
+	}
+}
+
+// addAfter adds that a record comes after a, by keys. It compares like tuples
+// do, but tuples of SQL know neither descending columns nor where NULL goes. The
+// bound on the first column stands by itself, where an index can use it.
+func (st *statement) addAfter(keys []sortKey, a *store.Record) {
+	k := keys[0]
+	v := k.value(a)
+	op := ">"
+	if k.desc {
+		op = "<"
+	}
+	if len(keys) == 1 {
+		st.add(k.column+" "+op+" ?", v)
+		return
+	}
+	switch {
+	case v == nil && k.desc:
+		st.add("(" + k.column + " IS NOT NULL OR ")
+		st.addAfter(keys[1:], a)
+		st.add(")")
+	case v == nil:
+		st.add("(" + k.column + " IS NULL AND ")
+		st.addAfter(keys[1:], a)
+		st.add(")")
+	case k.nullable && !k.desc:
+		st.add("("+k.column+" > ? OR "+k.column+" IS NULL OR ("+k.column+" = ? AND ", v, v)
+		st.addAfter(keys[1:], a)
+		st.add("))")
+	default:
+		st.add("("+k.column+" "+op+"= ? AND ("+k.column+" "+op+" ? OR ", v, v)
+		st.addAfter(keys[1:], a)
+		st.add("))")
+	}
+}

@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// columns are the fields of a record in the order that insertArgs gives and
+// scanRecord takes them.
+const columns = `pk, identifier, intent, user, description, managed, expires, expiring,
+	digest, sealed, retired, retired_until, created, last_used, last_used_from, version`
+
+func insertArgs(r *store.Record) []any {
+	return []any{
+		r.PK[:], r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil),
+		micros(r.Created), micros(r.LastUsed), r.LastUsedFrom, r.Version,
+	}
+}
+
+func scanRecord(row interface{ Scan(...any) error }, r *store.Record) error {
+	return row.Scan(
+		(*pkColumn)(&r.PK), &r.Identifier, &r.Intent, &r.User, &r.Description, (*textColumn)(&r.Managed),
+		(*timeColumn)(&r.Expires), &r.Expiring,
+		(*digestColumn)(&r.Digest), (*blobColumn)(&r.Sealed), (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
+		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version,
+	)
+}
+
+// What a record has empty or zero for "none" is NULL in the table. These give
+// the one for the other when writing; the columns below do it when reading.
+
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func digest(d *store.Digest) any {
+	if *d == (store.Digest{}) {
+		return nil
+	}
+	return d[:]
+}
+
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+type (
+	pkColumn     store.PK
+	digestColumn store.Digest
+	blobColumn   []byte
+	textColumn   string
+	timeColumn   time.Time
+)
+
+func (c *pkColumn) Scan(src any) error     { return scanBytes(c[:], src) }
+func (c *digestColumn) Scan(src any) error { return scanBytes(c[:], src) }
+
+func scanBytes(dst []byte, src any) error {
+	switch src := src.(type) {
+	case nil:
+		clear(dst)
+		return nil
+	case []byte:
+		if len(src) == len(dst) {
+			copy(dst, src)
+			return nil
+		}
+		return fmt.Errorf("%d bytes where there should be %d", len(src), len(dst))
+	}
+	return fmt.Errorf("%T where there should be %d bytes", src, len(dst))
+}
+
+func (c *blobColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		*c = nil
+		return nil
+	case []byte:
+		*c = append([]byte(nil), src...) // src is the driver's
+		return nil
+	}
+	return fmt.Errorf("%T where there should be bytes", src)
+}
+
+func (c *textColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		*c = ""
+		return nil
+	case string:
+		*c = textColumn(src)
+		return nil
+	}
+	return fmt.Errorf("%T where there should be text", src)
+}
+
+func (c *timeColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		*c = timeColumn{}
+		return nil
+	case int64:
+		*c = timeColumn(time.UnixMicro(src).UTC())
+		return nil
+	}
+	return fmt.Errorf("%T where there should be microseconds", src)
+}

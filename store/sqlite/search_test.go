@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"slices"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// That variants finds all of them rests on tables of Unicode, of which there will
+// be new versions.
+func TestVariantsAreAllThatFoldToTheSame(t *testing.T) {
+	t.Parallel()
+	folded := make(map[rune][]rune)
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		folded[store.Fold(r)] = append(folded[store.Fold(r)], r)
+	}
+	for _, want := range folded {
+		for _, r := range want {
+			got := variants(r)
+			slices.Sort(got)
+			if !slices.Equal(want, got) {
+				t.Errorf("%U are the same, not %U", want, got)
+			}
+		}
+	}
+}
+
+// Every letter, whatever its case in the word and the text, is found in SQL if
+// and only if it is in Go.
+func TestPatternsMatchAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	s, err := Open(":memory:", Config{})
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}))
+	var special []rune
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		if r < 0x100 || unicode.SimpleFold(r) != r && r%8 == 0 {
+			special = append(special, r)
+		}
+	}
+	for _, r := range special {
+		for v := unicode.SimpleFold(r); ; v = unicode.SimpleFold(v) {
+			text := "x" + string(v) + "y"
+			q := store.Query{Words: []store.Word{{Text: string(r) + "Y"}}}
+			rec := store.Record{Digest: store.Digest{1}, Description: text}
+			_, err := s.writeConn.ExecContext(t.Context(), "UPDATE authtoken_tokens SET description = ?", text)
+			require.NoError(t, err)
+			n, err := s.Count(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, q.Match(&rec), n == 1, "%q in %q", q.Words[0].Text, text)
+			if v == r {
+				break
+			}
+		}
+	}
+}

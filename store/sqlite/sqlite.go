@@ -1,0 +1,194 @@
+// Package sqlite keeps tokens in a SQLite database: a file, which several
+// processes may have open at a time, or memory. It is written in Go throughout
+// and needs no C compiler.
+//
+// A write that has returned without an error is on disk, unless
+// [Config.Synchronous] says otherwise: it is there after a crash of the process
+// and after a loss of power. Writes that arrive together share a commit.
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Config is how a database is opened. Its zero value is fine.
+type Config struct {
+	// Synchronous says what a write waits for. Defaults to Full.
+	Synchronous Synchronous
+
+	// BusyTimeout is how long to wait for another process that has the database
+	// locked before giving up. Defaults to 5 seconds.
+	BusyTimeout time.Duration
+
+	// MaxWaiting is how many writes may wait for one that is under way. More
+	// than that fail with ErrOverloaded. Defaults to 16,384.
+	MaxWaiting int
+}
+
+// Synchronous is what a write waits for before it returns.
+type Synchronous uint8
+
+const (
+	// Full waits until the write is on disk.
+	Full Synchronous = iota
+
+	// Normal leaves it to the operating system when to write. Nothing is lost if
+	// the process crashes. If the power fails, the writes of the last moments may
+	// be lost, though never a part of one, and the database stays sound.
+	Normal
+)
+
+func (s Synchronous) String() string {
+	switch s {
+	case Full:
+		return "FULL"
+	case Normal:
+		return "NORMAL"
+	}
+	return fmt.Sprintf("Synchronous(%d)", uint8(s))
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if c.Synchronous > Normal {
+		errs = append(errs, fmt.Errorf("Synchronous: %v is neither Full nor Normal", c.Synchronous))
+	}
+	if c.BusyTimeout < 0 {
+		errs = append(errs, fmt.Errorf("BusyTimeout: %v is negative", c.BusyTimeout))
+	}
+	if c.MaxWaiting < 0 {
+		errs = append(errs, fmt.Errorf("MaxWaiting: %d is negative", c.MaxWaiting))
+	}
+	if c.BusyTimeout == 0 {
+		c.BusyTimeout = 5 * time.Second
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = 16384
+	}
+	return c, errors.Join(errs...)
+}
+
+// Store is a [store.Store] in a SQLite database. Use Open to make one.
+type Store struct {
+	committer *committer
+	writer    *writer
+	writeDB   *sqlx.DB   // a pool of one connection
+	writeConn *sqlx.Conn // that one, kept for the writer
+	reader    *reader
+
+	// Two pools of connections that can't write, so that lists, which can take
+	// long, don't keep keys from being checked. Both are nil for a database in
+	// memory, which is gone with its connection and so has but one.
+	pointDB, listDB *sqlx.DB
+
+	closed    atomic.Bool
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the database in the file at path, and makes it if it isn't there;
+// the directory must be. Path is a path and never a URI. Only ":memory:" is
+// special: a new database in memory, for this store alone, that is gone when it
+// is closed.
+//
+// The tables are made or brought up to date as needed. Several processes can do
+// that at once. A file that was made by a later version of this package is refused.
+// A file that can't be used is left as it was, and the error says why.
+//
+// Beside the file there are two more while it is open, ending in -wal and -shm.
+// They are part of the database: a copy of the file alone is not a copy of it.
+//
+// Call Close when done.
+func Open(path string, cfg Config) (*Store, error) {
+	s, err := open(path, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(path string, cfg Config) (_ *Store, err error) {
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	f, err := newFile(path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	defer func() {
+		if err != nil {
+			_ = s.closeDBs()
+		}
+	}()
+
+	if s.writeDB, s.writeConn, err = f.openWriter(); err != nil {
+		return nil, err
+	}
+	if err := migrate(s.writeConn, cfg.BusyTimeout); err != nil {
+		return nil, err
+	}
+	if s.writer, err = newWriter(s.writeConn, cfg.BusyTimeout); err != nil {
+		return nil, err
+	}
+	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
+
+	if f.inMemory() {
+		s.reader, err = newReader(s.writeConn, s.writeConn)
+		return s, err
+	}
+	if s.pointDB, err = f.openReaders(); err != nil {
+		return nil, err
+	}
+	if s.listDB, err = f.openReaders(); err != nil {
+		return nil, err
+	}
+	s.reader, err = newReader(s.pointDB, s.listDB)
+	return s, err
+}
+
+// Close waits for the writes that have begun or are waiting, and closes the
+// database. Other calls fail with ErrClosed from then on. Closing again does
+// nothing.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.closed.Store(true)
+		s.committer.close()
+		s.closeErr = s.closeDBs()
+	})
+	return s.closeErr
+}
+
+// closeDBs closes the writer last: the last connection to go moves what is in
+// the -wal file to the database, which readers can't do.
+func (s *Store) closeDBs() error {
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	for _, db := range []*sqlx.DB{s.pointDB, s.listDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.writeConn != nil {
+		errs = append(errs, s.writeConn.Close()) // or the pool would wait for it
+	}
+	if s.writeDB != nil {
+		errs = append(errs, s.writeDB.Close())
+	}
+	return errors.Join(errs...)
+}

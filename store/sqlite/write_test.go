@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// A write that SQLite refuses for another reason than what it collides with gets
+// the refusal, and those in the same group don't.
+func TestRefusedInAGroup(t *testing.T) {
+	t.Parallel()
+	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	require.NoError(t, err)
+	defer s.Close()
+	_, err = driver.Limit(s.writeConn.Conn, sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			r := store.Record{PK: store.PK{byte(i)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i)}}
+			if i%20 == 0 {
+				r.Sealed = make([]byte, 10_001)
+			}
+			err := s.Create(context.Background(), r)
+			if i%20 != 0 && err != nil || i%20 == 0 && primary(code(err)) != sqlite3.SQLITE_TOOBIG {
+				t.Error(i, err)
+			}
+		})
+	}
+	wg.Wait()
+	n, err := s.Count(t.Context(), store.Query{})
+	require.NoError(t, err)
+	require.Equal(t, 95, n)
+}
+
+// When the disk is full SQLite rolls back by itself, and whoever goes on in the
+// belief that there is a transaction would commit each statement on its own.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	require.NoError(t, err)
+	defer s.Close()
+	limit := func(pages int) {
+		_, err := s.writeConn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		require.NoError(t, err)
+	}
+	var n atomic.Int64
+	create := func() (store.Record, error) {
+		i := n.Add(1)
+		r := store.Record{PK: store.PK{byte(i), byte(i >> 8)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i), byte(i >> 8)}}
+		r.Description = strings.Repeat("x", 500)
+		return r, s.Create(context.Background(), r)
+	}
+	limit(50)
+	var mu sync.Mutex
+	var acknowledged []string
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 20 {
+				r, err := create()
+				switch {
+				case err == nil:
+					mu.Lock()
+					acknowledged = append(acknowledged, r.Identifier)
+					mu.Unlock()
+				case primary(code(err)) != sqlite3.SQLITE_FULL:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.NotEmpty(t, acknowledged)
+	_, err = create()
+	require.ErrorContains(t, err, "full")
+	records, err := s.List(t.Context(), store.Query{})
+	require.NoError(t, err)
+	there := make([]string, len(records))
+	for i, r := range records {
+		there[i] = r.Identifier
+	}
+	require.ElementsMatch(t, acknowledged, there)
+
+	limit(1000)
+	_, err = create()
+	require.NoError(t, err, "there is room again")
+}
+
+// Lists that take long, as many as there are connections for, don't keep a
+// key from being checked.
+func TestListsLeavePointReadsAlone(t *testing.T) {
+	t.Parallel()
+	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	require.NoError(t, err)
+	defer s.Close()
+	for range s.listDB.Stats().MaxOpenConnections {
+		conn, err := s.listDB.Connx(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+	}
+	_, err = s.GetByDigest(t.Context(), store.Digest{1})
+	require.ErrorIs(t, err, store.ErrNotFound)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	_, err = s.List(ctx, store.Query{})
+	require.ErrorIs(t, err, context.Canceled, "waiting for a connection ends with the context")
+}

@@ -1,0 +1,465 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// onCreate returns a broken store that changes the records it creates.
+func onCreate(name, fails string, change func(*store.Record)) broken {
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+			change(&r)
+			return n.Create(ctx, r)
+		}}
+	}}
+}
+
+// onUpdate returns a broken store that updates in another way, under the lock.
+func onUpdate(name, fails string, update func(n *naive, r store.Record) error) broken {
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n, update: func(ctx context.Context, r store.Record) error {
+			return n.locked(ctx, func() error { return update(n, r) })
+		}}
+	}}
+}
+
+// onTouch returns a broken store that records a use in another way.
+func onTouch(name, fails string, touch func(n *naive, r *store.Record, use store.Use)) broken {
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			return n.locked(ctx, func() error {
+				for _, use := range uses {
+					if r := n.find(use.PK); r != nil {
+						touch(n, r, use)
+					}
+				}
+				return nil
+			})
+		}}
+	}}
+}
+
+// onWrites returns a broken store that refuses records for a reason of its own.
+func onWrites(name, fails string, refuse func(n *naive, r store.Record) error) broken {
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n,
+			create: func(ctx context.Context, r store.Record) error {
+				return n.locked(ctx, func() error { return cmpErr(refuse(n, r), n.slice.create, r) })
+			},
+			update: func(ctx context.Context, r store.Record) error {
+				return n.locked(ctx, func() error {
+					if _, err := n.current(r.PK, r.Version); err != nil {
+						return err
+					}
+					return cmpErr(refuse(n, r), n.slice.update, r)
+				})
+			},
+		}
+	}}
+}
+
+func cmpErr(err error, write func(store.Record) error, r store.Record) error {
+	if err != nil {
+		return err
+	}
+	return write(r)
+}
+
+// onErrors returns a broken store whose writes return other errors.
+func onErrors(name, fails string, change func(error) error) broken {
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n,
+			create: func(ctx context.Context, r store.Record) error { return change(n.Create(ctx, r)) },
+			update: func(ctx context.Context, r store.Record) error { return change(n.Update(ctx, r)) },
+			delete: func(ctx context.Context, pk store.PK, v int64) error { return change(n.Delete(ctx, pk, v)) },
+		}
+	}}
+}
+
+// other returns a record other than r for which match is true, or nil.
+func (s *slice) other(r store.Record, match func(store.Record) bool) *store.Record {
+	if i := slices.IndexFunc(*s, func(x store.Record) bool { return x.PK != r.PK && match(x) }); i >= 0 {
+		return &(*s)[i]
+	}
+	return nil
+}
+
+func taken(field store.Field) error { return &store.TakenError{Field: field} }
+
+// brokenWrites break a rule about what is kept.
+var brokenWrites = []broken{
+	onWrites("identifiers-without-case", "x", func(n *naive, r store.Record) error {
+		if n.other(r, func(x store.Record) bool { return strings.EqualFold(x.Identifier, r.Identifier) }) != nil {
+			return taken(store.FieldIdentifier)
+		}
+		return nil
+	}),
+	onWrites("managed-without-case", "x", func(n *naive, r store.Record) error {
+		if r.Managed != "" && n.other(r, func(x store.Record) bool { return strings.EqualFold(x.Managed, r.Managed) }) != nil {
+			return taken(store.FieldManaged)
+		}
+		return nil
+	}),
+	onWrites("identifiers-padded", "x", func(n *naive, r store.Record) error {
+		if n.other(r, func(x store.Record) bool {
+			return strings.TrimRight(x.Identifier, " ") == strings.TrimRight(r.Identifier, " ")
+		}) != nil {
+			return taken(store.FieldIdentifier)
+		}
+		return nil
+	}),
+	onWrites("empty-managed-unique", "x", func(n *naive, r store.Record) error {
+		if n.other(r, func(x store.Record) bool { return x.Managed == r.Managed }) != nil {
+			return taken(store.FieldManaged)
+		}
+		return nil
+	}),
+	onWrites("retired-unique", "x", func(n *naive, r store.Record) error {
+		if r.Retired != (store.Digest{}) && n.other(r, func(x store.Record) bool { return x.Retired == r.Retired }) != nil {
+			return taken(store.FieldDigest)
+		}
+		return nil
+	}),
+	onWrites("digest-unlike-retired", "x", func(n *naive, r store.Record) error {
+		if n.other(r, func(x store.Record) bool { return x.Retired == r.Digest || x.Digest == r.Retired }) != nil {
+			return taken(store.FieldDigest)
+		}
+		return nil
+	}),
+	onUpdate("collides-with-itself", "x", func(n *naive, r store.Record) error {
+		if x, err := n.current(r.PK, r.Version); err == nil && x.Managed == r.Managed && r.Managed != "" {
+			return taken(store.FieldManaged)
+		}
+		return n.slice.update(r)
+	}),
+	withoutUnique("managed-not-unique", "x", func(r *store.Record) { r.Managed = "" }, func(r *store.Record, v store.Record) { r.Managed = v.Managed }),
+	withoutUnique("digest-not-unique", "x", func(r *store.Record) { r.Digest = store.Digest(bytes.Repeat(r.PK[:], 2)) }, func(r *store.Record, v store.Record) { r.Digest = v.Digest }),
+	withoutUnique("identifier-not-unique", "x", func(r *store.Record) { r.Identifier = "\x00" + string(r.PK[:]) }, func(r *store.Record, v store.Record) { r.Identifier = v.Identifier }),
+	{"pk-not-unique", "x", func(n *naive) patch {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+			return n.locked(ctx, func() error {
+				if err := n.taken(r); err != nil {
+					return err
+				}
+				n.slice = append(n.slice, clone(r))
+				return nil
+			})
+		}}
+	}},
+
+	onErrors("taken-without-field", "x", func(err error) error {
+		if errors.Is(err, store.ErrTaken) {
+			return store.ErrTaken
+		}
+		return err
+	}),
+	onErrors("taken-with-wrong-field", "x", func(err error) error {
+		if errors.Is(err, store.ErrTaken) {
+			return taken(store.FieldIdentifier)
+		}
+		return err
+	}),
+	onErrors("stale-as-not-found", "x", func(err error) error {
+		if errors.Is(err, store.ErrStale) {
+			return store.ErrNotFound
+		}
+		return err
+	}),
+	onErrors("not-found-as-nil", "x", func(err error) error {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	}),
+	onErrors("texts-for-errors", "x", func(err error) error {
+		if err != nil {
+			return errors.New(err.Error())
+		}
+		return nil
+	}),
+
+	{"create-half-done", "x", func(n *naive) patch {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+			return n.locked(ctx, func() error {
+				err := n.slice.create(r)
+				if n.other(r, func(x store.Record) bool { return x.Digest == r.Digest }) != nil {
+					n.slice = append(n.slice, clone(r))
+				}
+				return err
+			})
+		}}
+	}},
+	onUpdate("update-half-done", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if x := n.find(r.PK); errors.Is(err, store.ErrTaken) {
+			x.Description = r.Description
+		}
+		return err
+	}),
+	onUpdate("stale-update-raises-version", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if errors.Is(err, store.ErrStale) {
+			n.find(r.PK).Version++
+		}
+		return err
+	}),
+	onUpdate("update-creates", "x", func(n *naive, r store.Record) error {
+		if n.find(r.PK) == nil && n.taken(r) == nil {
+			n.slice = append(n.slice, clone(r))
+			return nil
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("taken-before-stale", "x", func(n *naive, r store.Record) error {
+		if err := n.taken(r); err != nil && n.find(r.PK) != nil {
+			return err
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("taken-before-not-found", "x", func(n *naive, r store.Record) error {
+		if err := n.taken(r); err != nil && n.find(r.PK) == nil {
+			return err
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("version-ignored", "x", func(n *naive, r store.Record) error {
+		if x := n.find(r.PK); x != nil {
+			r.Version = x.Version
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("older-versions-only", "x", func(n *naive, r store.Record) error {
+		if x := n.find(r.PK); x != nil && r.Version > x.Version {
+			r.Version = x.Version
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("version-unchanged", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if err == nil {
+			n.find(r.PK).Version--
+		}
+		return err
+	}),
+	onUpdate("version-raised-twice", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if err == nil {
+			n.find(r.PK).Version++
+		}
+		return err
+	}),
+	onUpdate("update-writes-last-used", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if x := n.find(r.PK); err == nil {
+			x.LastUsed, x.LastUsedFrom = micro(r.LastUsed), r.LastUsedFrom
+		}
+		return err
+	}),
+	onUpdate("update-writes-later-last-used", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if x := n.find(r.PK); err == nil && r.LastUsed.After(x.LastUsed) {
+			x.LastUsed, x.LastUsedFrom = micro(r.LastUsed), r.LastUsedFrom
+		}
+		return err
+	}),
+	onUpdate("update-writes-created", "x", func(n *naive, r store.Record) error {
+		err := n.slice.update(r)
+		if err == nil {
+			n.find(r.PK).Created = micro(r.Created)
+		}
+		return err
+	}),
+	onUpdate("update-keeps-what-is-empty", "x", func(n *naive, r store.Record) error {
+		if x := n.find(r.PK); x != nil && r.Description == "" {
+			r.Description = x.Description
+		}
+		return n.slice.update(r)
+	}),
+	onUpdate("update-forgets-retired", "x", func(n *naive, r store.Record) error {
+		r.Retired = store.Digest{}
+		return n.slice.update(r)
+	}),
+
+	onCreate("create-sets-version", "x", func(r *store.Record) { r.Version = 1 }),
+	onCreate("create-drops-last-used", "x", func(r *store.Record) { r.LastUsed, r.LastUsedFrom = time.Time{}, "" }),
+	onCreate("create-drops-expiry-of-the-immortal", "x", func(r *store.Record) {
+		if !r.Expiring {
+			r.Expires = time.Time{}
+		}
+	}),
+	onCreate("users-as-floats", "x", func(r *store.Record) { r.User = int64(float64(r.User) / 2 * 2) }),
+	onCreate("sealed-as-text", "x", func(r *store.Record) { r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("?")) }),
+	onCreate("text-trimmed", "x", func(r *store.Record) { r.Description = strings.TrimSpace(r.Description) }),
+	onCreate("text-cut", "x", func(r *store.Record) { r.Description = r.Description[:min(len(r.Description), 4096)] }),
+	onCreate("text-without-emoji", "x", func(r *store.Record) {
+		r.Description = strings.Map(func(c rune) rune {
+			if c > 0xffff {
+				return '?'
+			}
+			return c
+		}, r.Description)
+	}),
+	onCreate("milliseconds", "x", func(r *store.Record) { r.Created = r.Created.Truncate(time.Millisecond) }),
+	onCreate("rounds-up", "x", func(r *store.Record) { r.Created = r.Created.Round(time.Microsecond) }),
+	onCreate("nanoseconds-in-64-bits", "x", func(r *store.Record) {
+		if !r.Expires.IsZero() {
+			r.Expires = time.Unix(0, r.Expires.UnixNano())
+		}
+	}),
+	onCreate("unix-epoch-for-none", "x", func(r *store.Record) {
+		if r.RetiredUntil.IsZero() {
+			r.RetiredUntil = time.Unix(0, 0)
+		}
+	}),
+
+	{"delete-ignores-version", "x", func(n *naive) patch {
+		return patch{naive: n, delete: func(ctx context.Context, pk store.PK, _ int64) error {
+			return n.locked(ctx, func() error {
+				if n.find(pk) == nil {
+					return store.ErrNotFound
+				}
+				n.remove(pk)
+				return nil
+			})
+		}}
+	}},
+	{"delete-leaves-identifier", "x", func(n *naive) patch {
+		gone := map[string]bool{}
+		return patch{naive: n,
+			delete: func(ctx context.Context, pk store.PK, v int64) error {
+				return n.locked(ctx, func() error {
+					if x := n.find(pk); x != nil && x.Version == v {
+						gone[x.Identifier] = true
+					}
+					return n.slice.delete(pk, v)
+				})
+			},
+			create: func(ctx context.Context, r store.Record) error {
+				return n.locked(ctx, func() error {
+					if gone[r.Identifier] {
+						return taken(store.FieldIdentifier)
+					}
+					return n.slice.create(r)
+				})
+			},
+		}
+	}},
+
+	onTouch("touch-backwards", "x", func(n *naive, r *store.Record, use store.Use) {
+		r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
+	}),
+	onTouch("touch-at-same-time", "x", func(n *naive, r *store.Record, use store.Use) {
+		if !use.At.Before(r.LastUsed) {
+			r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
+		}
+	}),
+	onTouch("touch-raises-version", "x", func(n *naive, r *store.Record, use store.Use) {
+		n.touch([]store.Use{use})
+		r.Version++
+	}),
+	onTouch("touch-keeps-from-if-empty", "x", func(n *naive, r *store.Record, use store.Use) {
+		if use.From == "" {
+			use.From = r.LastUsedFrom
+		}
+		n.touch([]store.Use{use})
+	}),
+	onTouch("touch-only-if-used-before", "x", func(n *naive, r *store.Record, use store.Use) {
+		if !r.LastUsed.IsZero() {
+			n.touch([]store.Use{use})
+		}
+	}),
+	onTouch("touch-in-seconds", "x", func(n *naive, r *store.Record, use store.Use) {
+		use.At = use.At.Truncate(time.Second)
+		n.touch([]store.Use{use})
+	}),
+	{"touch-unknown-fails", "x", func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			return n.locked(ctx, func() error {
+				for _, use := range uses {
+					if n.find(use.PK) == nil {
+						return store.ErrNotFound
+					}
+				}
+				n.touch(uses)
+				return nil
+			})
+		}}
+	}},
+	{"touch-first-of-several", "x", func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			seen := map[store.PK]bool{}
+			return n.Touch(ctx, slices.DeleteFunc(slices.Clone(uses), func(use store.Use) bool {
+				defer func() { seen[use.PK] = true }()
+				return seen[use.PK]
+			}))
+		}}
+	}},
+	{"touch-last-of-several", "x", func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			last := map[store.PK]store.Use{}
+			for _, use := range uses {
+				last[use.PK] = use
+			}
+			var some []store.Use
+			for _, use := range last {
+				some = append(some, use)
+			}
+			return n.Touch(ctx, some)
+		}}
+	}},
+	{"touch-a-thousand-at-most", "x", func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			return n.Touch(ctx, uses[:min(len(uses), 1000)])
+		}}
+	}},
+	{"touch-nothing-fails", "x", func(n *naive) patch {
+		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
+			if len(uses) == 0 {
+				return errors.New("syntax error near )")
+			}
+			return n.Touch(ctx, uses)
+		}}
+	}},
+}
+
+// withoutUnique returns a broken store that writes records with a field blanked
+// out and then puts it in, so that nothing sees whether it is taken.
+func withoutUnique(name, fails string, blank func(*store.Record), set func(r *store.Record, from store.Record)) broken {
+	write := func(n *naive, r store.Record, write func(store.Record) error) error {
+		before := slices.Clone(n.slice)
+		for i := range n.slice {
+			blank(&n.slice[i])
+		}
+		b := r
+		blank(&b)
+		err := write(b)
+		for i := range n.slice {
+			for _, x := range before {
+				if x.PK == n.slice[i].PK {
+					set(&n.slice[i], x)
+				}
+			}
+			if err == nil && n.slice[i].PK == r.PK {
+				set(&n.slice[i], r)
+			}
+		}
+		return err
+	}
+	return broken{name, fails, func(n *naive) patch {
+		return patch{naive: n,
+			create: func(ctx context.Context, r store.Record) error {
+				return n.locked(ctx, func() error { return write(n, r, n.slice.create) })
+			},
+			update: func(ctx context.Context, r store.Record) error {
+				return n.locked(ctx, func() error { return write(n, r, n.slice.update) })
+			},
+		}
+	}}
+}
