@@ -80,9 +80,12 @@ func output(t *testing.T, dir, name string, args ...string) string {
 // tests below, but for the indentation.
 func TestReadmePieces(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("readme_test.go")
-	require.NoError(t, err)
-	tests := unindented(string(source))
+	var tests string
+	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go"} {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		tests += unindented(string(source))
+	}
 	blocks := readmeBlocks(t)
 	require.Equal(t, []string{"go", "text"}, []string{blocks[0].language, blocks[1].language}) // the program
 	for _, b := range blocks[2:] {
