@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -422,4 +423,35 @@ func TestRotateOverHTTP(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code, "superusers too")
 	a.keys["alice"] = old
 	require.Equal(t, http.StatusForbidden, a.do(t, "alice", "GET", tokens, "").Code, "two keys at the most")
+}
+
+// To a plain user, another's token and one that does not exist must be the same:
+// status, headers and body, whatever is asked and however wrongly.
+func TestForeignTokensOverHTTP(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	etag := a.do(t, "alice", "GET", tokens+"key-alice/", "").Header().Get("ETag")
+	before := a.do(t, "akadmin", "GET", tokens, "").Body.String()
+	answer := func(method, path, body string, headers ...string) []any {
+		w := a.do(t, "bob", method, tokens+path, body, headers...)
+		return []any{w.Code, w.Header(), w.Body.String()}
+	}
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
+		for _, action := range []string{"", "view_key/", "set_key/", "used_by/", "rotate/", "other/"} {
+			for _, body := range []string{"", "{}", "{", "[]", `{"identifier":"x"}`, `{"identifier":"key-bob"}`,
+				`{"identifier":"key-alice"}`, `{"user":2}`, `{"key":"x"}`, `{"overlap":-1}`} {
+				for _, headers := range [][]string{{}, {"If-Match", etag}, {"If-Match", `"x"`}, {"Content-Type", "text/plain"}} {
+					require.Equal(t,
+						answer(method, "missing/"+action, body, headers...),
+						answer(method, "key-alice/"+action, body, headers...),
+						"%s %s %s %s", method, action, body, headers)
+				}
+			}
+		}
+	}
+	for _, query := range []string{"identifier=%s", "search=%s", "ordering=identifier&search=%s", "user__username=alice&search=%s"} {
+		require.Equal(t, answer("GET", "?"+fmt.Sprintf(query, "missing"), ""), answer("GET", "?"+fmt.Sprintf(query, "key-alice"), ""))
+	}
+	require.Equal(t, answer("GET", "?user__username=nobody", ""), answer("GET", "?user__username=alice", ""))
+	require.Equal(t, before, a.do(t, "akadmin", "GET", tokens, "").Body.String(), "nothing has changed")
 }
