@@ -35,8 +35,8 @@ type rare struct {
 	retiredUntil int64
 }
 
-// noTime is the zero time.Time in microseconds; turned back it is the zero
-// time.Time again, so that neither way needs to ask.
+// noTime is the zero time.Time in microseconds. Turned back, it is the zero
+// time.Time again, so that neither way has to ask.
 const noTime = -62_135_596_800_000_000
 
 func fromMicro(m int64) time.Time { return time.UnixMicro(m).UTC() }
@@ -57,8 +57,8 @@ func newRow(r *store.Record) *row {
 		sealed:       string(r.Sealed),
 		expiring:     r.Expiring,
 	}
-	if x := (rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro()}); x != (rare{retiredUntil: noTime}) {
-		w.rare = &x
+	if r.Managed != "" || r.Retired != (store.Digest{}) || !r.RetiredUntil.IsZero() {
+		w.rare = &rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro()}
 	}
 	return w
 }

@@ -36,9 +36,7 @@ func wanted(q *store.Query, count int) int {
 // add considers w and reports whether there is need for more.
 func (s *selection) add(w *row) bool {
 	w.view(&s.view)
-	if !s.q.Match(&s.view) ||
-		s.q.After != nil && s.q.Compare(&s.view, s.q.After) <= 0 ||
-		s.full && s.q.Compare(&s.view, &s.worst) >= 0 {
+	if !s.q.Match(&s.view) || !s.isAfter() || s.full && s.q.Compare(&s.view, &s.worst) >= 0 {
 		return true
 	}
 	s.found = append(s.found, w)
@@ -50,6 +48,14 @@ func (s *selection) add(w *row) bool {
 		s.prune()
 	}
 	return true
+}
+
+// isAfter reports whether the row in view comes after q.After.
+func (s *selection) isAfter() bool {
+	if s.q.After == nil || s.ordered && len(s.found) > 0 { // the one found before was
+		return true
+	}
+	return s.q.Compare(&s.view, s.q.After) > 0
 }
 
 // prune sorts the rows found and drops those that are too many.

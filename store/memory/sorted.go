@@ -106,13 +106,34 @@ func (s *sorted[K, T]) at(p position, n int) position {
 	return s.end()
 }
 
-// count returns how many values there are from one position to another.
+// back returns the position n values before p, or the start.
+func (s *sorted[K, T]) back(p position, n int) position {
+	for n > p.i && p.c > 0 {
+		n -= p.i
+		p = position{p.c - 1, len(s.chunks[p.c-1].entries)}
+	}
+	return position{p.c, max(p.i-n, 0)}
+}
+
+// count returns how many values there are from one position to another, which
+// may be before it.
 func (s *sorted[K, T]) count(from, to position) int {
+	if later(from, to) == from {
+		return 0
+	}
+	if to.c-from.c > len(s.chunks)/2 { // there are fewer chunks around it
+		return s.size - s.sum(s.start(), from) - s.sum(to, s.end())
+	}
+	return s.sum(from, to)
+}
+
+// sum adds up how many values there are from one position to a later one.
+func (s *sorted[K, T]) sum(from, to position) int {
 	n := to.i - from.i
 	for c := from.c; c < to.c; c++ {
 		n += len(s.chunks[c].entries)
 	}
-	return max(n, 0)
+	return n
 }
 
 func (s *sorted[K, T]) insert(v T) {

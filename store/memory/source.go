@@ -149,7 +149,7 @@ func (sp span[K]) source(q *store.Query, after row, exact bool) source {
 	case exact:
 		src.skipped = min(max(q.Offset, 0), src.count)
 		if desc {
-			sp.to = sp.list.at(sp.from, src.count-src.skipped)
+			sp.to = sp.list.back(sp.to, src.skipped)
 		} else {
 			sp.from = sp.list.at(sp.from, src.skipped)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -44,7 +45,9 @@ type committer struct {
 // A transactor begins and ends transactions on the writing connection. The
 // committer never calls it from two goroutines at once.
 type transactor interface {
-	begin() error // returns when it holds the write lock
+	// begin returns when it has the write lock, or has it been waited for too
+	// long: since is when the leader's caller began to wait.
+	begin(since time.Time) error
 	commit() error
 	rollback() // leaves no transaction open, whatever happened before
 }
@@ -61,7 +64,7 @@ type writeFunc func(inTx bool) error
 var errNeedsTx = errors.New("sqlite: write needs a transaction")
 
 // errAborted is for the writes of a leader whose goroutine was ended under it.
-var errAborted = errors.New("sqlite: the goroutine that was committing ended")
+var errAborted = errors.New("the goroutine that was to commit has ended")
 
 // maxGroup is how many writes share a commit at most. Beyond it a commit is
 // spread so thin already that more would only make the first in it wait.
@@ -70,7 +73,8 @@ const maxGroup = 256
 // A write is a caller's writeFunc and its place in the queue.
 type write struct {
 	do    writeFunc
-	next  *write
+	since time.Time  // when its caller began to wait
+	next  *write     // in the queue
 	state writeState // guarded by the committer's mutex
 
 	// woken gets one value: whether to lead (true), or that err is set (false).
@@ -111,7 +115,7 @@ func (c *committer) do(ctx context.Context, f writeFunc) error {
 		c.mu.Unlock()
 		return ErrOverloaded
 	}
-	w := &write{do: f, woken: make(chan bool, 1)}
+	w := &write{do: f, since: time.Now(), woken: make(chan bool, 1)}
 	c.push(w)
 	c.mu.Unlock()
 
@@ -157,7 +161,7 @@ func (c *committer) doAlone(f writeFunc) error {
 		return err
 	}
 	handOver = false // lead does
-	w := &write{do: f}
+	w := &write{do: f, since: time.Now()}
 	c.lead(w)
 	return w.result()
 }
@@ -181,7 +185,7 @@ func (c *committer) lead(own *write) {
 		c.handOver()
 	}()
 
-	if err := c.db.begin(); err != nil {
+	if err := c.db.begin(own.since); err != nil {
 		g.fail(err)
 	} else if !c.run(&g) {
 		c.db.rollback()
@@ -214,7 +218,7 @@ func (c *committer) doOneByOne(g group) {
 		if _, ok := w.err.(*panicError); ok {
 			continue
 		}
-		if err := c.db.begin(); err != nil {
+		if err := c.db.begin(w.since); err != nil {
 			g[i:].fail(err) // having waited for the lock once is enough
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,7 +28,7 @@ type fakeDB struct {
 	panics              bool
 }
 
-func (db *fakeDB) begin() error {
+func (db *fakeDB) begin(time.Time) error {
 	if db.panics {
 		panic("begin")
 	}

@@ -45,7 +45,7 @@ func isUniqueViolation(err error) bool {
 }
 
 // untilFree calls f until it returns something else than that the database is
-// locked, or the time is up.
+// locked, or the deadline has passed.
 //
 // SQLite can wait by itself, and does as far as busy_timeout goes, but it looks
 // again after ever longer sleeps, up to a tenth of a second, while another
@@ -53,20 +53,20 @@ func isUniqueViolation(err error) bool {
 // three such processes, some writes took more than 3 s. Now that the
 // writing connection's busy_timeout is short, and the asking starts over here, none
 // takes more than 0.2 s.
-func untilFree(timeout time.Duration, f func() error) error {
+func untilFree(deadline time.Time, f func() error) error {
 	err := f()
-	for start := time.Now(); isBusy(err) && time.Since(start) < timeout; {
+	for isBusy(err) && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 		err = f()
 	}
 	return err
 }
 
-// wrap puts the name of the operation before err, unless err is one that the
-// contract gives a meaning, and callers see all the time.
+// wrap puts the name of the operation before err, unless err is one that
+// callers expect.
 func (s *Store) wrap(op string, err error) error {
 	switch {
-	case err == nil, isOutcome(err), errors.Is(err, ErrClosed):
+	case err == nil, isOutcome(err), errors.Is(err, ErrClosed), errors.Is(err, ErrOverloaded):
 		return err
 	case s.closed.Load() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return ErrClosed
@@ -88,7 +88,7 @@ func reason(err error) error {
 	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("read-only: %w", err)
 	case sqlite3.SQLITE_CANTOPEN:
-		return fmt.Errorf("no access, or no room beside it for files ending in -wal and -shm: %w", err)
+		return fmt.Errorf("no access to it, or none to its directory, where files ending in -wal and -shm are needed: %w", err)
 	}
 	return err
 }

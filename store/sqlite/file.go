@@ -105,14 +105,16 @@ func (f *file) check() error {
 		return err
 	}
 	defer db.Close()
-	return f.checkContents(db, mode == "rw")
+	return f.checkContents(context.Background(), db)
 }
 
-// checkContents looks into a file that isn't empty. SQLite itself notices if
-// it is no database, or many pages are missing.
-func (f *file) checkContents(db *sqlx.DB, noLog bool) error {
-	ctx := context.Background()
-	version, err := schemaVersion(ctx, db)
+// checkContents looks into a file that isn't empty.
+func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
+	var version int
+	err := untilFree(time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
+		version, err = schemaVersion(ctx, db)
+		return err
+	})
 	if err != nil {
 		return reason(err)
 	}
@@ -128,15 +130,17 @@ func (f *file) checkContents(db *sqlx.DB, noLog bool) error {
 		return fmt.Errorf("its text is in %s, where it has to be in UTF-8 to be sorted by its bytes", encoding)
 	}
 
-	// With a -wal file, pages may be there that are yet to be written to the
-	// file itself.
-	if !noLog {
-		return nil
-	}
+	// SQLite has noticed by now if the file is no database, or lacks many pages.
+	// It doesn't mind if a part of the last one is missing. What isn't in the file
+	// may be in the -wal file still; if that is empty now, the file has had all
+	// the pages counted before.
 	var size int64
 	const sizeSQL = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
 	if err := db.GetContext(ctx, &size, sizeSQL); err != nil {
 		return reason(err)
+	}
+	if log, err := os.Stat(f.path + "-wal"); err == nil && log.Size() > 0 {
+		return nil
 	}
 	info, err := os.Stat(f.path)
 	if err == nil && info.Size() < size {
@@ -161,7 +165,7 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 	// Going over to WAL takes a lock that SQLite doesn't always wait for: of
 	// two processes that open a new file, one may be told that it is locked.
 	var conn *sqlx.Conn
-	err = untilFree(f.cfg.BusyTimeout, func() (err error) {
+	err = untilFree(time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
 		conn, err = db.Connx(context.Background())
 		return err
 	})

@@ -49,7 +49,7 @@ func TestRelativePathOutlivesTheWorkingDirectory(t *testing.T) {
 
 func TestFilesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	valid := databaseOf(t, 2000)
+	valid := databaseOf(t, 200)
 	for _, c := range []struct {
 		name   string
 		bytes  []byte

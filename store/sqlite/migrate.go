@@ -74,7 +74,7 @@ func migrate(conn *sqlx.Conn, busyTimeout time.Duration) (err error) {
 		return err // as nearly always, and without a lock
 	}
 
-	err = untilFree(busyTimeout, func() error {
+	err = untilFree(time.Now().Add(busyTimeout), func() error {
 		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 		return err
 	})

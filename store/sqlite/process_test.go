@@ -3,14 +3,16 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -21,17 +23,19 @@ import (
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
-// The tests here run two processes on one file: this test binary, started again
-// with a variable that has TestMain take a role instead of running tests.
+// The tests here have several processes use one file: this test binary, started
+// again with a variable that has TestMain play a role instead of running tests.
 const roleVariable = "AUTHTOKEN_SQLITE_TEST_ROLE"
 
-// A role is what a child process does. It reports how often each thing happened.
-type role func(ctx context.Context, path string, report func(string)) error
+// A role is what a child process does. What it reports is known to its parent
+// when report returns.
+type role func(ctx context.Context, s *sqlite.Store, report func(string))
 
 var roles = map[string]role{
 	"create":    createSame,
 	"increment": incrementOne,
 	"churn":     churn,
+	"live":      live,
 }
 
 func TestMain(m *testing.M) {
@@ -39,138 +43,131 @@ func TestMain(m *testing.M) {
 	if name == "" {
 		os.Exit(m.Run())
 	}
-	fmt.Println("ready")
-	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // until all are
-	var mu sync.Mutex
-	counts := make(map[string]int)
-	err := roles[name](context.Background(), os.Args[1], func(what string) {
-		mu.Lock()
-		defer mu.Unlock()
-		counts[what]++
-	})
-	if err != nil {
-		counts[err.Error()]++
+	report := func(what string) { _, _ = os.Stdout.WriteString(what + "\n") }
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // until all are ready
+	s, err := sqlite.Open(os.Args[1], sqlite.Config{})
+	if err == nil {
+		roles[name](context.Background(), s, report)
+		err = s.Close()
 	}
-	_ = json.NewEncoder(os.Stdout).Encode(counts)
+	if err != nil {
+		report(err.Error())
+	}
 }
 
-// play starts n processes in a role, lets them go at once and returns their reports.
-func play(t *testing.T, n int, name, path string) []map[string]int {
+// A child is a process in a role.
+type child struct {
+	cmd     *exec.Cmd
+	in      io.Writer
+	reports *bufio.Scanner
+}
+
+func start(t *testing.T, name, path string) *child {
 	t.Helper()
-	type child struct {
-		in  io.WriteCloser
-		out *bufio.Reader
-		cmd *exec.Cmd
-	}
-	children := make([]child, n)
-	for i := range children {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], path)
-		cmd.Env = append(os.Environ(), roleVariable+"="+name)
-		cmd.Stderr = os.Stderr
-		in, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		children[i] = child{in, bufio.NewReader(out), cmd}
-	}
-	for _, c := range children {
-		line, err := c.out.ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, "ready\n", line)
-	}
-	for _, c := range children {
-		_, err := io.WriteString(c.in, "go\n")
-		require.NoError(t, err)
-	}
-	reports := make([]map[string]int, n)
-	for i, c := range children {
-		require.NoError(t, json.NewDecoder(c.out).Decode(&reports[i]))
-		require.NoError(t, c.cmd.Wait())
-	}
-	return reports
+	cmd := exec.CommandContext(t.Context(), os.Args[0], path)
+	cmd.Env = append(os.Environ(), roleVariable+"="+name)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	return &child{cmd, in, bufio.NewScanner(out)}
 }
 
-const sameIdentifiers = 40
+func (c *child) letGo(t *testing.T) {
+	t.Helper()
+	_, err := io.WriteString(c.in, "\n")
+	require.NoError(t, err)
+}
 
-// createSame creates the same identifiers from 8 goroutines, in a file that
-// isn't there yet.
-func createSame(ctx context.Context, path string, report func(string)) error {
-	s, err := sqlite.Open(path, sqlite.Config{})
-	if err != nil {
-		return err
-	}
+// play has two processes play a role at once and returns how often each reported
+// what.
+func play(t *testing.T, name, path string) [2]map[string]int {
+	t.Helper()
+	children := [2]*child{start(t, name, path), start(t, name, path)}
+	var counts [2]map[string]int
 	var wg sync.WaitGroup
-	for range 8 {
+	for i, c := range children {
+		counts[i] = make(map[string]int)
+		c.letGo(t)
 		wg.Go(func() {
-			for i := range sameIdentifiers {
-				r := token(i)
-				r.PK, r.Digest = uuid.New(), [32]byte{}
-				copy(r.Digest[:], r.PK[:])
-				var taken *store.TakenError
-				err := s.Create(ctx, r)
-				switch {
-				case err == nil:
-					report("created " + r.Identifier)
-				case errors.As(err, &taken):
-					report("taken " + string(taken.Field))
-				default:
-					report(err.Error())
-				}
+			for c.reports.Scan() {
+				counts[i][c.reports.Text()]++
 			}
 		})
 	}
 	wg.Wait()
-	return s.Close()
+	for _, c := range children {
+		require.NoError(t, c.cmd.Wait())
+	}
+	return counts
+}
+
+// together has n goroutines do f.
+func together(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
+}
+
+const sameIdentifiers = 40
+
+// createSame creates the same identifiers from 8 goroutines.
+func createSame(ctx context.Context, s *sqlite.Store, report func(string)) {
+	together(8, func(int) {
+		for i := range sameIdentifiers {
+			id := uuid.New()
+			r := store.Record{PK: id, Identifier: fmt.Sprint(i), Digest: sha256.Sum256(id[:])}
+			err := s.Create(ctx, r)
+			if err == nil {
+				report("created " + r.Identifier)
+				continue
+			}
+			report(err.Error())
+		}
+	})
 }
 
 func TestTwoProcessesCreateTheSame(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "tokens.db")
 	total := make(map[string]int)
-	for _, report := range play(t, 2, "create", path) {
-		for what, n := range report {
+	for _, counts := range play(t, "create", filepath.Join(t.TempDir(), "new.db")) {
+		for what, n := range counts {
 			total[what] += n
 		}
 	}
-	want := map[string]int{"taken identifier": (2*8 - 1) * sameIdentifiers}
+	want := map[string]int{(&store.TakenError{Field: store.FieldIdentifier}).Error(): (2*8 - 1) * sameIdentifiers}
 	for i := range sameIdentifiers {
-		want["created "+token(i).Identifier] = 1
+		want["created "+strconv.Itoa(i)] = 1
 	}
 	require.Equal(t, want, total)
 }
 
 const increments = 10
 
-// incrementOne adds one to the number in a token's description, from 8 goroutines.
-func incrementOne(ctx context.Context, path string, report func(string)) error {
-	s, err := sqlite.Open(path, sqlite.Config{})
-	if err != nil {
-		return err
-	}
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for done := 0; done < increments; {
-				r, err := s.Get(ctx, "counter")
-				if err == nil {
-					n, _ := strconv.Atoi(r.Description)
-					r.Description = strconv.Itoa(n + 1)
-					err = s.Update(ctx, r)
-				}
-				switch {
-				case err == nil:
-					done++
-					report("updated")
-				case !errors.Is(err, store.ErrStale):
-					report(err.Error())
-					return
-				}
+// incrementOne adds to the number in a token's description, from 8 goroutines.
+func incrementOne(ctx context.Context, s *sqlite.Store, report func(string)) {
+	together(8, func(int) {
+		for done := 0; done < increments; {
+			r, err := s.Get(ctx, "counter")
+			if err == nil {
+				n, _ := strconv.Atoi(r.Description)
+				r.Description = strconv.Itoa(n + 1)
+				err = s.Update(ctx, r)
 			}
-		})
-	}
-	wg.Wait()
-	return s.Close()
+			switch {
+			case err == nil:
+				done++
+				report("updated")
+			case !errors.Is(err, store.ErrStale):
+				report(err.Error())
+				return
+			}
+		}
+	})
 }
 
 func TestTwoProcessesUpdateOneToken(t *testing.T) {
@@ -181,8 +178,8 @@ func TestTwoProcessesUpdateOneToken(t *testing.T) {
 	defer s.Close()
 	require.NoError(t, s.Create(t.Context(), store.Record{Identifier: "counter", Description: "0", Digest: store.Digest{1}}))
 
-	for _, report := range play(t, 2, "increment", path) {
-		require.Equal(t, map[string]int{"updated": 8 * increments}, report)
+	for _, counts := range play(t, "increment", path) {
+		require.Equal(t, map[string]int{"updated": 8 * increments}, counts)
 	}
 	r, err := s.Get(t.Context(), "counter")
 	require.NoError(t, err)
@@ -194,43 +191,112 @@ const churns = 8
 
 // churn writes as much as it can from 64 goroutines, so that the file is locked
 // nearly all the time.
-func churn(ctx context.Context, path string, report func(string)) error {
-	s, err := sqlite.Open(path, sqlite.Config{})
-	if err != nil {
-		return err
-	}
-	var wg sync.WaitGroup
-	for range 64 {
-		wg.Go(func() {
-			for range churns {
-				id := uuid.New()
-				r := store.Record{PK: id, Identifier: id.String(), Digest: store.Digest(append(id[:], id[:]...))}
-				err := s.Create(ctx, r)
-				if err == nil {
-					_, err = s.GetByDigest(ctx, r.Digest)
-				}
-				if err == nil {
-					err = s.Touch(ctx, []store.Use{{PK: id, At: token(0).Created}})
-				}
-				if err == nil {
-					err = s.Delete(ctx, id, 0)
-				}
-				if err != nil {
-					report(err.Error())
-					continue
-				}
-				report("done")
+func churn(ctx context.Context, s *sqlite.Store, report func(string)) {
+	together(64, func(int) {
+		for range churns {
+			id := uuid.New()
+			r := store.Record{PK: id, Identifier: id.String(), Digest: sha256.Sum256(id[:])}
+			err := s.Create(ctx, r)
+			if err == nil {
+				_, err = s.GetByDigest(ctx, r.Digest)
 			}
-		})
-	}
-	wg.Wait()
-	return s.Close()
+			if err == nil {
+				err = s.Touch(ctx, []store.Use{{PK: id, At: token(0).Created}})
+			}
+			if err == nil {
+				err = s.Delete(ctx, id, 0)
+			}
+			if err != nil {
+				report(err.Error())
+				continue
+			}
+			report("done")
+		}
+	})
 }
 
 func TestTwoProcessesNeverFindTheFileLocked(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "tokens.db")
-	for _, report := range play(t, 2, "churn", path) {
-		require.Equal(t, map[string]int{"done": 64 * churns}, report)
+	for _, counts := range play(t, "churn", filepath.Join(t.TempDir(), "new.db")) {
+		require.Equal(t, map[string]int{"done": 64 * churns}, counts)
 	}
+}
+
+// live creates tokens from 16 goroutines, and changes everything about each a few
+// times, until it is killed. It reports what it has been told is done.
+func live(ctx context.Context, s *sqlite.Store, report func(string)) {
+	together(16, func(int) {
+		for {
+			r := lived(uuid.New(), 0)
+			err := s.Create(ctx, r)
+			for err == nil {
+				report(fmt.Sprintf("%x %d", r.PK, r.Version))
+				if r.Version == 3 {
+					break
+				}
+				r = lived(r.PK, r.Version+1)
+				r.Version--
+				err = s.Update(ctx, r)
+				r.Version++
+			}
+			if err != nil {
+				report(err.Error())
+				return
+			}
+		}
+	})
+}
+
+// lived returns a token in a version of its life, which all its fields tell.
+func lived(pk store.PK, version int64) store.Record {
+	digest := func(version int64) store.Digest { return sha256.Sum256(fmt.Appendf(nil, "%x %d", pk, version)) }
+	r := store.Record{
+		PK: pk, Identifier: fmt.Sprintf("%x %d", pk, version), Description: strconv.FormatInt(version, 10),
+		Digest: digest(version), Version: version,
+	}
+	if version > 0 {
+		r.Retired = digest(version - 1)
+	}
+	return r
+}
+
+// Killed at any moment, a process has on disk what it was told is done.
+func TestKilledProcessLosesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	acknowledged := make(map[string]int64)
+	for range 3 {
+		c := start(t, "live", path)
+		c.letGo(t)
+		left := 1 + rand.IntN(1000)
+		for c.reports.Scan() {
+			pk, version, _ := strings.Cut(c.reports.Text(), " ")
+			n, err := strconv.ParseInt(version, 10, 64)
+			require.NoError(t, err, c.reports.Text())
+			acknowledged[pk] = n
+			if left--; left == 0 {
+				require.NoError(t, c.cmd.Process.Kill())
+			}
+		}
+		require.ErrorContains(t, c.cmd.Wait(), "killed")
+
+		s, err := sqlite.Open(path, sqlite.Config{})
+		require.NoError(t, err)
+		records, err := s.List(t.Context(), store.Query{})
+		require.NoError(t, err)
+		there := make(map[string]int64)
+		for _, r := range records {
+			require.Equal(t, lived(r.PK, r.Version), r, "half a change")
+			there[fmt.Sprintf("%x", r.PK)] = r.Version
+		}
+		for pk, version := range acknowledged {
+			require.Contains(t, there, pk)
+			require.GreaterOrEqual(t, there[pk], version)
+		}
+		require.NoError(t, s.Close())
+		var integrity string
+		require.NoError(t, openRaw(t, path).QueryRow("PRAGMA integrity_check").Scan(&integrity))
+		require.Equal(t, "ok", integrity)
+	}
+	t.Logf("%d tokens", len(acknowledged))
 }

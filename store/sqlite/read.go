@@ -96,19 +96,19 @@ func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
 // statement, which costs a third of the speed, and there is next to nothing to
 // cancel in twenty microseconds.
 func (s *Store) point(ctx context.Context, op string, f func(ctx context.Context, r *store.Record) error) (store.Record, error) {
-	var r store.Record
-	err := ctx.Err()
-	if err == nil {
-		err = s.read(context.WithoutCancel(ctx), op, func(ctx context.Context) error {
-			err := f(ctx, &r)
-			if errors.Is(err, sql.ErrNoRows) {
-				return store.ErrNotFound
-			}
-			return err
-		})
-	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return store.Record{}, s.wrap(op, err)
+	}
+	var r store.Record
+	err := s.read(context.WithoutCancel(ctx), op, func(ctx context.Context) error {
+		err := f(ctx, &r)
+		if errors.Is(err, sql.ErrNoRows) {
+			return store.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return store.Record{}, err
 	}
 	return r, nil
 }

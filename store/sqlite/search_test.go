@@ -14,17 +14,19 @@ import (
 // be new versions.
 func TestVariantsAreAllThatFoldToTheSame(t *testing.T) {
 	t.Parallel()
-	folded := make(map[rune][]rune)
+	folded := make(map[rune][]rune) // for those that don't only equal themselves
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		folded[store.Fold(r)] = append(folded[store.Fold(r)], r)
+		if f := store.Fold(r); f != r {
+			folded[f] = append(folded[f], r)
+		}
 	}
-	for _, want := range folded {
+	for f, want := range folded {
+		want = append(want, f)
+		slices.Sort(want)
 		for _, r := range want {
 			got := variants(r)
 			slices.Sort(got)
-			if !slices.Equal(want, got) {
-				t.Errorf("%U are the same, not %U", want, got)
-			}
+			require.Equal(t, want, got, "%U", r)
 		}
 	}
 }
@@ -39,7 +41,7 @@ func TestPatternsMatchAsTheContractSays(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}))
 	var special []rune
 	for r := rune(1); r <= unicode.MaxRune; r++ {
-		if r < 0x100 || unicode.SimpleFold(r) != r && r%8 == 0 {
+		if r < 0x100 || unicode.SimpleFold(r) != r && r%32 == 0 {
 			special = append(special, r)
 		}
 	}

@@ -103,6 +103,7 @@ type Store struct {
 //
 // Beside the file there are two more while it is open, ending in -wal and -shm.
 // They are part of the database: a copy of the file alone is not a copy of it.
+// A new file may be read by whom the umask leaves it.
 //
 // Call Close when done.
 func Open(path string, cfg Config) (*Store, error) {

@@ -75,9 +75,11 @@ func newWriter(conn *sqlx.Conn, busyTimeout time.Duration) (*writer, error) {
 	return w, err
 }
 
-// begin takes the write lock.
-func (w *writer) begin() error {
-	return untilFree(w.busyTimeout, func() error {
+// begin takes the write lock. The time that a leader has spent in the queue
+// counts: if nothing moves, all give up when their time is up, and not each
+// only after it has led in vain for as long again.
+func (w *writer) begin(since time.Time) error {
+	return untilFree(since.Add(w.busyTimeout), func() error {
 		_, err := w.beginStmt.ExecContext(context.Background())
 		return err
 	})

@@ -69,7 +69,7 @@ func TestFullDisk(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
-			for range 20 {
+			for range 10 {
 				r, err := create()
 				switch {
 				case err == nil:
@@ -118,4 +118,37 @@ func TestListsLeavePointReadsAlone(t *testing.T) {
 	time.AfterFunc(time.Millisecond, cancel)
 	_, err = s.List(ctx, store.Query{})
 	require.ErrorIs(t, err, context.Canceled, "waiting for a connection ends with the context")
+}
+
+// While another process keeps the lock, all give up when their time is up, and
+// not one after the other.
+func TestLockedForTooLong(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	const timeout = 300 * time.Millisecond
+	s, err := Open(path, Config{BusyTimeout: timeout})
+	require.NoError(t, err)
+	defer s.Close()
+	other, err := Open(path, Config{})
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, other.writer.begin(time.Now()))
+
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			err := s.Create(context.Background(), store.Record{PK: store.PK{byte(i)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i)}})
+			if !isBusy(err) || time.Since(start) < timeout {
+				t.Error(err, time.Since(start))
+			}
+		})
+	}
+	wg.Wait()
+	require.Less(t, time.Since(start), 20*timeout)
+
+	_, err = s.Get(t.Context(), "1")
+	require.ErrorIs(t, err, store.ErrNotFound, "readers don't wait")
+	other.writer.rollback()
+	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}))
 }

@@ -37,7 +37,7 @@ func deaf(name, fails string, change func(n *naive, p *patch)) broken {
 
 // brokenCalls break a rule about calls at the same time, or that are given up.
 var brokenCalls = []broken{
-	{"create-in-two-steps", "x", func(n *naive) patch {
+	{"create-in-two-steps", "Concurrency/CreateDigest Concurrency/CreateIdentifier Concurrency/CreateManaged Concurrency/CreatePK", func(n *naive) patch {
 		return patch{naive: n, create: func(ctx context.Context, r store.Record) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -54,7 +54,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"update-in-two-steps", "x", func(n *naive) patch {
+	{"update-in-two-steps", "Concurrency/UpdateOneVersion Concurrency/UpdateCounts Concurrency/*?", func(n *naive) patch {
 		return patch{naive: n, update: func(ctx context.Context, r store.Record) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -72,7 +72,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"update-with-last-used-as-read", "x", func(n *naive) patch {
+	{"update-with-last-used-as-read", "Concurrency/TouchAndUpdate", func(n *naive) patch {
 		return patch{naive: n, update: func(ctx context.Context, r store.Record) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -91,7 +91,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"delete-in-two-steps", "x", func(n *naive) patch {
+	{"delete-in-two-steps", "Concurrency/DeleteOnce Concurrency/DeleteOrUpdate?", func(n *naive) patch {
 		return patch{naive: n, delete: func(ctx context.Context, pk store.PK, v int64) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -104,7 +104,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"purge-in-two-steps", "x", func(n *naive) patch {
+	{"purge-in-two-steps", "Concurrency/PurgeOnce Concurrency/PurgeOrUpdate?", func(n *naive) patch {
 		return patch{naive: n, purge: func(ctx context.Context, q store.Query) ([]store.Record, error) {
 			rs, err := n.List(ctx, q)
 			if err != nil {
@@ -118,7 +118,7 @@ var brokenCalls = []broken{
 			return rs, nil
 		}}
 	}},
-	{"purge-one-by-one", "x", func(n *naive) patch {
+	{"purge-one-by-one", "Visibility/WholePurge", func(n *naive) patch {
 		return patch{naive: n, purge: func(ctx context.Context, q store.Query) (purged []store.Record, err error) {
 			rs, err := n.List(ctx, q)
 			if err != nil {
@@ -135,7 +135,7 @@ var brokenCalls = []broken{
 			return purged, nil
 		}}
 	}},
-	{"update-field-by-field", "x", func(n *naive) patch {
+	{"update-field-by-field", "Visibility/WholeRecord", func(n *naive) patch {
 		return patch{naive: n, update: func(ctx context.Context, r store.Record) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -156,7 +156,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"rename-by-replacing", "x", func(n *naive) patch {
+	{"rename-by-replacing", "Visibility/WholeRename Visibility/WholeRecord?", func(n *naive) patch {
 		return patch{naive: n, update: func(ctx context.Context, r store.Record) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -175,7 +175,7 @@ var brokenCalls = []broken{
 			return err
 		}}
 	}},
-	{"touch-one-by-one", "x", func(n *naive) patch {
+	{"touch-one-by-one", "Visibility/WholeTouch", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -186,7 +186,7 @@ var brokenCalls = []broken{
 			return nil
 		}}
 	}},
-	{"touch-in-two-steps", "x", func(n *naive) patch {
+	{"touch-in-two-steps", "Concurrency/TouchLatest", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -207,7 +207,7 @@ var brokenCalls = []broken{
 			return nil
 		}}
 	}},
-	{"count-remembered-till-create", "x", func(n *naive) patch {
+	{"count-remembered-till-create", "Visibility/Delete Visibility/Purge", func(n *naive) patch {
 		counted := -1
 		return patch{naive: n,
 			create: func(ctx context.Context, r store.Record) error {
@@ -228,7 +228,7 @@ var brokenCalls = []broken{
 			},
 		}
 	}},
-	{"keys-remembered", "x", func(n *naive) patch {
+	{"keys-remembered", "Visibility/Delete Visibility/Purge Visibility/Touch Visibility/Update", func(n *naive) patch {
 		known := map[store.Digest]store.Record{}
 		return patch{naive: n, getByDigest: func(ctx context.Context, d store.Digest) (r store.Record, err error) {
 			err = n.locked(ctx, func() error {
@@ -244,7 +244,7 @@ var brokenCalls = []broken{
 			return r, err
 		}}
 	}},
-	{"delete-later", "x", func(n *naive) patch {
+	{"delete-later", "Visibility/Delete", func(n *naive) patch {
 		var pending []store.PK
 		return patch{naive: n,
 			delete: func(ctx context.Context, pk store.PK, v int64) error {
@@ -258,7 +258,7 @@ var brokenCalls = []broken{
 			},
 			get: func(ctx context.Context, identifier string) (r store.Record, err error) {
 				err = n.locked(ctx, func() error {
-					r, err = n.first(func(x store.Record) bool { return x.Identifier == identifier })
+					r, err = n.first(func(x *store.Record) bool { return x.Identifier == identifier })
 					for _, pk := range pending {
 						n.remove(pk)
 					}
@@ -270,34 +270,34 @@ var brokenCalls = []broken{
 		}
 	}},
 
-	deaf("deaf-create", "x", func(n *naive, p *patch) {
+	deaf("deaf-create", "Contexts/CancelledCreate Contexts/ExpiredCreate", func(n *naive, p *patch) {
 		p.create = func(_ context.Context, r store.Record) error { return n.Create(always, r) }
 	}),
-	deaf("deaf-get", "x", func(n *naive, p *patch) {
+	deaf("deaf-get", "Contexts/CancelledGet Contexts/CancelledNotFound Contexts/ExpiredGet", func(n *naive, p *patch) {
 		p.get = func(_ context.Context, id string) (store.Record, error) { return n.Get(always, id) }
 	}),
-	deaf("deaf-get-by-digest", "x", func(n *naive, p *patch) {
+	deaf("deaf-get-by-digest", "Contexts/CancelledGetByDigest Contexts/ExpiredGetByDigest", func(n *naive, p *patch) {
 		p.getByDigest = func(_ context.Context, d store.Digest) (store.Record, error) { return n.GetByDigest(always, d) }
 	}),
-	deaf("deaf-update", "x", func(n *naive, p *patch) {
+	deaf("deaf-update", "Contexts/CancelledNotFound Contexts/CancelledUpdate Contexts/ExpiredUpdate", func(n *naive, p *patch) {
 		p.update = func(_ context.Context, r store.Record) error { return n.Update(always, r) }
 	}),
-	deaf("deaf-delete", "x", func(n *naive, p *patch) {
+	deaf("deaf-delete", "Contexts/CancelledDelete Contexts/CancelledNotFound Contexts/ExpiredDelete", func(n *naive, p *patch) {
 		p.delete = func(_ context.Context, pk store.PK, v int64) error { return n.Delete(always, pk, v) }
 	}),
-	deaf("deaf-list", "x", func(n *naive, p *patch) {
+	deaf("deaf-list", "Contexts/CancelledList Contexts/ExpiredList", func(n *naive, p *patch) {
 		p.list = func(_ context.Context, q store.Query) ([]store.Record, error) { return n.List(always, q) }
 	}),
-	deaf("deaf-count", "x", func(n *naive, p *patch) {
+	deaf("deaf-count", "Contexts/CancelledCount Contexts/ExpiredCount", func(n *naive, p *patch) {
 		p.count = func(_ context.Context, q store.Query) (int, error) { return n.Count(always, q) }
 	}),
-	deaf("deaf-purge", "x", func(n *naive, p *patch) {
+	deaf("deaf-purge", "Contexts/CancelledPurge Contexts/ExpiredPurge", func(n *naive, p *patch) {
 		p.purge = func(_ context.Context, q store.Query) ([]store.Record, error) { return n.Purge(always, q) }
 	}),
-	deaf("deaf-touch", "x", func(n *naive, p *patch) {
+	deaf("deaf-touch", "Contexts/CancelledNoUses Contexts/CancelledTouch Contexts/ExpiredTouch", func(n *naive, p *patch) {
 		p.touch = func(_ context.Context, uses []store.Use) error { return n.Touch(always, uses) }
 	}),
-	deaf("deaf-touch-of-nothing", "x", func(n *naive, p *patch) {
+	deaf("deaf-touch-of-nothing", "Contexts/CancelledNoUses", func(n *naive, p *patch) {
 		p.touch = func(ctx context.Context, uses []store.Use) error {
 			if len(uses) == 0 {
 				return nil
@@ -305,7 +305,7 @@ var brokenCalls = []broken{
 			return n.Touch(ctx, uses)
 		}
 	}),
-	deaf("not-found-before-cancelled", "x", func(n *naive, p *patch) {
+	deaf("not-found-before-cancelled", "Contexts/CancelledNotFound", func(n *naive, p *patch) {
 		p.get = func(ctx context.Context, id string) (store.Record, error) {
 			if r, err := n.Get(always, id); err != nil {
 				return r, err
@@ -313,7 +313,7 @@ var brokenCalls = []broken{
 			return n.Get(ctx, id)
 		}
 	}),
-	deaf("deadline-as-cancelled", "x", func(n *naive, p *patch) {
+	deaf("deadline-as-cancelled", "Contexts/ExpiredUpdate", func(n *naive, p *patch) {
 		p.update = func(ctx context.Context, r store.Record) error {
 			if ctx.Err() != nil {
 				return context.Canceled
@@ -321,7 +321,7 @@ var brokenCalls = []broken{
 			return n.Update(ctx, r)
 		}
 	}),
-	deaf("cancelled-in-other-words", "x", func(n *naive, p *patch) {
+	deaf("cancelled-in-other-words", "Contexts/CancelledList Contexts/EndingList Contexts/ExpiredList", func(n *naive, p *patch) {
 		p.list = func(ctx context.Context, q store.Query) ([]store.Record, error) {
 			if ctx.Err() != nil {
 				return nil, errors.New("interrupted")
@@ -329,7 +329,7 @@ var brokenCalls = []broken{
 			return n.List(ctx, q)
 		}
 	}),
-	deaf("does-it-and-says-it-did-not", "x", func(n *naive, p *patch) {
+	deaf("does-it-and-says-it-did-not", "Contexts/EndingCreate", func(n *naive, p *patch) {
 		p.create = func(ctx context.Context, r store.Record) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -340,7 +340,7 @@ var brokenCalls = []broken{
 			return ctx.Err()
 		}
 	}),
-	deaf("does-half-of-it-and-says-it-did-not", "x", func(n *naive, p *patch) {
+	deaf("does-half-of-it-and-says-it-did-not", "Contexts/EndingPurge", func(n *naive, p *patch) {
 		p.purge = func(ctx context.Context, q store.Query) ([]store.Record, error) {
 			rs, err := n.List(ctx, q)
 			for _, r := range rs {
@@ -351,7 +351,7 @@ var brokenCalls = []broken{
 			return rs, err
 		}
 	}),
-	deaf("does-half-of-it-and-says-it-did", "x", func(n *naive, p *patch) {
+	deaf("does-half-of-it-and-says-it-did", "Contexts/EndingUpdate", func(n *naive, p *patch) {
 		p.update = func(ctx context.Context, r store.Record) error {
 			return n.locked(ctx, func() error {
 				if x, err := n.current(r.PK, r.Version); err == nil && ctx.Err() != nil {
@@ -362,7 +362,7 @@ var brokenCalls = []broken{
 			})
 		}
 	}),
-	deaf("returns-half-of-it", "x", func(n *naive, p *patch) {
+	deaf("returns-half-of-it", "Contexts/EndingList", func(n *naive, p *patch) {
 		p.list = func(ctx context.Context, q store.Query) ([]store.Record, error) {
 			rs, err := n.List(ctx, q)
 			if ctx.Err() != nil {

@@ -95,19 +95,19 @@ func taken(field store.Field) error { return &store.TakenError{Field: field} }
 
 // brokenWrites break a rule about what is kept.
 var brokenWrites = []broken{
-	onWrites("identifiers-without-case", "x", func(n *naive, r store.Record) error {
+	onWrites("identifiers-without-case", "Uniqueness/IdentifierBytes", func(n *naive, r store.Record) error {
 		if n.other(r, func(x store.Record) bool { return strings.EqualFold(x.Identifier, r.Identifier) }) != nil {
 			return taken(store.FieldIdentifier)
 		}
 		return nil
 	}),
-	onWrites("managed-without-case", "x", func(n *naive, r store.Record) error {
+	onWrites("managed-without-case", "Uniqueness/ManagedBytes", func(n *naive, r store.Record) error {
 		if r.Managed != "" && n.other(r, func(x store.Record) bool { return strings.EqualFold(x.Managed, r.Managed) }) != nil {
 			return taken(store.FieldManaged)
 		}
 		return nil
 	}),
-	onWrites("identifiers-padded", "x", func(n *naive, r store.Record) error {
+	onWrites("identifiers-padded", "Uniqueness/IdentifierBytes", func(n *naive, r store.Record) error {
 		if n.other(r, func(x store.Record) bool {
 			return strings.TrimRight(x.Identifier, " ") == strings.TrimRight(r.Identifier, " ")
 		}) != nil {
@@ -115,34 +115,34 @@ var brokenWrites = []broken{
 		}
 		return nil
 	}),
-	onWrites("empty-managed-unique", "x", func(n *naive, r store.Record) error {
+	onWrites("empty-managed-unique", "Uniqueness/DigestBytes Uniqueness/EmptyManaged Uniqueness/IdentifierBytes Uniqueness/PKBytes", func(n *naive, r store.Record) error {
 		if n.other(r, func(x store.Record) bool { return x.Managed == r.Managed }) != nil {
 			return taken(store.FieldManaged)
 		}
 		return nil
 	}),
-	onWrites("retired-unique", "x", func(n *naive, r store.Record) error {
+	onWrites("retired-unique", "GetByDigest/CurrentFirst GetByDigest/RetiredTwice Uniqueness/Retired", func(n *naive, r store.Record) error {
 		if r.Retired != (store.Digest{}) && n.other(r, func(x store.Record) bool { return x.Retired == r.Retired }) != nil {
 			return taken(store.FieldDigest)
 		}
 		return nil
 	}),
-	onWrites("digest-unlike-retired", "x", func(n *naive, r store.Record) error {
+	onWrites("digest-unlike-retired", "GetByDigest/CurrentFirst Uniqueness/Retired", func(n *naive, r store.Record) error {
 		if n.other(r, func(x store.Record) bool { return x.Retired == r.Digest || x.Digest == r.Retired }) != nil {
 			return taken(store.FieldDigest)
 		}
 		return nil
 	}),
-	onUpdate("collides-with-itself", "x", func(n *naive, r store.Record) error {
+	onUpdate("collides-with-itself", "Uniqueness/DigestOnUpdate Uniqueness/IdentifierOnUpdate Uniqueness/Retired Uniqueness/Self", func(n *naive, r store.Record) error {
 		if x, err := n.current(r.PK, r.Version); err == nil && x.Managed == r.Managed && r.Managed != "" {
 			return taken(store.FieldManaged)
 		}
 		return n.slice.update(r)
 	}),
-	withoutUnique("managed-not-unique", "x", func(r *store.Record) { r.Managed = "" }, func(r *store.Record, v store.Record) { r.Managed = v.Managed }),
-	withoutUnique("digest-not-unique", "x", func(r *store.Record) { r.Digest = store.Digest(bytes.Repeat(r.PK[:], 2)) }, func(r *store.Record, v store.Record) { r.Digest = v.Digest }),
-	withoutUnique("identifier-not-unique", "x", func(r *store.Record) { r.Identifier = "\x00" + string(r.PK[:]) }, func(r *store.Record, v store.Record) { r.Identifier = v.Identifier }),
-	{"pk-not-unique", "x", func(n *naive) patch {
+	withoutUnique("managed-not-unique", "Uniqueness/ManagedOnCreate Uniqueness/ManagedOnUpdate", func(r *store.Record) { r.Managed = "" }, func(r *store.Record, v store.Record) { r.Managed = v.Managed }),
+	withoutUnique("digest-not-unique", "Uniqueness/DigestOnCreate Uniqueness/DigestOnUpdate", func(r *store.Record) { r.Digest = store.Digest(bytes.Repeat(r.PK[:], 2)) }, func(r *store.Record, v store.Record) { r.Digest = v.Digest }),
+	withoutUnique("identifier-not-unique", "Uniqueness/IdentifierOnCreate Uniqueness/IdentifierOnUpdate", func(r *store.Record) { r.Identifier = "\x00" + string(r.PK[:]) }, func(r *store.Record, v store.Record) { r.Identifier = v.Identifier }),
+	{"pk-not-unique", "Create/TakenTwice Uniqueness/PKOnCreate", func(n *naive) patch {
 		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
 			return n.locked(ctx, func() error {
 				if err := n.taken(r); err != nil {
@@ -154,38 +154,38 @@ var brokenWrites = []broken{
 		}}
 	}},
 
-	onErrors("taken-without-field", "x", func(err error) error {
+	onErrors("taken-without-field", "Create/TakenTwice Errors/Taken", func(err error) error {
 		if errors.Is(err, store.ErrTaken) {
 			return store.ErrTaken
 		}
 		return err
 	}),
-	onErrors("taken-with-wrong-field", "x", func(err error) error {
+	onErrors("taken-with-wrong-field", "Uniqueness/DigestOnCreate Uniqueness/DigestOnUpdate Uniqueness/ManagedOnCreate Uniqueness/ManagedOnUpdate Uniqueness/PKOnCreate", func(err error) error {
 		if errors.Is(err, store.ErrTaken) {
 			return taken(store.FieldIdentifier)
 		}
 		return err
 	}),
-	onErrors("stale-as-not-found", "x", func(err error) error {
+	onErrors("stale-as-not-found", "Delete/Version Errors/FailedDelete Errors/FailedUpdate Errors/Stale Update/StaleAndTaken Update/Version", func(err error) error {
 		if errors.Is(err, store.ErrStale) {
 			return store.ErrNotFound
 		}
 		return err
 	}),
-	onErrors("not-found-as-nil", "x", func(err error) error {
+	onErrors("not-found-as-nil", "Delete/Twice Errors/FailedUpdate Errors/NotFound Update/Missing", func(err error) error {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		return err
 	}),
-	onErrors("texts-for-errors", "x", func(err error) error {
+	onErrors("texts-for-errors", "Errors/FailedCreate Errors/FailedDelete Errors/FailedUpdate Errors/NotFound Errors/Stale Errors/Taken", func(err error) error {
 		if err != nil {
 			return errors.New(err.Error())
 		}
 		return nil
 	}),
 
-	{"create-half-done", "x", func(n *naive) patch {
+	{"create-half-done", "Errors/FailedCreate", func(n *naive) patch {
 		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
 			return n.locked(ctx, func() error {
 				err := n.slice.create(r)
@@ -196,109 +196,109 @@ var brokenWrites = []broken{
 			})
 		}}
 	}},
-	onUpdate("update-half-done", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-half-done", "Errors/FailedUpdate", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if x := n.find(r.PK); errors.Is(err, store.ErrTaken) {
 			x.Description = r.Description
 		}
 		return err
 	}),
-	onUpdate("stale-update-raises-version", "x", func(n *naive, r store.Record) error {
+	onUpdate("stale-update-raises-version", "Errors/FailedUpdate Update/Version", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if errors.Is(err, store.ErrStale) {
 			n.find(r.PK).Version++
 		}
 		return err
 	}),
-	onUpdate("update-creates", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-creates", "Errors/FailedUpdate Errors/NotFound Update/Missing", func(n *naive, r store.Record) error {
 		if n.find(r.PK) == nil && n.taken(r) == nil {
 			n.slice = append(n.slice, clone(r))
 			return nil
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("taken-before-stale", "x", func(n *naive, r store.Record) error {
+	onUpdate("taken-before-stale", "Update/StaleAndTaken", func(n *naive, r store.Record) error {
 		if err := n.taken(r); err != nil && n.find(r.PK) != nil {
 			return err
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("taken-before-not-found", "x", func(n *naive, r store.Record) error {
+	onUpdate("taken-before-not-found", "Update/Missing", func(n *naive, r store.Record) error {
 		if err := n.taken(r); err != nil && n.find(r.PK) == nil {
 			return err
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("version-ignored", "x", func(n *naive, r store.Record) error {
+	onUpdate("version-ignored", "Errors/FailedUpdate Errors/Stale Update/StaleAndTaken Update/Version", func(n *naive, r store.Record) error {
 		if x := n.find(r.PK); x != nil {
 			r.Version = x.Version
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("older-versions-only", "x", func(n *naive, r store.Record) error {
+	onUpdate("older-versions-only", "Errors/FailedUpdate Update/Version", func(n *naive, r store.Record) error {
 		if x := n.find(r.PK); x != nil && r.Version > x.Version {
 			r.Version = x.Version
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("version-unchanged", "x", func(n *naive, r store.Record) error {
+	onUpdate("version-unchanged", "Update/EmptiesFields Update/EveryField Update/KeepsLastUsed Update/Others Update/Version", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if err == nil {
 			n.find(r.PK).Version--
 		}
 		return err
 	}),
-	onUpdate("version-raised-twice", "x", func(n *naive, r store.Record) error {
+	onUpdate("version-raised-twice", "Update/EmptiesFields Update/EveryField Update/KeepsLastUsed Update/Others Update/Version", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if err == nil {
 			n.find(r.PK).Version++
 		}
 		return err
 	}),
-	onUpdate("update-writes-last-used", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-writes-last-used", "Update/EmptiesFields Update/EveryField Update/KeepsLastUsed", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if x := n.find(r.PK); err == nil {
 			x.LastUsed, x.LastUsedFrom = micro(r.LastUsed), r.LastUsedFrom
 		}
 		return err
 	}),
-	onUpdate("update-writes-later-last-used", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-writes-later-last-used", "Update/KeepsLastUsed", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if x := n.find(r.PK); err == nil && r.LastUsed.After(x.LastUsed) {
 			x.LastUsed, x.LastUsedFrom = micro(r.LastUsed), r.LastUsedFrom
 		}
 		return err
 	}),
-	onUpdate("update-writes-created", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-writes-created", "Update/EveryField Update/KeepsCreated", func(n *naive, r store.Record) error {
 		err := n.slice.update(r)
 		if err == nil {
 			n.find(r.PK).Created = micro(r.Created)
 		}
 		return err
 	}),
-	onUpdate("update-keeps-what-is-empty", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-keeps-what-is-empty", "Update/EmptiesFields", func(n *naive, r store.Record) error {
 		if x := n.find(r.PK); x != nil && r.Description == "" {
 			r.Description = x.Description
 		}
 		return n.slice.update(r)
 	}),
-	onUpdate("update-forgets-retired", "x", func(n *naive, r store.Record) error {
+	onUpdate("update-forgets-retired", "GetByDigest/Rotated Update/EveryField Update/KeepsLastUsed Update/Others", func(n *naive, r store.Record) error {
 		r.Retired = store.Digest{}
 		return n.slice.update(r)
 	}),
 
-	onCreate("create-sets-version", "x", func(r *store.Record) { r.Version = 1 }),
-	onCreate("create-drops-last-used", "x", func(r *store.Record) { r.LastUsed, r.LastUsedFrom = time.Time{}, "" }),
-	onCreate("create-drops-expiry-of-the-immortal", "x", func(r *store.Record) {
+	onCreate("create-sets-version", "Create/AsItIs Create/ExpiryOfTheImmortal Create/Numbers Create/Sealed", func(r *store.Record) { r.Version = 1 }),
+	onCreate("create-drops-last-used", "Create/AsItIs Create/ExpiryOfTheImmortal Create/Numbers Create/Sealed", func(r *store.Record) { r.LastUsed, r.LastUsedFrom = time.Time{}, "" }),
+	onCreate("create-drops-expiry-of-the-immortal", "Create/ExpiryOfTheImmortal", func(r *store.Record) {
 		if !r.Expiring {
 			r.Expires = time.Time{}
 		}
 	}),
-	onCreate("users-as-floats", "x", func(r *store.Record) { r.User = int64(float64(r.User) / 2 * 2) }),
-	onCreate("sealed-as-text", "x", func(r *store.Record) { r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("?")) }),
-	onCreate("text-trimmed", "x", func(r *store.Record) { r.Description = strings.TrimSpace(r.Description) }),
-	onCreate("text-cut", "x", func(r *store.Record) { r.Description = r.Description[:min(len(r.Description), 4096)] }),
-	onCreate("text-without-emoji", "x", func(r *store.Record) {
+	onCreate("users-as-floats", "Create/Numbers", func(r *store.Record) { r.User = int64(float64(r.User) / 2 * 2) }),
+	onCreate("sealed-as-text", "Create/AsItIs Create/ExpiryOfTheImmortal Create/Numbers Create/Sealed", func(r *store.Record) { r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("?")) }),
+	onCreate("text-trimmed", "Text/Anything Text/Long", func(r *store.Record) { r.Description = strings.TrimSpace(r.Description) }),
+	onCreate("text-cut", "Text/Long", func(r *store.Record) { r.Description = r.Description[:min(len(r.Description), 4096)] }),
+	onCreate("text-without-emoji", "Text/Anything", func(r *store.Record) {
 		r.Description = strings.Map(func(c rune) rune {
 			if c > 0xffff {
 				return '?'
@@ -306,20 +306,20 @@ var brokenWrites = []broken{
 			return c
 		}, r.Description)
 	}),
-	onCreate("milliseconds", "x", func(r *store.Record) { r.Created = r.Created.Truncate(time.Millisecond) }),
-	onCreate("rounds-up", "x", func(r *store.Record) { r.Created = r.Created.Round(time.Microsecond) }),
-	onCreate("nanoseconds-in-64-bits", "x", func(r *store.Record) {
+	onCreate("milliseconds", "Times/Microseconds Times/Nanoseconds Times/Years", func(r *store.Record) { r.Created = r.Created.Truncate(time.Millisecond) }),
+	onCreate("rounds-up", "Times/Nanoseconds", func(r *store.Record) { r.Created = r.Created.Round(time.Microsecond) }),
+	onCreate("nanoseconds-in-64-bits", "Times/Years", func(r *store.Record) {
 		if !r.Expires.IsZero() {
 			r.Expires = time.Unix(0, r.Expires.UnixNano())
 		}
 	}),
-	onCreate("unix-epoch-for-none", "x", func(r *store.Record) {
+	onCreate("unix-epoch-for-none", "Times/None", func(r *store.Record) {
 		if r.RetiredUntil.IsZero() {
 			r.RetiredUntil = time.Unix(0, 0)
 		}
 	}),
 
-	{"delete-ignores-version", "x", func(n *naive) patch {
+	{"delete-ignores-version", "Delete/Version Errors/FailedDelete Errors/Stale", func(n *naive) patch {
 		return patch{naive: n, delete: func(ctx context.Context, pk store.PK, _ int64) error {
 			return n.locked(ctx, func() error {
 				if n.find(pk) == nil {
@@ -330,7 +330,7 @@ var brokenWrites = []broken{
 			})
 		}}
 	}},
-	{"delete-leaves-identifier", "x", func(n *naive) patch {
+	{"delete-leaves-identifier", "Uniqueness/FreedByDelete", func(n *naive) patch {
 		gone := map[string]bool{}
 		return patch{naive: n,
 			delete: func(ctx context.Context, pk store.PK, v int64) error {
@@ -352,34 +352,34 @@ var brokenWrites = []broken{
 		}
 	}},
 
-	onTouch("touch-backwards", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-backwards", "Touch/NotEarlier Touch/Twice", func(n *naive, r *store.Record, use store.Use) {
 		r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
 	}),
-	onTouch("touch-at-same-time", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-at-same-time", "Touch/NotEarlier", func(n *naive, r *store.Record, use store.Use) {
 		if !use.At.Before(r.LastUsed) {
 			r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
 		}
 	}),
-	onTouch("touch-raises-version", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-raises-version", "Touch/From Touch/Later Touch/Many Touch/NotEarlier Touch/Twice Touch/Unknown Touch/Version", func(n *naive, r *store.Record, use store.Use) {
 		n.touch([]store.Use{use})
 		r.Version++
 	}),
-	onTouch("touch-keeps-from-if-empty", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-keeps-from-if-empty", "Touch/From", func(n *naive, r *store.Record, use store.Use) {
 		if use.From == "" {
 			use.From = r.LastUsedFrom
 		}
 		n.touch([]store.Use{use})
 	}),
-	onTouch("touch-only-if-used-before", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-only-if-used-before", "Touch/Later", func(n *naive, r *store.Record, use store.Use) {
 		if !r.LastUsed.IsZero() {
 			n.touch([]store.Use{use})
 		}
 	}),
-	onTouch("touch-in-seconds", "x", func(n *naive, r *store.Record, use store.Use) {
+	onTouch("touch-in-seconds", "Times/Microseconds Touch/NotEarlier", func(n *naive, r *store.Record, use store.Use) {
 		use.At = use.At.Truncate(time.Second)
 		n.touch([]store.Use{use})
 	}),
-	{"touch-unknown-fails", "x", func(n *naive) patch {
+	{"touch-unknown-fails", "Touch/Many Touch/Unknown", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			return n.locked(ctx, func() error {
 				for _, use := range uses {
@@ -392,7 +392,7 @@ var brokenWrites = []broken{
 			})
 		}}
 	}},
-	{"touch-first-of-several", "x", func(n *naive) patch {
+	{"touch-first-of-several", "Touch/Twice", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			seen := map[store.PK]bool{}
 			return n.Touch(ctx, slices.DeleteFunc(slices.Clone(uses), func(use store.Use) bool {
@@ -401,7 +401,7 @@ var brokenWrites = []broken{
 			}))
 		}}
 	}},
-	{"touch-last-of-several", "x", func(n *naive) patch {
+	{"touch-last-of-several", "Touch/Twice", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			last := map[store.PK]store.Use{}
 			for _, use := range uses {
@@ -414,12 +414,12 @@ var brokenWrites = []broken{
 			return n.Touch(ctx, some)
 		}}
 	}},
-	{"touch-a-thousand-at-most", "x", func(n *naive) patch {
+	{"touch-a-thousand-at-most", "Touch/Many", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			return n.Touch(ctx, uses[:min(len(uses), 1000)])
 		}}
 	}},
-	{"touch-nothing-fails", "x", func(n *naive) patch {
+	{"touch-nothing-fails", "Touch/Nothing", func(n *naive) patch {
 		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
 			if len(uses) == 0 {
 				return errors.New("syntax error near )")

@@ -254,26 +254,21 @@ var concurrencyCases = []testCase{
 			}
 		})
 	}},
-	{"TouchLatest", "Touch sets LastUsed and LastUsedFrom of each record named, where At is later than the LastUsed it has.", func(s subject) {
+	{"TouchLatest", touches, func(s subject) {
 		r := record(1)
 		s.create(r)
-		s.together(many, func(i int) {
-			for n := range 4 {
-				at := 1000 + (i*7+n*5)%97
+		for round := range 10 {
+			s.together(many, func(i int) {
+				at := 1000 + 100*round + i*7%many // in no order
 				use := store.Use{PK: r.PK, At: seconds(at), From: fmt.Sprint("host-", at)}
 				if err := s.Touch(s.Context(), []store.Use{use}); err != nil {
 					s.Errorf("Touch: %v", err)
 				}
-			}
-		})
-		latest := 0
-		for i := range many {
-			for n := range 4 {
-				latest = max(latest, 1000+(i*7+n*5)%97)
-			}
+			})
+			latest := 1000 + 100*round + many - 1
+			r.LastUsed, r.LastUsedFrom = seconds(latest), fmt.Sprint("host-", latest)
+			s.holds(r)
 		}
-		r.LastUsed, r.LastUsedFrom = seconds(latest), fmt.Sprint("host-", latest)
-		s.holds(r)
 	}},
 }
 

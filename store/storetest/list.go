@@ -265,6 +265,25 @@ var purgeCases = []testCase{
 		s.identifiers("Purge past the end", s.purge(store.Query{Offset: 3}))
 		s.identifiers("List after that", s.list(store.Query{}), "alpha", "bravo", "charlie")
 	}},
+	{"Many", "all or none", func(s subject) {
+		// More than a statement may have parameters, on some systems.
+		const size = 1100
+		s.together(many, func(i int) {
+			for n := i; n < size; n += many {
+				if err := s.Create(s.Context(), bare(n, fmt.Sprintf("token-%04d", n))); err != nil {
+					s.Errorf("Create: %v", err)
+				}
+			}
+		})
+		rs := s.purge(store.Query{Offset: 1})
+		if len(rs) != size-1 {
+			s.Fatalf("Purge of all but one of %d records returns %d", size, len(rs))
+		}
+		for i, r := range rs {
+			s.same("Purge", r, bare(i+1, fmt.Sprintf("token-%04d", i+1)))
+		}
+		s.holds(bare(0, "token-0000"))
+	}},
 	{"Nothing", noMatch, func(s subject) {
 		s.identifiers("Purge of an empty store", s.purge(store.Query{}))
 		s.create(shelf()...)

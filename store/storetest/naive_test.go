@@ -40,7 +40,7 @@ func (s *naive) Create(ctx context.Context, r store.Record) error {
 
 func (s *naive) Get(ctx context.Context, identifier string) (r store.Record, err error) {
 	err = s.locked(ctx, func() error {
-		r, err = s.first(func(x store.Record) bool { return x.Identifier == identifier })
+		r, err = s.first(func(x *store.Record) bool { return x.Identifier == identifier })
 		return err
 	})
 	return r, err
@@ -111,10 +111,10 @@ func (s *slice) byDigest(digest store.Digest) (store.Record, error) {
 	if digest == (store.Digest{}) {
 		return store.Record{}, store.ErrNotFound
 	}
-	if r, err := s.first(func(x store.Record) bool { return x.Digest == digest }); err == nil {
+	if r, err := s.first(func(x *store.Record) bool { return x.Digest == digest }); err == nil {
 		return r, nil
 	}
-	return s.first(func(x store.Record) bool { return x.Retired == digest })
+	return s.first(func(x *store.Record) bool { return x.Retired == digest })
 }
 
 func (s *slice) update(r store.Record) error {
@@ -148,8 +148,8 @@ func (s *slice) list(q store.Query) []store.Record {
 }
 
 func (s *slice) count(q store.Query) (n int) {
-	for _, r := range *s {
-		if q.Match(&r) {
+	for i := range *s {
+		if q.Match(&(*s)[i]) {
 			n++
 		}
 	}
@@ -158,9 +158,11 @@ func (s *slice) count(q store.Query) (n int) {
 
 func (s *slice) purge(q store.Query) []store.Record {
 	rs := s.list(q)
-	for _, r := range rs {
-		s.remove(r.PK)
+	gone := map[store.PK]bool{}
+	for i := range rs {
+		gone[rs[i].PK] = true
 	}
+	*s = slices.DeleteFunc(*s, func(x store.Record) bool { return gone[x.PK] })
 	return rs
 }
 
@@ -172,16 +174,20 @@ func (s *slice) touch(uses []store.Use) {
 	}
 }
 
-func (s *slice) first(match func(store.Record) bool) (store.Record, error) {
-	if i := slices.IndexFunc(*s, match); i >= 0 {
-		return clone((*s)[i]), nil
+func (s *slice) first(match func(*store.Record) bool) (store.Record, error) {
+	for i := range *s {
+		if match(&(*s)[i]) {
+			return clone((*s)[i]), nil
+		}
 	}
 	return store.Record{}, store.ErrNotFound
 }
 
 func (s *slice) find(pk store.PK) *store.Record {
-	if i := slices.IndexFunc(*s, func(x store.Record) bool { return x.PK == pk }); i >= 0 {
-		return &(*s)[i]
+	for i := range *s {
+		if r := &(*s)[i]; r.PK == pk {
+			return r
+		}
 	}
 	return nil
 }
@@ -198,8 +204,8 @@ func (s *slice) current(pk store.PK, version int64) (*store.Record, error) {
 }
 
 func (s *slice) taken(r store.Record) error {
-	for _, x := range *s {
-		switch {
+	for i := range *s {
+		switch x := &(*s)[i]; {
 		case x.PK == r.PK:
 		case x.Identifier == r.Identifier:
 			return &store.TakenError{Field: store.FieldIdentifier}

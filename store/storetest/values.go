@@ -289,7 +289,7 @@ var createCases = []testCase{
 		s.create(a, b, c)
 		s.holds(a, b, c)
 	}},
-	{"TakenTwice", "if several are taken, it names any one of them", func(s subject) {
+	{"TakenTwice", "It returns a *TakenError naming a field whose value another record has; if several are taken, it names any one of them.", func(s subject) {
 		s.create(record(1), record(2))
 		r := record(3)
 		r.Identifier, r.Digest, r.Managed = record(1).Identifier, record(1).Digest, record(2).Managed

@@ -6,6 +6,7 @@ package serverapp
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -52,7 +53,7 @@ func (a App) Main() int {
 // Run serves until ctx is done, and returns nil if that was all that happened.
 func (a App) Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
 	o, err := a.parse(ctx, args, getenv)
-	if errors.Is(err, errHelp) {
+	if errors.Is(err, flag.ErrHelp) {
 		return a.help(stdout)
 	}
 	if err != nil {

@@ -31,8 +31,6 @@ type options struct {
 	sealer       authtoken.Sealer // nil for none
 }
 
-var errHelp = flag.ErrHelp
-
 // usageError is a fault in the flags.
 type usageError struct{ fault string }
 
@@ -82,7 +80,7 @@ func (a App) parse(ctx context.Context, args []string, getenv func(string) strin
 	var o options
 	var usersFile string
 	fs := a.flags(&o, &usersFile)
-	if err := fs.Parse(args); errors.Is(err, errHelp) {
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil, err
 	} else if err != nil {
 		return nil, &usageError{err.Error()}
