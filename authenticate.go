@@ -85,18 +85,21 @@ func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time
 }
 
 // admit looks at the owner of the token that p is the key of.
-func (s *Service) admit(ctx context.Context, r *store.Record, p Presented, now time.Time) (Principal, error) {
-	owner, err := s.owner(ctx, r.User, nil)
+func (s *Service) admit(ctx context.Context, r *store.Record, p Presented, now time.Time) (who Principal, err error) {
+	who.User, err = s.users.User(ctx, r.User)
 	switch {
+	case errors.Is(err, ErrUserNotFound):
+		return s.refuse(ctx, ErrUserInactive, r, p.From, now)
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
-	case !owner.Active:
+	case !who.User.Active:
 		return s.refuse(ctx, ErrUserInactive, r, p.From, now)
-	case p.Username != nil && *p.Username != owner.Username:
+	case p.Username != nil && *p.Username != who.User.Username:
 		return s.refuse(ctx, ErrKeyUser, r, p.From, now)
 	}
 	s.uses.note(r, now, p.From)
-	return Principal{Token: tokenOf(r), User: owner}, nil
+	who.Token = tokenOf(r)
+	return who, nil
 }
 
 // refuse tells of a key that is not accepted. r is the record it was found by,

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -131,16 +132,15 @@ func encodeChecksum(key []byte) {
 	}
 }
 
-// ours reports whether key has the form that generate gives it, the checksum
-// aside.
-func (f keyFormat) ours(key string) bool {
-	if len(key) != len(f.prefix)+randomDigits+checksumDigits || !strings.HasPrefix(key, f.prefix) {
-		return false
-	}
-	for _, c := range []byte(key[len(f.prefix):]) {
-		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+// hasChecksum reports whether key ends with the checksum of the rest.
+func hasChecksum(key string) bool {
+	end := len(key) - checksumDigits
+	sum := crc32.ChecksumIEEE(bytesOf(key[:end]))
+	for i := len(key) - 1; i >= end; i-- {
+		if key[i] != digits[sum%62] {
 			return false
 		}
+		sum /= 62
 	}
 	return true
 }
@@ -148,17 +148,24 @@ func (f keyFormat) ours(key string) bool {
 // plausible reports whether key may be a token's. It is false for garbage, for
 // which there is no need to ask a store.
 func (f keyFormat) plausible(key string) bool {
-	if len(key) > maxKeyLength {
+	switch {
+	case len(key) > maxKeyLength:
 		return false
-	}
-	if !f.ours(key) {
+	case len(key) != len(f.prefix)+randomDigits+checksumDigits || !strings.HasPrefix(key, f.prefix):
 		return len(key) >= f.minLength
+	case hasChecksum(key):
+		return true
 	}
-	var b [128]byte
-	sum := b[:copy(b[:], key)]
-	encodeChecksum(sum)
-	return string(sum) == key
+	// One of ours with a slip in it, unless there is something in it that ours
+	// never have.
+	return strings.ContainsFunc(key[len(f.prefix):], func(r rune) bool { return !strings.ContainsRune(digits, r) }) &&
+		len(key) >= f.minLength
 }
+
+// bytesOf returns the bytes of s where they are. They must not be written to.
+// Copying a key for each of the two things that a check does with it would
+// take a fifth of its time.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // checkImported reports what keeps key, made elsewhere, from being a token's.
 func (f keyFormat) checkImported(key string) *FieldError {
@@ -183,4 +190,4 @@ func (f keyFormat) checkImported(key string) *FieldError {
 // unsendable reports whether a header can't be relied on to carry r in a key.
 func unsendable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-func digestOf(key string) store.Digest { return sha256.Sum256([]byte(key)) }
+func digestOf(key string) store.Digest { return sha256.Sum256(bytesOf(key)) }
