@@ -65,6 +65,9 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if cfg.Policy.MaxLifetime < 0 {
 		fault("Config.Policy.MaxLifetime: %v is negative", cfg.Policy.MaxLifetime)
 	}
+	if cfg.Policy.MaxLifetime > 0 && cfg.Policy.DefaultLifetime > cfg.Policy.MaxLifetime {
+		fault("Config.Policy.DefaultLifetime: %v is more than MaxLifetime, %v", cfg.Policy.DefaultLifetime, cfg.Policy.MaxLifetime)
+	}
 	for _, i := range slices.Concat(cfg.Policy.SuperuserIntents, cfg.Policy.UserIntents) {
 		if !i.Valid() {
 			fault("Config.Policy: %q is not an intent", i)

@@ -37,6 +37,8 @@ var (
 	// key tells an attacker which keys exist.
 	ErrRefused = errors.New("key refused")
 
+	// The reasons. ErrUserInactive stands for an owner too who is not in the
+	// directory any more.
 	ErrKeyUnknown   = fmt.Errorf("%w: no token has it", ErrRefused)
 	ErrKeyExpired   = fmt.Errorf("%w: its token has expired", ErrRefused)
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
@@ -55,7 +57,7 @@ type ValidationError struct {
 
 func (e *ValidationError) Error() string {
 	var b strings.Builder
-	b.WriteString("invalid token")
+	b.WriteString("invalid input")
 	for i, f := range e.Fields {
 		if i == 0 {
 			b.WriteString(": ")

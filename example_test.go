@@ -152,7 +152,7 @@ func ExampleService_SetKey() {
 	fmt.Println(svc.SetKey(ctx, "legacy", "short"))
 	fmt.Println(svc.SetKey(ctx, "legacy", "0123456789abcdef0123456789abcdef"))
 	// Output:
-	// set key: invalid token: key: Ensure this field has at least 32 characters.
+	// set key: invalid input: key: Ensure this field has at least 32 characters.
 	// <nil>
 }
 
@@ -269,8 +269,8 @@ func ExamplePolicy() {
 	_, _, err = alice.Create(ctx, authtoken.CreateParams{Identifier: "c"})
 	fmt.Println(err)
 	// Output:
-	// create token: invalid token: expires: Token expires exceeds maximum lifetime (2030-04-02 12:00:00.000000+00:00 UTC).
-	// create token: invalid token: non_field_errors: User has reached the maximum of 1 tokens.
+	// create token: invalid input: expires: Token expires exceeds maximum lifetime (2030-04-02 12:00:00.000000+00:00 UTC).
+	// create token: invalid input: non_field_errors: User has reached the maximum of 1 tokens.
 }
 
 func ExampleConfig_cache() {

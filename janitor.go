@@ -8,8 +8,9 @@ import (
 
 // RunJanitor sweeps what has expired and writes down when tokens were last used,
 // at once and then every so often, until ctx ends; then it writes down the
-// last uses and returns. What fails is told to the [Observer] and tried again
-// the next time. An interval of a minute is a good one.
+// last uses and returns nil. What fails is told to the [Observer] and tried again
+// the next time. An interval of a minute is a good one; one that is not positive
+// is an error.
 func (s *Service) RunJanitor(ctx context.Context, every time.Duration) error {
 	if every <= 0 {
 		return fmt.Errorf("janitor: interval is %v, not positive", every)

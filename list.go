@@ -104,7 +104,10 @@ func (s *Service) page(ctx context.Context, f Filter, number, size int, by *Call
 	if err != nil {
 		return fail(err)
 	}
-	if number < 1 || size < 1 {
+	if size < 1 {
+		return fail(fmt.Errorf("page size is %d, not positive", size))
+	}
+	if number < 1 {
 		return fail(ErrNoPage)
 	}
 	count, err := s.store.Count(ctx, q)

@@ -24,7 +24,7 @@ type Policy struct {
 	UserIntents      []Intent
 
 	// DefaultLifetime is how long a token lives if nothing else was asked for.
-	// Defaults to 30 minutes.
+	// Defaults to 30 minutes, or to MaxLifetime if that is less.
 	DefaultLifetime time.Duration
 
 	// MaxLifetime is the longest life that may be asked for, for owners
@@ -93,6 +93,9 @@ func (p Policy) withDefaults() Policy {
 	}
 	if p.DefaultLifetime == 0 {
 		p.DefaultLifetime = defaultLifetime
+		if p.MaxLifetime > 0 {
+			p.DefaultLifetime = min(p.DefaultLifetime, p.MaxLifetime)
+		}
 	}
 	if p.Retention == 0 {
 		p.Retention = defaultRetention

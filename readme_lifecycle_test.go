@@ -33,12 +33,13 @@ func TestReadmeGuard(t *testing.T) {
 	svc, key := newReadme(t)
 	mux := http.NewServeMux()
 
-	guard := httpadapter.RequireToken(svc, httpadapter.GuardConfig{})
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{})
 	mux.Handle("GET /reports", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := httpadapter.Principal(r.Context())
 		fmt.Fprintln(w, "reports of user", who.User.PK)
 	})))
 
+	require.NoError(t, err)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/reports", nil)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
@@ -68,8 +69,8 @@ func TestReadmeJanitor(t *testing.T) {
 	t.Parallel()
 	svc, _ := newReadme(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
 
+	done := make(chan error)
 	go func() { done <- svc.RunJanitor(ctx, time.Minute) }()
 
 	cancel()

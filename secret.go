@@ -80,7 +80,7 @@ func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Ke
 	}
 	plain, err := s.sealer.Decrypt(r.Sealed, r.PK[:])
 	if err != nil {
-		return Key{}, fmt.Errorf("reveal key: %w", err)
+		return Key{}, fmt.Errorf("reveal key, which another sealer may have sealed: %w", err)
 	}
 	secret := string(plain)
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), s.now())
@@ -91,6 +91,9 @@ func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Ke
 // stay good for as long as overlap says; zero is not at all. Nothing else about
 // the token changes, nor does it live any longer. At most two keys are good at
 // any time: rotating again ends the overlap before.
+//
+// A token that has expired stays expired, and its new key is refused like the old
+// one. A negative overlap is a [*ValidationError] about "overlap".
 //
 // What comes of a key that is used after its overlap is up to [Policy] and the
 // [Observer].
@@ -119,14 +122,15 @@ func (s *Service) rotate(ctx context.Context, identifier string, overlap time.Du
 }
 
 // Revoke deletes all tokens that fit f, in one go, and returns them. Their keys
-// are refused from then on. f must set something besides the order: to revoke
-// everything there is, revoke each intent.
+// are refused from then on. f must set something besides the order, except for a
+// caller who sees their own tokens only: to revoke everything there is, revoke
+// each intent.
 func (s *Service) Revoke(ctx context.Context, f Filter) ([]Token, error) {
 	return s.revoke(ctx, f, nil)
 }
 
 func (s *Service) revoke(ctx context.Context, f Filter, by *Caller) ([]Token, error) {
-	if f.empty() {
+	if f.empty() && (by == nil || by.user.Superuser) {
 		return nil, errors.New("revoke tokens: the filter is for all tokens there are")
 	}
 	q, err := s.query(ctx, &f, by)

@@ -302,7 +302,9 @@ func TestUpdateStopsWithItsContext(t *testing.T) {
 
 func TestNewReportsAllFaults(t *testing.T) {
 	t.Parallel()
-	_, err := authtoken.New(nil, authtoken.Config{
+	_, err := authtoken.New(memory.New(), authtoken.Config{Policy: authtoken.Policy{DefaultLifetime: 2, MaxLifetime: 1}})
+	require.ErrorContains(t, err, "is more than MaxLifetime")
+	_, err = authtoken.New(nil, authtoken.Config{
 		KeyPrefix: "no good", MinKeyLength: -1,
 		Policy: authtoken.Policy{DefaultLifetime: -1, MaxLifetime: -1, UserIntents: []authtoken.Intent{"x"}},
 	})

@@ -109,6 +109,8 @@ func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, b
 	case creating && by == nil:
 		f.add("user", CodeRequired, msgRequired)
 		return User{}, nil
+	case creating && by.user.PK <= 0:
+		return User{}, errors.New("the caller has no pk")
 	case creating:
 		r.User = by.user.PK
 		return by.user, nil

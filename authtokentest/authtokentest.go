@@ -65,7 +65,7 @@ func NewService(t testing.TB, cfg authtoken.Config) (*authtoken.Service, *Clock)
 	cfg.Now = clock.Now
 	svc, err := authtoken.New(memory.New(), cfg)
 	if err != nil {
-		t.Fatal("authtokentest: ", err)
+		t.Fatalf("authtokentest: %v", err)
 	}
 	return svc, clock
 }
@@ -111,7 +111,7 @@ func NewServer(t testing.TB, users ...authtoken.User) *Server {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal("authtokentest: ", err)
+			t.Fatalf("authtokentest: %v", err)
 		}
 	}
 	directory, err := authtoken.NewUserList(users...)
@@ -150,7 +150,7 @@ func (s *Server) key(t testing.TB, identifier string, pk int64) string {
 		Identifier: identifier, User: pk, Expiring: new(false),
 	})
 	if err != nil {
-		t.Fatal("authtokentest: ", err)
+		t.Fatalf("authtokentest: %v", err)
 	}
 	return key.Reveal()
 }

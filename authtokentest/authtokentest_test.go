@@ -67,7 +67,8 @@ type fatal struct {
 	said bool
 }
 
-func (f *fatal) Fatal(...any) { f.said = true; panic(f) }
+func (f *fatal) Fatal(...any)          { f.said = true; panic(f) }
+func (f *fatal) Fatalf(string, ...any) { f.said = true; panic(f) }
 
 func TestSetUpFailsLoudly(t *testing.T) {
 	t.Parallel()

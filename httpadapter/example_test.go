@@ -56,9 +56,12 @@ func ExampleNew() {
 
 func ExampleRequireToken() {
 	svc, key := newExample()
-	guard := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Sources: []httpadapter.Source{httpadapter.FromBearer(), httpadapter.FromHeader("X-Api-Key")},
 	})
+	if err != nil {
+		log.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/things", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := httpadapter.Principal(r.Context())
@@ -87,10 +90,14 @@ func ExampleFromBasic() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	guarded := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Intents: []authtoken.Intent{authtoken.IntentAppPassword},
 		Sources: []httpadapter.Source{httpadapter.FromBasic()},
-	})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	guarded := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for _, username := range []string{"alice", "bob"} {
 		r := httptest.NewRequest("GET", "/inbox", nil)
 		r.SetBasicAuth(username, key.Reveal())

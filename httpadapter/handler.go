@@ -5,6 +5,24 @@
 //	h, err := httpadapter.New(svc, httpadapter.Config{})
 //	mux.Handle("/api/v3/", h)
 //
+// The calls, below the base path:
+//
+//	POST   core/tokens/                        make a token
+//	GET    core/tokens/                        list: identifier, intent, user__username, description, expires,
+//	                                           expiring, managed, search, ordering, page, page_size
+//	GET    core/tokens/{identifier}/           read
+//	PUT    core/tokens/{identifier}/           replace
+//	PATCH  core/tokens/{identifier}/           change what is named
+//	DELETE core/tokens/{identifier}/           revoke
+//	GET    core/tokens/{identifier}/view_key/  show the key, if there is a Sealer
+//	POST   core/tokens/{identifier}/set_key/   {"key": "…"}, for superusers
+//	POST   core/tokens/{identifier}/rotate/    {"overlap": seconds}
+//	GET    core/tokens/{identifier}/used_by/   always empty
+//	GET    schema/                             the OpenAPI document of all this
+//
+// Paths end in a slash, as authentik's do; without it they are not found.
+// http.ServeMux redirects a doubled slash before a handler sees it.
+//
 // The handler decides about HTTP only: who may do what is up to the service, in
 // the name of whomever the request's credentials belong to.
 package httpadapter
@@ -44,8 +62,8 @@ type Config struct {
 
 	// Authenticate says who sent a request. Defaults to [Bearer], which takes
 	// the key of a token of IntentAPI. Errors that match authtoken.ErrRefused,
-	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, all
-	// others with 500.
+	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, as are
+	// users that are not active or have no pk, and all other errors with 500.
 	Authenticate func(*http.Request) (authtoken.User, error)
 
 	// NoSchema takes away the OpenAPI document, which is served to anybody at
@@ -111,7 +129,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Credentials come before the method and everything else, so that nothing
 	// can be learnt without.
 	user, err := h.authenticate(r)
-	if err == nil {
+	switch {
+	case err != nil:
+	case user.PK <= 0:
+		err = ErrNoCredentials // whatever an authenticator meant by that
+	case !user.Active:
+		err = authtoken.ErrUserInactive
+	default:
 		err = rt.method(r.Method)(h, w, r, call{rt, h.svc.As(user), identifier})
 	}
 	if err != nil {

@@ -3,9 +3,11 @@ package httpadapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,10 @@ import (
 // Source takes a key out of a request. It reports false if the request has none
 // in that place.
 type Source struct {
+	// Intents are those a token may have whose key comes from here. Nil means
+	// those of the GuardConfig.
+	Intents []authtoken.Intent
+
 	// Challenge is the authentication scheme for WWW-Authenticate; empty if
 	// the source has none.
 	Challenge string
@@ -25,16 +31,17 @@ type Source struct {
 
 // FromBearer takes the key from "Authorization: Bearer <key>" (RFC 6750).
 func FromBearer() Source {
-	return Source{"Bearer", func(r *http.Request) (authtoken.Presented, bool) {
+	return Source{Challenge: "Bearer", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
 		scheme, key, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 		return authtoken.Presented{Key: strings.TrimSpace(key)}, strings.EqualFold(scheme, "Bearer") && key != ""
 	}}
 }
 
 // FromBasic takes the key from the password of HTTP basic authentication (RFC
-// 7617). The username must be that of the token's owner.
+// 7617). The username must be that of the token's owner, which only a Directory
+// that has usernames knows: authtoken.AnyUser, the default, has none.
 func FromBasic() Source {
-	return Source{"Basic", func(r *http.Request) (authtoken.Presented, bool) {
+	return Source{Challenge: "Basic", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
 		username, password, ok := r.BasicAuth()
 		return authtoken.Presented{Key: password, Username: &username}, ok
 	}}
@@ -42,7 +49,10 @@ func FromBasic() Source {
 
 // FromHeader takes the key from a header of this name.
 func FromHeader(name string) Source {
-	return Source{"", func(r *http.Request) (authtoken.Presented, bool) {
+	if name == "" {
+		return Source{} // which RequireToken refuses
+	}
+	return Source{Credentials: func(r *http.Request) (authtoken.Presented, bool) {
 		key := strings.TrimSpace(r.Header.Get(name))
 		return authtoken.Presented{Key: key}, key != ""
 	}}
@@ -89,7 +99,9 @@ type GuardConfig struct {
 // Other requests are answered with 401 and WWW-Authenticate as RFC 6750 has it,
 // without saying what is wrong with the key. (The API of [Handler] answers
 // with 403 instead, as authentik does.)
-func RequireToken(svc *authtoken.Service, cfg GuardConfig) func(http.Handler) http.Handler {
+//
+// If cfg has faults, the error names all of them.
+func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) http.Handler, error) {
 	if cfg.Intents == nil {
 		cfg.Intents = []authtoken.Intent{authtoken.IntentAPI}
 	}
@@ -105,7 +117,26 @@ func RequireToken(svc *authtoken.Service, cfg GuardConfig) func(http.Handler) ht
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return func(next http.Handler) http.Handler { return &guard{svc, cfg, next} }
+	var errs []error
+	if svc == nil {
+		errs = append(errs, errors.New("service is nil"))
+	}
+	intents := cfg.Intents
+	for i, s := range cfg.Sources {
+		intents = slices.Concat(intents, s.Intents)
+		if s.Credentials == nil {
+			errs = append(errs, fmt.Errorf("GuardConfig.Sources[%d]: no credentials are taken from it", i))
+		}
+	}
+	for _, intent := range intents {
+		if !intent.Valid() {
+			errs = append(errs, fmt.Errorf("GuardConfig: %q is not an intent", intent))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
+	}
+	return func(next http.Handler) http.Handler { return &guard{svc, cfg, next} }, nil
 }
 
 type guard struct {
@@ -122,14 +153,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	credentials, ok := g.credentials(r)
+	credentials, intents, ok := g.credentials(r)
 	if !ok {
 		g.challenge(w, "")
 		writeDetail(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
 		return
 	}
 	credentials.From = g.cfg.From(r)
-	p, err := g.svc.Check(r.Context(), credentials, g.cfg.Intents...)
+	p, err := g.svc.Check(r.Context(), credentials, intents...)
 	switch {
 	case errors.Is(err, authtoken.ErrRefused):
 		if g.cfg.Refused != nil {
@@ -150,13 +181,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
 }
 
-func (g *guard) credentials(r *http.Request) (authtoken.Presented, bool) {
+// credentials returns what r presents, and the intents that will do for it.
+func (g *guard) credentials(r *http.Request) (authtoken.Presented, []authtoken.Intent, bool) {
 	for _, s := range g.cfg.Sources {
 		if c, ok := s.Credentials(r); ok {
-			return c, true
+			if s.Intents != nil {
+				return c, s.Intents, true
+			}
+			return c, g.cfg.Intents, true
 		}
 	}
-	return authtoken.Presented{}, false
+	return authtoken.Presented{}, nil, false
 }
 
 // challenge names the schemes by which a key can be presented. What comes after

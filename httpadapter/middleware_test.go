@@ -44,7 +44,9 @@ func newGuarded(t *testing.T, cfg httpadapter.GuardConfig) *guarded {
 		require.NoError(t, err)
 		*key = k.Reveal()
 	}
-	g.Handler = httpadapter.RequireToken(g.svc, cfg)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guard, err := httpadapter.RequireToken(g.svc, cfg)
+	require.NoError(t, err)
+	g.Handler = guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var ok bool
 		g.seen, ok = httpadapter.Principal(r.Context())
 		require.True(t, ok)
@@ -157,6 +159,28 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestIntentsBySource(t *testing.T) {
+	t.Parallel()
+	password := httpadapter.FromBasic()
+	password.Intents = []authtoken.Intent{authtoken.IntentAppPassword}
+	g := newGuarded(t, httpadapter.GuardConfig{Sources: []httpadapter.Source{httpadapter.FromBearer(), password}})
+	require.Equal(t, http.StatusNoContent, g.do(t, basic("alice", g.appPassword)).Code)
+	require.Equal(t, http.StatusNoContent, g.do(t, header("Authorization", "Bearer "+g.api)).Code)
+	require.Equal(t, http.StatusUnauthorized, g.do(t, basic("alice", g.api)).Code)
+	require.Equal(t, http.StatusUnauthorized, g.do(t, header("Authorization", "Bearer "+g.appPassword)).Code)
+}
+
+func TestRequireTokenReportsAllFaults(t *testing.T) {
+	t.Parallel()
+	_, err := httpadapter.RequireToken(nil, httpadapter.GuardConfig{
+		Intents: []authtoken.Intent{"appp"},
+		Sources: []httpadapter.Source{httpadapter.FromBearer(), httpadapter.FromHeader("")},
+	})
+	for _, want := range []string{"service is nil", `"appp" is not an intent`, "GuardConfig.Sources[1]"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	var wait time.Duration
@@ -196,8 +220,9 @@ func TestGuardFailures(t *testing.T) {
 	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
 	require.NoError(t, err)
 	var log bytes.Buffer
-	g := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})(
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	g := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
 	users.down = true
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 	r.Header.Set("Authorization", "Bearer "+key.Reveal())

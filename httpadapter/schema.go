@@ -34,8 +34,17 @@ func (h *Handler) serveSchema(w http.ResponseWriter, r *http.Request) {
 		writeDetail(w, http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", r.Method))
 		return
 	}
+	schema := h.schema
+	// Behind http.StripPrefix, clients know the handler by a longer path than
+	// it does itself, and only this has kept it.
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if seen, ok := strings.CutSuffix(path, "/schema/"); ok && strings.HasPrefix(path, "/") {
+		if seen = strings.TrimRight(seen, "/"); seen != h.base {
+			schema = schemaFor(seen)
+		}
+	}
 	header := w.Header()
 	header["Content-Type"] = contentType
-	header.Set("Content-Length", strconv.Itoa(len(h.schema)))
-	_, _ = io.WriteString(w, h.schema)
+	header.Set("Content-Length", strconv.Itoa(len(schema)))
+	_, _ = io.WriteString(w, schema)
 }

@@ -136,3 +136,17 @@ func TestSchemaHasAllRoutes(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 }
+
+func TestSchemaBehindStripPrefix(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, Config{BasePath: "/v3"})
+	for path, want := range map[string]string{
+		"/tokens/v3/schema/":      `"url": "/tokens/v3"`,
+		"/tokens/v3/schema/?a=/b": `"url": "/tokens/v3"`,
+		"/tokens/v3//schema/":     `"url": "/tokens/v3"`,
+	} {
+		w := httptest.NewRecorder()
+		http.StripPrefix("/tokens", h).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		require.Contains(t, w.Body.String(), want)
+	}
+}

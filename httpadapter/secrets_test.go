@@ -131,7 +131,9 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 			show(w.Header())
 		}
 	}
-	guarded := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: logger})(http.HandlerFunc(
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: logger})
+	require.NoError(t, err)
+	guarded := guard(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { show(httpadapter.Principal(r.Context())) }))
 	for _, key := range secrets {
 		r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)

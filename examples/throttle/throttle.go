@@ -37,7 +37,7 @@ func New(interval time.Duration, burst int, now func() time.Time) *Throttle {
 }
 
 // Guard returns middleware that requires a token and throttles who has none.
-func (t *Throttle) Guard(svc *authtoken.Service) func(http.Handler) http.Handler {
+func (t *Throttle) Guard(svc *authtoken.Service) (func(http.Handler) http.Handler, error) {
 	return httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Throttle: t.wait,
 		Refused:  t.refused,

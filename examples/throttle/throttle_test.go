@@ -19,7 +19,11 @@ func TestThrottle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := throttle.New(20*time.Second, 3, clock.Now).Guard(svc)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	guard, err := throttle.New(20*time.Second, 3, clock.Now).Guard(svc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	try := func(from, key, want string) {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)

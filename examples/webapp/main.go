@@ -49,14 +49,17 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 }
 
 // routes are all behind a token, but for the one that says the server is up.
-func (a *app) routes() http.Handler {
-	guard := httpadapter.RequireToken(a.tokens, httpadapter.GuardConfig{Realm: "notes", ExpiryHeader: "Token-Expires"})
+func (a *app) routes() (http.Handler, error) {
+	guard, err := httpadapter.RequireToken(a.tokens, httpadapter.GuardConfig{Realm: "notes", ExpiryHeader: "Token-Expires"})
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.Handle("GET /notes", guard(http.HandlerFunc(a.list)))
 	mux.Handle("POST /notes", guard(http.HandlerFunc(a.add)))
 	mux.Handle("POST /token/renew", guard(http.HandlerFunc(a.renew)))
-	return mux
+	return mux, nil
 }
 
 func (a *app) list(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +128,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	routes, err := a.routes()
+	if err != nil {
+		return err
+	}
 	_, key, err := a.tokens.Create(ctx, authtoken.CreateParams{Identifier: "first", User: 1})
 	if err != nil {
 		return err
@@ -153,7 +160,7 @@ func run(ctx context.Context) error {
 		}
 	})
 
-	server := &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second}
 	background.Go(func() {
 		<-ctx.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -22,7 +22,8 @@ func TestWebapp(t *testing.T) {
 	var log bytes.Buffer
 	a, err := newApp(slog.New(slog.NewTextHandler(&log, nil)), clock.Now)
 	require.NoError(t, err)
-	routes := a.routes()
+	routes, err := a.routes()
+	require.NoError(t, err)
 	do := func(method, path, key, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+key)
