@@ -1,10 +1,12 @@
 // Package memory keeps tokens in memory: for tests, and for applications that
 // make their tokens anew at each start.
 //
-// Checking a key is one look-up in a map. Lists by identifier, whole or of one
-// owner, and lists by expiry are read from indexes that are kept in order, so
-// a page takes about as long with a million tokens as with a thousand. A token
-// takes 400 to 500 bytes, whatever the program's other copies of its text.
+// Checking a key is one look-up in a map. Lists by identifier, of everything or
+// of one owner, and lists by expiry are read from indexes that are kept in order,
+// so that a page takes about as long with a million tokens as with a thousand;
+// other orders, and searches, look at every token that the filters leave. A
+// token takes less than half a kilobyte, its text included, and what its sealed
+// key takes, if there is one.
 package memory
 
 import (
@@ -17,8 +19,8 @@ import (
 // Store is a [store.Store] in memory. Make one with [New]; the zero value is
 // not ready for use. A Store may be used by any number of goroutines at once.
 //
-// Its methods fail only as package store says: nothing but a context that has
-// ended is reported beyond ErrNotFound, ErrStale and ErrTaken.
+// Its methods return no errors but [store.ErrNotFound], [store.ErrStale],
+// [*store.TakenError] and that of a context that has ended.
 type Store struct {
 	mu sync.RWMutex
 	index

@@ -38,7 +38,7 @@ func TestSorted(t *testing.T) {
 				want = slices.Insert(want, i, v)
 				list.insert(v)
 			}
-			if rng.IntN(50) == 0 {
+			if rng.IntN(200) == 0 {
 				compareSorted(t, rng, list, want)
 			}
 			if t.Failed() {

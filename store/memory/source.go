@@ -33,8 +33,8 @@ func (x *index) source(q *store.Query) source {
 	expiring := x.expiries(q)
 	n, k := float64(src.count), float64(expiring.count)
 	if src.ordered {
-		// Rows that come in order are looked at until there are enough, and k
-		// of n count; rows that don't, all of them.
+		// If rows come in order, it takes no more of them than until there are
+		// enough. Of n, k will do.
 		n *= float64(wanted(q, src.count)) / max(k, 1)
 	}
 	if k <= n {
@@ -126,10 +126,10 @@ func (x *index) owned(user int64) span[ownerKey] {
 	return sp
 }
 
-// source returns the rows of a span that is sorted by identifier. Where the
-// order of q allows, it leaves out what q.After or q.Offset make needless. As no
-// two rows share an identifier, keys of the order beyond it don't matter. After
-// is made to be a row of the span to look for.
+// source is the source of a span that is sorted by identifier. Where the order
+// of q allows, it leaves out what q.After or q.Offset make needless; as no two
+// rows share an identifier, keys of the order beyond it don't matter. After is a
+// row that belongs in the span, to be given the identifier of q.After.
 func (sp span[K]) source(q *store.Query, after row, exact bool) source {
 	src := source{count: sp.count(), exact: exact, ordered: true}
 	desc := false

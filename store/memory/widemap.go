@@ -19,9 +19,6 @@ func (m *wideMap[K]) get(k K) *row {
 	if w := m.short[m.shorten(k)]; w != nil && m.key(w) == k {
 		return w
 	}
-	if len(m.whole) == 0 {
-		return nil
-	}
 	return m.whole[k]
 }
 

@@ -30,42 +30,27 @@ func onUpdate(name, fails string, update func(n *naive, r store.Record) error) b
 	}}
 }
 
-// onTouch returns a broken store that records a use in another way.
-func onTouch(name, fails string, touch func(n *naive, r *store.Record, use store.Use)) broken {
-	return broken{name, fails, func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			return n.locked(ctx, func() error {
-				for _, use := range uses {
-					if r := n.find(use.PK); r != nil {
-						touch(n, r, use)
-					}
-				}
-				return nil
-			})
-		}}
-	}}
-}
-
 // onWrites returns a broken store that refuses records for a reason of its own.
 func onWrites(name, fails string, refuse func(n *naive, r store.Record) error) broken {
 	return broken{name, fails, func(n *naive) patch {
 		return patch{naive: n,
 			create: func(ctx context.Context, r store.Record) error {
-				return n.locked(ctx, func() error { return cmpErr(refuse(n, r), n.slice.create, r) })
+				return n.locked(ctx, func() error { return unless(refuse(n, r), n.slice.create, r) })
 			},
 			update: func(ctx context.Context, r store.Record) error {
 				return n.locked(ctx, func() error {
 					if _, err := n.current(r.PK, r.Version); err != nil {
 						return err
 					}
-					return cmpErr(refuse(n, r), n.slice.update, r)
+					return unless(refuse(n, r), n.slice.update, r)
 				})
 			},
 		}
 	}}
 }
 
-func cmpErr(err error, write func(store.Record) error, r store.Record) error {
+// unless writes r, unless there is an error already.
+func unless(err error, write func(store.Record) error, r store.Record) error {
 	if err != nil {
 		return err
 	}
@@ -350,82 +335,6 @@ var brokenWrites = []broken{
 				})
 			},
 		}
-	}},
-
-	onTouch("touch-backwards", "Touch/NotEarlier Touch/Twice", func(n *naive, r *store.Record, use store.Use) {
-		r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
-	}),
-	onTouch("touch-at-same-time", "Touch/NotEarlier", func(n *naive, r *store.Record, use store.Use) {
-		if !use.At.Before(r.LastUsed) {
-			r.LastUsed, r.LastUsedFrom = micro(use.At), use.From
-		}
-	}),
-	onTouch("touch-raises-version", "Touch/From Touch/Later Touch/Many Touch/NotEarlier Touch/Twice Touch/Unknown Touch/Version", func(n *naive, r *store.Record, use store.Use) {
-		n.touch([]store.Use{use})
-		r.Version++
-	}),
-	onTouch("touch-keeps-from-if-empty", "Touch/From", func(n *naive, r *store.Record, use store.Use) {
-		if use.From == "" {
-			use.From = r.LastUsedFrom
-		}
-		n.touch([]store.Use{use})
-	}),
-	onTouch("touch-only-if-used-before", "Touch/Later", func(n *naive, r *store.Record, use store.Use) {
-		if !r.LastUsed.IsZero() {
-			n.touch([]store.Use{use})
-		}
-	}),
-	onTouch("touch-in-seconds", "Times/Microseconds Touch/NotEarlier", func(n *naive, r *store.Record, use store.Use) {
-		use.At = use.At.Truncate(time.Second)
-		n.touch([]store.Use{use})
-	}),
-	{"touch-unknown-fails", "Touch/Many Touch/Unknown", func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			return n.locked(ctx, func() error {
-				for _, use := range uses {
-					if n.find(use.PK) == nil {
-						return store.ErrNotFound
-					}
-				}
-				n.touch(uses)
-				return nil
-			})
-		}}
-	}},
-	{"touch-first-of-several", "Touch/Twice", func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			seen := map[store.PK]bool{}
-			return n.Touch(ctx, slices.DeleteFunc(slices.Clone(uses), func(use store.Use) bool {
-				defer func() { seen[use.PK] = true }()
-				return seen[use.PK]
-			}))
-		}}
-	}},
-	{"touch-last-of-several", "Touch/Twice", func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			last := map[store.PK]store.Use{}
-			for _, use := range uses {
-				last[use.PK] = use
-			}
-			var some []store.Use
-			for _, use := range last {
-				some = append(some, use)
-			}
-			return n.Touch(ctx, some)
-		}}
-	}},
-	{"touch-a-thousand-at-most", "Touch/Many", func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			return n.Touch(ctx, uses[:min(len(uses), 1000)])
-		}}
-	}},
-	{"touch-nothing-fails", "Touch/Nothing", func(n *naive) patch {
-		return patch{naive: n, touch: func(ctx context.Context, uses []store.Use) error {
-			if len(uses) == 0 {
-				return errors.New("syntax error near )")
-			}
-			return n.Touch(ctx, uses)
-		}}
 	}},
 }
 

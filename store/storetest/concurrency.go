@@ -276,33 +276,33 @@ var concurrencyCases = []testCase{
 func (s subject) lifecycle(r store.Record) error {
 	ctx := s.Context()
 	if err := s.Create(ctx, r); err != nil {
-		return fmt.Errorf("Create: %w", err)
+		return fmt.Errorf("calling Create: %w", err)
 	}
 	got, err := s.Get(ctx, r.Identifier)
 	if err != nil || diff(got, r) != "" {
-		return fmt.Errorf("Get: %v %s", err, diff(got, r))
+		return fmt.Errorf("calling Get: %v %s", err, diff(got, r))
 	}
 	r.Description = "changed"
 	if err := s.Update(ctx, r); err != nil {
-		return fmt.Errorf("Update: %w", err)
+		return fmt.Errorf("calling Update: %w", err)
 	}
 	r.Version++
 	r.LastUsed = seconds(5000)
 	if err := s.Touch(ctx, []store.Use{{PK: r.PK, At: r.LastUsed, From: r.LastUsedFrom}}); err != nil {
-		return fmt.Errorf("Touch: %w", err)
+		return fmt.Errorf("calling Touch: %w", err)
 	}
 	got, err = s.GetByDigest(ctx, r.Digest)
 	if err != nil || diff(got, r) != "" {
-		return fmt.Errorf("GetByDigest: %v %s", err, diff(got, r))
+		return fmt.Errorf("calling GetByDigest: %v %s", err, diff(got, r))
 	}
 	if r.PK[15]%2 == 0 {
 		if err := s.Delete(ctx, r.PK, r.Version); err != nil {
-			return fmt.Errorf("Delete: %w", err)
+			return fmt.Errorf("calling Delete: %w", err)
 		}
 		return nil
 	}
 	if rs, err := s.Purge(ctx, store.Query{Identifier: r.Identifier}); err != nil || len(rs) != 1 || diff(rs[0], r) != "" {
-		return fmt.Errorf("Purge returns %s, %v", names(rs), err)
+		return fmt.Errorf("calling Purge returns %s, %v", names(rs), err)
 	}
 	return nil
 }

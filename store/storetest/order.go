@@ -102,12 +102,10 @@ func orderCases() []testCase {
 	var cases []testCase
 	for _, o := range orderings() {
 		cases = append(cases, testCase{o.name, o.rule, func(s subject) {
-			s.create(pile()...)
 			s.numbered(store.Query{Order: o.order}, o.want)
 		}})
 	}
 	return append(cases, testCase{"Filtered", sortedBy, func(s subject) {
-		s.create(pile()...)
 		for _, o := range orderings() {
 			want := strings.Map(func(n rune) rune {
 				if strings.ContainsRune("146", n) {
@@ -126,7 +124,7 @@ var pageCases = []testCase{
 		// Page after page gives each record once, whatever the order.
 		s.create(pile()...)
 		for _, o := range orderings() {
-			for size := 1; size <= 4; size++ {
+			for _, size := range []int{1, 4} {
 				q := store.Query{Order: o.order, Limit: size}
 				var got string
 				for range 7 {

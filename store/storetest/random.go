@@ -14,12 +14,12 @@ import (
 var randomCases = []testCase{
 	{"Queries", "stores that have a query language of their own translate the fields and must come to the same answers", func(s subject) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		records := make([]store.Record, 150)
+		records := make([]store.Record, 100)
 		for i := range records {
 			records[i] = randomRecord(rng, i)
 		}
 		s.create(records...)
-		for range 250 {
+		for range 150 {
 			q := randomQuery(rng, records)
 			want := q.Select(slices.Clone(records))
 			s.agree("List("+describe(q)+")", s.list(q), want)
@@ -44,7 +44,7 @@ var randomCases = []testCase{
 	{"Writes", nothingChanges, func(s subject) {
 		rng := rand.New(rand.NewPCG(3, 4))
 		var m model
-		for range 800 {
+		for range 600 {
 			m.step(s, rng)
 		}
 		s.holds(m...)

@@ -288,7 +288,8 @@ func describe(q store.Query) string {
 	add(!q.ExpiryFrom.IsZero(), "ExpiryFrom: %v", q.ExpiryFrom)
 	add(!q.ExpiryBefore.IsZero(), "ExpiryBefore: %v", q.ExpiryBefore)
 	for _, w := range q.Words {
-		add(true, "Word: {Text: %q, Users: %v}", w.Text, w.Users)
+		add(len(w.Users) > 20, "Word: {Text: %q, Users: %d of them}", w.Text, len(w.Users))
+		add(len(w.Users) <= 20, "Word: {Text: %q, Users: %v}", w.Text, w.Users)
 	}
 	add(q.Order != nil, "Order: %v", q.Order)
 	if q.After != nil {

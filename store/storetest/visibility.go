@@ -17,7 +17,7 @@ const (
 
 var visibilityCases = []testCase{
 	{"Create", seenAtOnce, func(s subject) {
-		for n := range 20 {
+		for n := range 8 {
 			s.create(record(n))
 			s.seen(n+1, record(n))
 		}
@@ -25,7 +25,7 @@ var visibilityCases = []testCase{
 	{"Update", seenAtOnce, func(s subject) {
 		r := record(1)
 		s.create(r)
-		for n := range 20 {
+		for n := range 8 {
 			if n%2 == 0 { // and what it is found by
 				r.Identifier = fmt.Sprint("name-", n)
 				r.Digest = digest(1000 + n)
@@ -37,7 +37,7 @@ var visibilityCases = []testCase{
 		}
 	}},
 	{"Delete", seenAtOnce, func(s subject) {
-		for n := range 20 {
+		for n := range 8 {
 			s.create(record(n))
 			s.seen(1, record(n))
 			s.delete(record(n))
@@ -45,7 +45,7 @@ var visibilityCases = []testCase{
 		}
 	}},
 	{"Purge", seenAtOnce, func(s subject) {
-		for n := range 20 {
+		for n := range 8 {
 			s.create(record(n))
 			s.seen(1, record(n))
 			s.purge(store.Query{})
@@ -55,7 +55,7 @@ var visibilityCases = []testCase{
 	{"Touch", seenAtOnce, func(s subject) {
 		r := record(1)
 		s.create(r)
-		for n := range 20 {
+		for n := range 8 {
 			r.LastUsed = seconds(1000 + n)
 			s.touch(store.Use{PK: r.PK, At: r.LastUsed, From: r.LastUsedFrom})
 			s.seen(1, r)

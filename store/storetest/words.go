@@ -123,18 +123,8 @@ func wordCases() []testCase {
 	var cases []testCase
 	for _, f := range searches() {
 		cases = append(cases, testCase{f.name, f.rule, func(s subject) {
-			s.create(prose()...)
 			s.identifiers("List("+describe(f.q)+")", s.list(f.q), f.want...)
 		}})
 	}
-	return append(cases, testCase{"Updated", occurs, func(s subject) {
-		r := bare(1, "before")
-		s.create(r)
-		r.Identifier, r.Intent, r.Description = "After", "Elsewhere", "Été"
-		s.update(r)
-		for text, want := range map[string][]string{"before": nil, "api": nil, "after": {"After"}, "else": {"After"}, "été": {"After"}} {
-			q := store.Query{Words: []store.Word{{Text: text}}}
-			s.identifiers("List("+describe(q)+") after an update", s.list(q), want...)
-		}
-	}})
+	return cases
 }

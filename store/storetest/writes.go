@@ -289,18 +289,4 @@ var touchCases = []testCase{
 		}
 		s.holds(a, b, c)
 	}},
-	{"Many", usesAll, func(s subject) {
-		// More than a statement may have parameters, most of them for nobody.
-		r, last := record(1), record(2)
-		s.create(r, last)
-		uses := []store.Use{{PK: r.PK, At: seconds(1000), From: "first"}}
-		for n := range 2000 {
-			uses = append(uses, store.Use{PK: record(10 + n).PK, At: seconds(1000), From: "nobody"})
-		}
-		uses = append(uses, store.Use{PK: last.PK, At: seconds(1000), From: "last"})
-		s.touch(uses...)
-		r.LastUsed, r.LastUsedFrom = seconds(1000), "first"
-		last.LastUsed, last.LastUsedFrom = seconds(1000), "last"
-		s.holds(r, last)
-	}},
 }
