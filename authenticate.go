@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
@@ -45,6 +46,7 @@ type Presented struct {
 // Username's matches [ErrKeyUser].
 func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (Principal, error) {
 	now := s.now()
+	p.From = cleanFrom(p.From)
 	if !s.keys.plausible(p.Key) {
 		return s.refuse(ctx, ErrKeyUnknown, nil, p.From, now)
 	}
@@ -68,6 +70,16 @@ func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (Pr
 	}
 	s.cache.put(digest, &r, now, changes)
 	return s.admit(ctx, &r, p, now)
+}
+
+// cleanFrom returns what of from a store can be asked to keep: it may come out
+// of a header.
+func cleanFrom(from string) string {
+	const maxLength = 255
+	if len(from) > maxLength {
+		from = from[:maxLength]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(from, ""), "\x00", "")
 }
 
 // acceptable returns why the key with this digest, by which r was found, is not
@@ -124,7 +136,7 @@ func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Tim
 		err := s.store.Delete(ctx, r.PK, r.Version)
 		s.cache.forget(r)
 		if errors.Is(err, store.ErrStale) {
-			again, e := s.store.GetByDigest(ctx, r.Digest)
+			again, e := s.again(ctx, &r)
 			if e != nil {
 				return e
 			}
@@ -139,4 +151,17 @@ func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Tim
 		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
 	}
 	return err
+}
+
+// again reads the record that r was read from, however it has changed since. It
+// is looked for by its key and, if that has changed too, by its identifier.
+func (s *Service) again(ctx context.Context, r *store.Record) (store.Record, error) {
+	found, err := s.store.GetByDigest(ctx, r.Digest)
+	if errors.Is(err, store.ErrNotFound) || err == nil && found.PK != r.PK {
+		found, err = s.store.Get(ctx, r.Identifier)
+	}
+	if err == nil && found.PK != r.PK {
+		err = store.ErrNotFound
+	}
+	return found, err
 }

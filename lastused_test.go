@@ -3,6 +3,7 @@ package authtoken_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -132,4 +133,16 @@ func TestJanitor(t *testing.T) {
 		require.Equal(t, 1, st.uses, "the last uses are not lost")
 		require.Error(t, svc.RunJanitor(t.Context(), 0))
 	})
+}
+
+func TestWhereFromIsMadeFitToKeep(t *testing.T) {
+	t.Parallel()
+	svc, _ := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "a\x00b\xff" + strings.Repeat("ä", 1000)})
+	require.NoError(t, err)
+	require.NoError(t, svc.FlushLastUsed(t.Context()))
+	token, err := svc.Get(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, "ab"+strings.Repeat("ä", 125), token.LastUsedFrom)
 }

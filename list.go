@@ -28,12 +28,14 @@ func OrderFields() []Field {
 }
 
 // ParseOrder reads an order such as "intent,-expires", where a hyphen stands
-// for descending. What is no field to sort by is left out.
+// for descending. What is no field to sort by, or has come before, is left out.
 func ParseOrder(s string) []Order {
 	var order []Order
 	for term := range strings.SplitSeq(s, ",") {
 		name, desc := strings.CutPrefix(strings.TrimSpace(term), "-")
-		if f := Field(name); slices.Contains(OrderFields(), f) {
+		f := Field(name)
+		again := slices.ContainsFunc(order, func(o Order) bool { return o.Field == f })
+		if !again && slices.Contains(OrderFields(), f) {
 			order = append(order, Order{Field: f, Desc: desc})
 		}
 	}
@@ -188,6 +190,9 @@ func (s *Service) all(ctx context.Context, f Filter, by *Caller) iter.Seq2[Token
 // expired, at from or later and before to, by that time; for example to warn
 // their owners. An error ends the iteration.
 func (s *Service) ExpiringBetween(ctx context.Context, from, to time.Time) iter.Seq2[Token, error] {
+	if from.IsZero() {
+		from = from.Add(time.Microsecond) // the first time there is; a query has zero for no bound
+	}
 	return func(yield func(Token, error) bool) {
 		s.each(ctx, store.Query{
 			ExpiryFrom: from, ExpiryBefore: to, Order: []store.Order{{Field: store.FieldExpires}},
@@ -234,7 +239,11 @@ func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query
 				fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", f.Intent))
 		}
 	}
-	for _, o := range f.Order {
+	for i, o := range f.Order {
+		if slices.ContainsFunc(f.Order[:min(i, len(OrderFields()))], func(p Order) bool { return p.Field == o.Field }) {
+			faults.add("ordering", CodeInvalid, fmt.Sprintf("Tokens are sorted by %q already.", o.Field))
+			break
+		}
 		if !slices.Contains(OrderFields(), o.Field) {
 			faults.add("ordering", CodeChoice, fmt.Sprintf("Tokens can't be sorted by %q.", o.Field))
 		}

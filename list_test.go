@@ -116,6 +116,8 @@ func TestFilterFaults(t *testing.T) {
 		`ordering: Tokens can't be sorted by "digest".`,
 		"search: Ensure this field has no more than 255 characters.",
 	)
+	_, err = svc.Page(t.Context(), authtoken.Filter{Order: []authtoken.Order{{Field: "user"}, {Field: "user"}}}, 1, 1)
+	requireFaults(t, err, `ordering: Tokens are sorted by "user" already.`)
 	_, err = svc.Page(t.Context(), authtoken.Filter{Search: strings.Repeat("ä", 255)}, 1, 1)
 	require.NoError(t, err)
 

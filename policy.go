@@ -30,7 +30,7 @@ type Policy struct {
 	// MaxLifetime is the longest life that may be asked for, for owners
 	// without a readable [AttributeMaximumLifetime], which goes first. Zero is
 	// no limit. With a limit in force nobody can make a token that does not
-	// expire, unless [AttributeExpires] of the owner says so.
+	// expire, unless [AttributeExpires] of the owner or OptionalExpiry says so.
 	MaxLifetime time.Duration
 
 	// FixedAPILifetime gives tokens of IntentAPI that are made or changed
@@ -101,6 +101,7 @@ func (p Policy) withDefaults() Policy {
 		p.Retention = defaultRetention
 	}
 	p.Retention = max(p.Retention, 0)
+	p.DefaultLifetime = p.DefaultLifetime.Truncate(time.Microsecond)
 	return p
 }
 
@@ -129,9 +130,9 @@ func (p *Policy) latest(intent Intent, owner *User, now time.Time) time.Time {
 }
 
 // setExpiry decides when r expires, which has its new Intent and Expiring
-// already. asked is nil if the caller has not named a time, and zero if they
-// asked for none.
-func (p *Policy) setExpiry(r *store.Record, asked *time.Time, by *Caller, owner *User, now time.Time) *FieldError {
+// already; before is what it was. asked is nil if the caller has not named a
+// time, and zero if they asked for none.
+func (p *Policy) setExpiry(r, before *store.Record, asked *time.Time, by *Caller, owner *User, now time.Time) *FieldError {
 	if p.FixedAPILifetime && by != nil && Intent(r.Intent) == IntentAPI {
 		r.Expires = now.Add(p.DefaultLifetime)
 		return nil
@@ -139,6 +140,10 @@ func (p *Policy) setExpiry(r *store.Record, asked *time.Time, by *Caller, owner 
 	latest := p.latest(Intent(r.Intent), owner, now)
 	if asked != nil {
 		r.Expires = asked.UTC().Truncate(time.Microsecond)
+	}
+	// A time that stays is looked at again if another rule is for it now.
+	ruled := r.Expiring && (r.Intent != before.Intent || !before.Expiring)
+	if asked != nil || ruled {
 		if !latest.IsZero() && r.Expires.After(latest) {
 			return &FieldError{"expires", CodeTooLong, "Token expires exceeds maximum lifetime (" +
 				latest.Format("2006-01-02 15:04:05.000000-07:00") + " UTC)."}

@@ -185,3 +185,30 @@ func TestMaximumLifetimeAttribute(t *testing.T) {
 		require.NoError(t, ask(want), "%v", text)
 	}
 }
+
+func TestChangingIntentIsNoWayRoundTheMaximum(t *testing.T) {
+	t.Parallel()
+	brief := authtoken.User{PK: 2, Active: true,
+		Attributes: map[string]any{authtoken.AttributeMaximumLifetime: "minutes=5"}}
+	svc, _ := newService(t, authtoken.Authentik())
+	_, _, err := svc.As(brief).Create(t.Context(), authtoken.CreateParams{Identifier: "a"})
+	require.NoError(t, err)
+	_, err = svc.As(brief).Update(t.Context(), "a", authtoken.UpdateParams{Intent: new(authtoken.IntentAppPassword)})
+	var v *authtoken.ValidationError
+	require.ErrorAs(t, err, &v)
+	require.True(t, v.Has("expires", authtoken.CodeTooLong))
+}
+
+func TestTimesAreWhatIsStored(t *testing.T) {
+	t.Parallel()
+	svc, clock := newService(t, authtoken.Policy{DefaultLifetime: time.Minute + 1500})
+	token, _ := create(t, svc, authtoken.CreateParams{Identifier: "a", User: 2})
+	require.Equal(t, clock.Now().Add(time.Minute+1000), token.Expires)
+	token, _, err := svc.Rotate(t.Context(), "a", 1500)
+	require.NoError(t, err)
+	stored, err := svc.Get(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, token, stored)
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "b", User: 2, Expires: time.Time{}.Add(5)})
+	requireFaults(t, err, "expires: Datetime value out of range.")
+}

@@ -112,7 +112,7 @@ func (s *Service) rotate(ctx context.Context, identifier string, overlap time.Du
 		if err := s.setKey(r, key); err != nil {
 			return err
 		}
-		r.Retired, r.RetiredUntil = retired, now.Add(overlap)
+		r.Retired, r.RetiredUntil = retired, now.Add(overlap.Truncate(time.Microsecond))
 		return nil
 	})
 	if err != nil {
@@ -124,7 +124,8 @@ func (s *Service) rotate(ctx context.Context, identifier string, overlap time.Du
 // Revoke deletes all tokens that fit f, in one go, and returns them. Their keys
 // are refused from then on. f must set something besides the order, except for a
 // caller who sees their own tokens only: to revoke everything there is, revoke
-// each intent.
+// each intent. A User of zero is any user, not none: look at a pk before it gets
+// here.
 func (s *Service) Revoke(ctx context.Context, f Filter) ([]Token, error) {
 	return s.revoke(ctx, f, nil)
 }

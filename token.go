@@ -115,6 +115,7 @@ type CreateParams struct {
 	// and a caller who is no superuser always becomes the owner.
 	User int64
 
+	// Description is free text of up to 10,000 characters, as is Managed.
 	Description string
 
 	// Managed marks the token as managed by something, by a name that no

@@ -13,7 +13,10 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-const maxIdentifierLength = 255 // characters
+const (
+	maxIdentifierLength = 255    // characters
+	maxTextLength       = 10_000 // characters of any other text
+)
 
 // apply checks p and makes r what p asks for, on behalf of by, or of trusted
 // code if by is nil. A record of version 0 is one in the making. Other
@@ -21,6 +24,7 @@ const maxIdentifierLength = 255 // characters
 // taken is for the store to say, at the moment of writing.
 func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *Caller, now time.Time) error {
 	f := faults{slices.Clone(p.Invalid)}
+	before := *r
 
 	if p.Managed != nil && !f.has("managed") {
 		r.Managed = f.text("managed", *p.Managed)
@@ -45,7 +49,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 		r.Description = f.text("description", *p.Description)
 	}
 	if p.Expires != nil && !f.has("expires") && !p.Expires.IsZero() {
-		if y := p.Expires.UTC().Year(); y < 1 || y > 9999 {
+		if y := p.Expires.UTC().Year(); y < 1 || y > 9999 || p.Expires.Truncate(time.Microsecond).IsZero() {
 			f.add("expires", CodeInvalid, "Datetime value out of range.")
 		}
 	}
@@ -69,7 +73,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 		!s.policy.latest(Intent(r.Intent), &owner, now).IsZero() {
 		f.add("expiring", CodeDenied, "Token must expire, as there is a maximum lifetime.")
 	}
-	if fault := s.policy.setExpiry(r, p.Expires, by, &owner, now); fault != nil {
+	if fault := s.policy.setExpiry(r, &before, p.Expires, by, &owner, now); fault != nil {
 		f.fields = append(f.fields, *fault)
 	}
 	if len(f.fields) > 0 {
@@ -181,10 +185,14 @@ func (f *faults) text(field, v string) string {
 	if !utf8.ValidString(v) {
 		f.add(field, CodeInvalid, "Not a valid string.")
 	}
+	v = trim(v)
+	if utf8.RuneCountInString(v) > maxTextLength {
+		f.add(field, CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxTextLength))
+	}
 	if strings.ContainsRune(v, 0) {
 		f.add(field, CodeInvalid, msgNull)
 	}
-	return trim(v)
+	return v
 }
 
 // trim removes the white space around s.

@@ -19,24 +19,32 @@ type httpError struct {
 
 func (e *httpError) Error() string { return e.detail }
 
-// statuses says how each error is answered. The first that matches counts.
-var statuses = []struct {
+// status says how an error is answered.
+type status struct {
 	err    error
-	status int
+	code   int
 	detail string
-}{
-	{ErrNoCredentials, http.StatusForbidden, "Authentication credentials were not provided."},
-	{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
-	{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},
-	{authtoken.ErrForbidden, http.StatusForbidden, "You do not have permission to perform this action."},
-	{authtoken.ErrNotFound, http.StatusNotFound, "No Token matches the given query."},
-	{authtoken.ErrNoPage, http.StatusNotFound, "Invalid page."},
-	{authtoken.ErrNoSealer, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept."},
-	{authtoken.ErrStale, http.StatusConflict, "The token is being changed by others. Try again."},
 }
 
-// fail answers r, which can't be served because of err.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+// In each list, the first that matches counts. What is in neither is a failure
+// of ours.
+var (
+	credentialStatuses = []status{
+		{ErrNoCredentials, http.StatusForbidden, "Authentication credentials were not provided."},
+		{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
+		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},
+	}
+	callStatuses = []status{
+		{authtoken.ErrForbidden, http.StatusForbidden, "You do not have permission to perform this action."},
+		{authtoken.ErrNotFound, http.StatusNotFound, "No Token matches the given query."},
+		{authtoken.ErrNoPage, http.StatusNotFound, "Invalid page."},
+		{authtoken.ErrNoSealer, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept."},
+		{authtoken.ErrStale, http.StatusConflict, "The token is being changed by others. Try again."},
+	}
+)
+
+// failCall answers r, which can't be served because of err.
+func (h *Handler) failCall(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*authtoken.ValidationError](err); ok {
 		writeFaults(w, e)
 		return
@@ -45,18 +53,25 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		writeDetail(w, e.status, e.detail)
 		return
 	}
+	h.fail(w, r, err, callStatuses)
+}
+
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, statuses []status) {
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
-			writeDetail(w, s.status, s.detail)
+			writeDetail(w, s.code, s.detail)
 			return
 		}
 	}
 	// A client that has gone away is no news.
 	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {
-		h.log.ErrorContext(r.Context(), "request failed",
-			"method", r.Method, "path", r.URL.Path, "error", err)
+		h.logError(r, "request failed", err)
 	}
 	writeDetail(w, http.StatusInternalServerError, "Internal server error.")
+}
+
+func (h *Handler) logError(r *http.Request, what string, err error) {
+	h.log.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 }
 
 func isValidation(err error) bool {

@@ -32,6 +32,9 @@ const (
 // readObject reads the body of r, which must be a JSON object or empty.
 // Of a name that occurs twice in it, the last counts.
 func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error) {
+	if r.Body == nil { // as in a request that was made for a test
+		return nil, nil
+	}
 	if r.ContentLength > h.maxBody {
 		return nil, h.tooLarge()
 	}

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -96,6 +97,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.MaxBodyBytes == 0 {
 		cfg.MaxBodyBytes = 1 << 20
 	}
+	cfg.MaxBodyBytes = min(cfg.MaxBodyBytes, math.MaxInt64-1) // one more is read
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = Bearer(svc)
 	}
@@ -135,10 +137,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = ErrNoCredentials // whatever an authenticator meant by that
 	case !user.Active:
 		err = authtoken.ErrUserInactive
-	default:
-		err = rt.method(r.Method)(h, w, r, call{rt, h.svc.As(user), identifier})
 	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, err, credentialStatuses)
+		return
+	}
+	if err := rt.method(r.Method)(h, w, r, call{rt, h.svc.As(user), identifier}); err != nil {
+		h.failCall(w, r, err)
 	}
 }

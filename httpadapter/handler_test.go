@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -322,7 +323,6 @@ func TestQueries(t *testing.T) {
 		"search=" + strings.Repeat("a", 256): `{"search":["Ensure this field has no more than 255 characters."]}`,
 		"expires=1&intent=2&expiring=3": `{"expires":["Enter a valid date/time."],"expiring":["Must be a valid boolean."],` +
 			`"intent":["Select a valid choice. 2 is not one of the available choices."]}`,
-		"identifier=%zz": `{"detail":"The query can't be decoded."}`,
 	} {
 		requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?"+query, ""), http.StatusBadRequest, want)
 	}
@@ -336,6 +336,9 @@ func TestQueries(t *testing.T) {
 		"page_size=2":                  `{"next":2,"previous":0,"count":3,"current":1,"total_pages":2,"start_index":1,"end_index":2}`,
 		"identifier=no&identifier=":    `"count":3`,
 		"identifier=%20key-bob%20":     `"count":1`,
+		"search=100%":                  `"count":0`,
+		"search=key;-%zz":              `"count":0`,
+		"search=key-%25%ff":            `"count":0`,
 		"expiring=FALSE":               `"count":3`,
 		"expires=2031-01-01T00:00:00Z": `{"next":0,"previous":0,"count":0,"current":1,"total_pages":1,"start_index":0,"end_index":0}`,
 	} {
@@ -454,4 +457,79 @@ func TestForeignTokensOverHTTP(t *testing.T) {
 	}
 	require.Equal(t, answer("GET", "?user__username=nobody", ""), answer("GET", "?user__username=alice", ""))
 	require.Equal(t, before, a.do(t, "akadmin", "GET", tokens, "").Body.String(), "nothing has changed")
+}
+
+// changeable is a directory whose answer changes.
+type changeable struct {
+	user authtoken.User
+	err  error
+}
+
+func (c *changeable) User(context.Context, int64) (authtoken.User, error) { return c.user, c.err }
+
+// Once a key has been made, it is shown, whatever goes wrong after that.
+func TestKeysAreNotLostToTheDirectory(t *testing.T) {
+	t.Parallel()
+	users := &changeable{user: authtoken.User{PK: 2, Active: true}}
+	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
+	require.NoError(t, err)
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 2})
+	require.NoError(t, err)
+	caller := authtoken.User{PK: 1, Active: true, Superuser: true}
+	var log bytes.Buffer
+	h, err := httpadapter.New(svc, httpadapter.Config{
+		Authenticate: func(*http.Request) (authtoken.User, error) { return caller, nil },
+		Logger:       slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	require.NoError(t, err)
+	a := &api{Handler: h}
+
+	for name, broken := range map[string]*changeable{
+		"directory down":   {err: errors.New("directory down")},
+		"unsupported type": {user: authtoken.User{PK: 2, Active: true, Attributes: map[string]any{"f": func() {}}}},
+	} {
+		*users = *broken
+		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens+"one/", "").Code, name)
+		w := a.do(t, "", "POST", tokens+"one/rotate/", "")
+		require.Equal(t, http.StatusOK, w.Code, name)
+		var rotated struct{ Key string }
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &rotated))
+		require.Contains(t, log.String(), name)
+		*users = changeable{user: authtoken.User{PK: 2, Active: true}}
+		_, err = svc.Authenticate(t.Context(), rotated.Key)
+		require.NoError(t, err, name)
+	}
+}
+
+func TestAuthenticatorErrorsAreNotTheAPIs(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{
+		authtoken.ErrNotFound, authtoken.ErrStale, &authtoken.ValidationError{Fields: []authtoken.FieldError{{Field: "x"}}},
+	} {
+		a := newAPI(t, httpadapter.Config{
+			Logger:       slog.New(slog.DiscardHandler),
+			Authenticate: func(*http.Request) (authtoken.User, error) { return authtoken.User{}, failure },
+		})
+		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens, "").Code, failure)
+	}
+	for _, nobody := range []authtoken.User{{}, {Active: true}, {PK: -1, Active: true, Superuser: true}, {PK: 2}} {
+		a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.User, error) { return nobody, nil }})
+		require.Equal(t, http.StatusForbidden, a.do(t, "", "POST", tokens, `{"identifier":"x"}`).Code)
+	}
+}
+
+func TestLimitsOfBodies(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{MaxBodyBytes: math.MaxInt64})
+	require.Equal(t, http.StatusCreated, a.do(t, "alice", "POST", tokens, `{"identifier":"x"}`).Code)
+	r, err := http.NewRequestWithContext(t.Context(), "POST", tokens, nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+a.keys["alice"])
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	requireAnswer(t, w, http.StatusBadRequest, `{"identifier":["This field is required."]}`)
+	w = a.do(t, "alice", "POST", tokens, `{"identifier":"y","description":"`+strings.Repeat("ä", 10_001)+`"}`)
+	requireAnswer(t, w, http.StatusBadRequest, `{"description":["Ensure this field has no more than 10000 characters."]}`)
+	w = a.do(t, "alice", "GET", tokens+"?ordering="+strings.Repeat("user,", 10_000)+"-identifier", "")
+	require.Equal(t, http.StatusOK, w.Code)
 }

@@ -15,10 +15,7 @@ const (
 )
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return &httpError{http.StatusBadRequest, "The query can't be decoded."}
-	}
+	query := parseQuery(r.URL.RawQuery)
 	number, size := pageParams(query)
 	page, err := c.caller.Page(r.Context(), filter(query), number, size)
 	if err != nil {
@@ -35,6 +32,33 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
 		return appendPage(b, &page, owners)
 	})
+}
+
+// parseQuery takes every query there can be, as the original does: a semicolon
+// and a percent sign that escapes nothing stand for themselves.
+func parseQuery(raw string) url.Values {
+	var b strings.Builder
+	for i := range len(raw) {
+		switch {
+		case raw[i] == ';':
+			b.WriteString("%3B")
+		case raw[i] == '%' && (i+2 >= len(raw) || !isHex(raw[i+1]) || !isHex(raw[i+2])):
+			b.WriteString("%25")
+		default:
+			b.WriteByte(raw[i])
+		}
+	}
+	query, _ := url.ParseQuery(b.String())
+	for _, values := range query {
+		for i, v := range values {
+			values[i] = strings.ToValidUTF8(v, "\uFFFD")
+		}
+	}
+	return query
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // last returns the last of the values that a query gives name, as the original

@@ -122,8 +122,14 @@ func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) h
 		errs = append(errs, errors.New("service is nil"))
 	}
 	intents := cfg.Intents
+	if len(intents) == 0 {
+		errs = append(errs, errors.New("GuardConfig.Intents: empty, and not nil"))
+	}
 	for i, s := range cfg.Sources {
 		intents = slices.Concat(intents, s.Intents)
+		if s.Intents != nil && len(s.Intents) == 0 {
+			errs = append(errs, fmt.Errorf("GuardConfig.Sources[%d].Intents: empty, and not nil", i))
+		}
 		if s.Credentials == nil {
 			errs = append(errs, fmt.Errorf("GuardConfig.Sources[%d]: no credentials are taken from it", i))
 		}

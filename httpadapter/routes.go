@@ -255,12 +255,26 @@ func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 
 func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
 	owner, err := c.caller.Owner(r.Context(), t)
-	if err != nil {
+	if err == nil {
+		err = h.writeOwned(w, status, t, owner, key)
+	}
+	if err == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return err
 	}
-	w.Header()["Etag"] = []string{`"` + t.Revision() + `"`}
+	// The change is made, and there may be a key that will never be seen again:
+	// better to show less of the owner than to say that nothing has happened.
+	h.logError(r, "owner of the token can't be shown", err)
+	return h.writeOwned(w, status, t, authtoken.User{PK: t.User}, key)
+}
+
+func (h *Handler) writeOwned(w http.ResponseWriter, status int, t authtoken.Token, owner authtoken.User, key authtoken.Key) error {
+	etag := `"` + t.Revision() + `"`
 	return writeJSON(w, status, func(b []byte) ([]byte, error) {
-		return appendToken(b, &t, &owner, key)
+		b, err := appendToken(b, &t, &owner, key)
+		if err == nil {
+			w.Header()["Etag"] = []string{etag}
+		}
+		return b, err
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -121,10 +122,11 @@ func (w *Word) occursIn(r *Record) bool {
 // 0 only if both have the same PK.
 func (q *Query) Compare(a, b *Record) int {
 	for _, o := range q.Order {
-		if c := compareField(o.Field, a, b); c != 0 {
-			if o.Desc {
-				return -c
-			}
+		c := compareField(o.Field, a, b)
+		if o.Desc {
+			c = -c
+		}
+		if c != 0 || o.Field == FieldPK { // nothing comes after the PK
 			return c
 		}
 	}
@@ -200,30 +202,10 @@ func (q *Query) Select(records []Record) []Record {
 }
 
 // ContainsFold reports whether word occurs in text, case aside as [Word] says.
-// The empty word occurs everywhere.
+// The empty word occurs everywhere. It takes time in proportion to the text,
+// whatever the word.
 func ContainsFold(text, word string) bool {
-	if word == "" {
-		return true
-	}
-	first, _ := utf8.DecodeRuneInString(word)
-	first = Fold(first)
-	for i, r := range text {
-		if Fold(r) == first && hasPrefixFold(text[i:], word) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasPrefixFold(text, word string) bool {
-	for _, w := range word {
-		t, size := utf8.DecodeRuneInString(text)
-		if size == 0 || Fold(t) != Fold(w) {
-			return false
-		}
-		text = text[size:]
-	}
-	return true
+	return strings.Contains(strings.Map(Fold, text), strings.Map(Fold, word))
 }
 
 // Fold returns the letter that stands for r when case is put aside, as [Word]

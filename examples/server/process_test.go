@@ -23,14 +23,15 @@ func TestBinary(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			p := newProcess(t, binary, nil, "-db", inFile(t)).start(t)
+			p := newProcess(t, binary, nil, "-events", "-db", inFile(t)).start(t)
 			s := p.ready(t, "")
 			answer := s.slowly(t, http.MethodPost, "", `{"identifier": "late"}`, func() {
 				require.NoError(t, p.Process.Signal(sig))
 			})
 			require.Equal(t, http.StatusCreated, answer)
 			require.NoError(t, p.Wait())
-			require.Empty(t, p.stderr.String())
+			require.NotRegexp(t, `level=(WARN|ERROR)`, p.stderr.String())
+			require.Contains(t, p.stderr.String(), `msg="token created" token=late`)
 		})
 	}
 	for name, c := range map[string]struct {

@@ -21,15 +21,19 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	sel := newSelection(&q, s.source(&q))
 	var rest []*row
 	looked, more := 0, true
+	inside := lookMax
+	if len(q.Words) > 0 {
+		inside = 0 // texts can be long
+	}
 	for w := range sel.rows {
-		if looked++; looked <= lookMax {
+		if looked++; looked <= inside {
 			if more = sel.add(w); !more {
 				break
 			}
 			continue
 		}
 		if rest == nil {
-			rest = make([]*row, 0, sel.count-lookMax)
+			rest = make([]*row, 0, sel.count-inside)
 		}
 		rest = append(rest, w)
 	}

@@ -23,7 +23,8 @@ const (
 // inSQL reports whether all of q can be put into SQL.
 func inSQL(q *store.Query) bool {
 	for i := range q.Words {
-		if len(q.Words[i].Text) > maxWordBytes {
+		// SQLite takes the two code points that are no characters for U+FFFD.
+		if text := q.Words[i].Text; len(text) > maxWordBytes || strings.ContainsAny(text, "\ufffd\ufffe\uffff") {
 			return false
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -73,11 +74,15 @@ func (a App) Run(ctx context.Context, args []string, getenv func(string) string,
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 
-	svc, err := authtoken.New(st, authtoken.Config{Policy: o.policy, Users: o.users, Sealer: o.sealer})
+	logs := slog.NewTextHandler(stderr, nil)
+	cfg := authtoken.Config{Policy: o.policy, Users: o.users, Sealer: o.sealer, TrackLastUsed: true}
+	if o.events {
+		cfg.Observer = authtoken.LogObserver(slog.New(logs))
+	}
+	svc, err := authtoken.New(st, cfg)
 	if err != nil {
 		return err
 	}
-	logs := slog.NewTextHandler(stderr, nil)
 	handler, err := httpadapter.New(svc, httpadapter.Config{Logger: slog.New(logs)})
 	if err != nil {
 		return err
@@ -89,6 +94,11 @@ func (a App) Run(ctx context.Context, args []string, getenv func(string) string,
 	if err := welcome(stdout, listener.Addr(), o, key); err != nil {
 		return err
 	}
+	var janitor sync.WaitGroup
+	defer janitor.Wait() // before the store is closed
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	janitor.Go(func() { _ = svc.RunJanitor(ctx, 5*time.Minute) })
 	return serve(ctx, listener, &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,

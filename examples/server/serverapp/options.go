@@ -25,6 +25,7 @@ type options struct {
 	addr   string
 	db     string
 	users  authtoken.Directory
+	events bool // to be logged
 	policy authtoken.Policy
 
 	bootstrapKey string           // "" for one of the server's making
@@ -42,6 +43,7 @@ func (a App) flags(o *options, usersFile *string) *flag.FlagSet {
 	fs.SetOutput(io.Discard) // what is wrong comes back as an error
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "listen on `host:port`; port 0 picks a free one")
 	fs.StringVar(&o.db, "db", a.DB, a.DBUsage)
+	fs.BoolVar(&o.events, "events", false, "log what happens to tokens, and which keys are refused")
 	fs.StringVar(usersFile, "users", "", "`file` with a JSON list of users, in the form of user_obj,\none of them an active superuser with pk 1; without it there is\nonly that one, called admin")
 	fs.Func("policy", "`name` of what tokens may be like: default, or authentik for exactly what it does", func(name string) error {
 		switch name {
