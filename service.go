@@ -31,7 +31,8 @@ type Service struct {
 	making   [64]sync.Mutex // by owner, while MaxTokens is looked at
 }
 
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+// now is the time, to the microsecond, like all times here.
+func (s *Service) now() time.Time { return time.UnixMicro(s.clock().UnixMicro()).UTC() }
 
 // Create makes a token and returns it with its key, which can't be had again
 // unless there is a [Sealer].
