@@ -130,7 +130,7 @@ func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, fro
 	return Principal{}, reason
 }
 
-// revokeReused deletes the token that r is of, however it has changed since.
+// revokeReused deletes the token that r is of, even if it has changed since.
 func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Time) error {
 	err := retry(ctx, false, func() error {
 		err := s.store.Delete(ctx, r.PK, r.Version)
@@ -153,8 +153,9 @@ func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Tim
 	return err
 }
 
-// again reads the record that r was read from, however it has changed since. It
-// is looked for by its key and, if that has changed too, by its identifier.
+// again reads the record that r was read from, which has changed since. It is
+// looked for by its key and, if that is another now, by its identifier; if both
+// are, it is taken to be gone.
 func (s *Service) again(ctx context.Context, r *store.Record) (store.Record, error) {
 	found, err := s.store.GetByDigest(ctx, r.Digest)
 	if errors.Is(err, store.ErrNotFound) || err == nil && found.PK != r.PK {

@@ -18,7 +18,8 @@ type Config struct {
 	Users Directory
 
 	// KeyPrefix is what keys start with, before an underscore: 1 to 16 letters
-	// and digits. Defaults to "tok". Keys made with another prefix stay good.
+	// and digits. Defaults to "tok". Keys made with another prefix stay good
+	// if they are not shorter than MinKeyLength.
 	KeyPrefix string
 
 	// MinKeyLength is the shortest key that SetKey accepts, in bytes. Shorter
@@ -38,7 +39,7 @@ type Config struct {
 	TrackLastUsed bool
 
 	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, at
-	// some 700 bytes each, so as not to ask the store for them. Changes through
+	// some 700 bytes each and what their texts take, so as not to ask the store for them. Changes through
 	// this Service count at once; those made by others, in this process or
 	// another, may not be seen for CacheTTL. Owners are never cached. Zero is no cache.
 	CacheSize int
@@ -79,7 +80,7 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if cfg.KeyPrefix == "" {
 		cfg.KeyPrefix = defaultPrefix
 	}
-	if !validPrefix(cfg.KeyPrefix) {
+	if len(cfg.KeyPrefix) > 16 || !consistsOf(cfg.KeyPrefix, digits) {
 		fault("Config.KeyPrefix: %q is not 1 to 16 letters and digits", cfg.KeyPrefix)
 	}
 	if cfg.MinKeyLength == 0 {
@@ -122,16 +123,4 @@ func New(st store.Store, cfg Config) (*Service, error) {
 		s.cache = newCache(cfg.CacheSize, cfg.CacheTTL)
 	}
 	return s, nil
-}
-
-func validPrefix(s string) bool {
-	if len(s) == 0 || len(s) > 16 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
-			return false
-		}
-	}
-	return true
 }

@@ -139,5 +139,3 @@ func (f *faults) err() error {
 	slices.SortStableFunc(f.fields, func(a, b FieldError) int { return rank(a) - rank(b) })
 	return &ValidationError{Fields: f.fields}
 }
-
-var takenKey = FieldError{"key", CodeTaken, "Token with this key already exists."}

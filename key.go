@@ -158,9 +158,11 @@ func (f keyFormat) plausible(key string) bool {
 	}
 	// One of ours with a slip in it, unless there is something in it that ours
 	// never have.
-	return strings.ContainsFunc(key[len(f.prefix):], func(r rune) bool { return !strings.ContainsRune(digits, r) }) &&
-		len(key) >= f.minLength
+	return !consistsOf(key[len(f.prefix):], digits) && len(key) >= f.minLength
 }
+
+// consistsOf reports whether s has no other characters than those of set.
+func consistsOf(s, set string) bool { return strings.Trim(s, set) == "" }
 
 // bytesOf returns the bytes of s where they are. They must not be written to.
 // Copying a key for each of the two things that a check does with it would

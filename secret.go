@@ -27,12 +27,13 @@ func (s *Service) importKey(ctx context.Context, identifier, key string, by *Cal
 		if fault := s.keys.checkImported(key); fault != nil {
 			return &ValidationError{Fields: []FieldError{*fault}}
 		}
-		// The store knows of current keys only; one that another token has
-		// retired would be mistaken for that token's where it still may be used.
-		digest := digestOf(key)
-		switch other, err := s.store.GetByDigest(ctx, digest); {
+		// Stores keep current keys apart. A key that another token has retired,
+		// and that may be good still, is for us to look out for.
+		switch other, err := s.store.GetByDigest(ctx, digestOf(key)); {
 		case err == nil && other.PK != r.PK:
-			return &ValidationError{Fields: []FieldError{takenKey}}
+			var f faults
+			f.addTaken(store.FieldDigest)
+			return f.err()
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return err
 		}

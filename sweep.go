@@ -16,15 +16,15 @@ import (
 // more. Any number of processes may sweep one store at once; each token
 // is dealt with once.
 func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+	if limit < 1 {
+		return 0, fmt.Errorf("sweep: limit is %d, not positive", limit)
+	}
 	now := s.now()
 	q := store.Query{
 		// The first instant that is not over yet; see Token.Expired.
 		ExpiryBefore: now.Add(-s.policy.Retention).Add(time.Microsecond),
 		Order:        []store.Order{{Field: store.FieldExpires}},
 		Limit:        limit,
-	}
-	if limit < 1 {
-		return 0, fmt.Errorf("sweep: limit is %d, not positive", limit)
 	}
 	done := 0
 	if s.policy.RenewExpired {

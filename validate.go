@@ -171,11 +171,8 @@ func (f *faults) identifier(v string) string {
 	if strings.ContainsRune(v, 0) {
 		f.add("identifier", CodeInvalid, msgNull)
 	}
-	for _, c := range []byte(v) {
-		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '_' || c == '-') {
-			f.add("identifier", CodeInvalid, `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`)
-			break
-		}
+	if !consistsOf(v, digits+"_-") {
+		f.add("identifier", CodeInvalid, `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`)
 	}
 	return v
 }
