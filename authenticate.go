@@ -44,32 +44,60 @@ type Presented struct {
 
 // Check is Authenticate for a key of which more is known. A key that is not its
 // Username's matches [ErrKeyUser].
-func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (Principal, error) {
+func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (who Principal, err error) {
 	now := s.now()
 	p.From = cleanFrom(p.From)
-	if !s.keys.plausible(p.Key) {
-		return s.refuse(ctx, ErrKeyUnknown, nil, p.From, now)
+	var r store.Record
+	reason, err := s.find(ctx, &r, p.Key, intents, now)
+	if reason == nil && err == nil {
+		// Into its place at once: to copy users takes as long as to find tokens.
+		who.User, err = s.users.User(ctx, r.User)
+		switch {
+		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
+			reason, err = ErrUserInactive, nil
+		case err == nil && p.Username != nil && *p.Username != who.User.Username:
+			reason = ErrKeyUser
+		}
 	}
-	digest := digestOf(p.Key)
+	switch {
+	case err != nil:
+		return Principal{}, fmt.Errorf("authenticate: %w", err)
+	case reason != nil:
+		return Principal{}, s.refuse(ctx, reason, &r, p.From, now)
+	}
+	s.uses.note(&r, now, p.From)
+	who.Token = tokenOf(&r)
+	return who, nil
+}
+
+// find sets r to the record with this key. It returns why the key is not accepted,
+// as far as its token goes, if it is not.
+func (s *Service) find(ctx context.Context, r *store.Record, key string, intents []Intent, now time.Time) (reason, err error) {
+	if !s.keys.plausible(key) {
+		return ErrKeyUnknown, nil
+	}
+	digest := digestOf(key)
 	if s.cache != nil {
 		// Only what is accepted may be out of date: all else is looked at again.
-		if r, ok := s.cache.get(digest, now); ok && acceptable(&r, digest, intents, now) == nil {
-			return s.admit(ctx, &r, p, now)
+		if cached, ok := s.cache.get(digest, now); ok && acceptable(&cached, digest, intents, now) == nil {
+			*r = cached
+			return nil, nil
 		}
 	}
 	changes := s.cache.count()
-	r, err := s.store.GetByDigest(ctx, digest)
+	*r, err = s.store.GetByDigest(ctx, digest)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.refuse(ctx, ErrKeyUnknown, nil, p.From, now)
+		*r = store.Record{}
+		return ErrKeyUnknown, nil
 	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("authenticate: %w", err)
+		return nil, err
 	}
-	if reason := acceptable(&r, digest, intents, now); reason != nil {
-		return s.refuse(ctx, reason, &r, p.From, now)
+	reason = acceptable(r, digest, intents, now)
+	if reason == nil {
+		s.cache.put(digest, r, now, changes)
 	}
-	s.cache.put(digest, &r, now, changes)
-	return s.admit(ctx, &r, p, now)
+	return reason, nil
 }
 
 // cleanFrom returns what of from a store can be asked to keep: it may come out
@@ -96,38 +124,20 @@ func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time
 	return nil
 }
 
-// admit looks at the owner of the token that p is the key of.
-func (s *Service) admit(ctx context.Context, r *store.Record, p Presented, now time.Time) (who Principal, err error) {
-	who.User, err = s.users.User(ctx, r.User)
-	switch {
-	case errors.Is(err, ErrUserNotFound):
-		return s.refuse(ctx, ErrUserInactive, r, p.From, now)
-	case err != nil:
-		return Principal{}, fmt.Errorf("authenticate: %w", err)
-	case !who.User.Active:
-		return s.refuse(ctx, ErrUserInactive, r, p.From, now)
-	case p.Username != nil && *p.Username != who.User.Username:
-		return s.refuse(ctx, ErrKeyUser, r, p.From, now)
-	}
-	s.uses.note(r, now, p.From)
-	who.Token = tokenOf(r)
-	return who, nil
-}
-
-// refuse tells of a key that is not accepted. r is the record it was found by,
-// nil if there is none.
-func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, from string, now time.Time) (Principal, error) {
+// refuse tells of a key that is not accepted, and returns the error for its
+// caller. r is the record it was found by, without a version if there is none.
+func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, from string, now time.Time) error {
 	e := Event{Kind: EventRefused, Time: now, Reason: reason, From: from}
-	if r != nil {
+	if r.Version != 0 {
 		e.Token = tokenOf(r)
 	}
 	s.emit(ctx, e)
 	if reason == ErrKeyRetired && s.policy.RevokeOnReuse {
 		if err := s.revokeReused(context.WithoutCancel(ctx), *r, now); err != nil {
-			return Principal{}, fmt.Errorf("authenticate: revoke token: %w", err)
+			return fmt.Errorf("authenticate: revoke token: %w", err)
 		}
 	}
-	return Principal{}, reason
+	return reason
 }
 
 // revokeReused deletes the token that r is of, even if it has changed since.

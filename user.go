@@ -97,11 +97,12 @@ type UserFinder interface {
 type AnyUser struct{}
 
 // User returns a user with this pk.
-func (AnyUser) User(_ context.Context, pk int64) (User, error) {
+func (AnyUser) User(_ context.Context, pk int64) (u User, err error) {
 	if pk <= 0 {
 		return User{}, fmt.Errorf("user %d: %w", pk, ErrUserNotFound)
 	}
-	return User{PK: pk, Active: true}, nil
+	u.PK, u.Active = pk, true
+	return u, nil
 }
 
 // UserList is a [Directory] and [UserFinder] that holds its users in memory. It

@@ -61,7 +61,7 @@ func (s *Store) Get(ctx context.Context, identifier string) (store.Record, error
 }
 
 // GetByDigest implements [store.Store].
-func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
+func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (r store.Record, err error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, err
 	}
@@ -76,7 +76,8 @@ func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Rec
 	if w == nil {
 		return store.Record{}, store.ErrNotFound
 	}
-	return w.record(), nil
+	w.copyTo(&r)
+	return r, nil
 }
 
 // Update implements [store.Store].

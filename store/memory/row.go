@@ -64,9 +64,14 @@ func newRow(r *store.Record) *row {
 }
 
 // record returns w as a record that shares nothing with it.
-func (w *row) record() store.Record {
-	var r store.Record
-	w.view(&r)
+func (w *row) record() (r store.Record) {
+	w.copyTo(&r)
+	return r
+}
+
+// copyTo sets all fields of r, which is a zero Record, to w's.
+func (w *row) copyTo(r *store.Record) {
+	w.view(r)
 	r.Digest = w.digest
 	if w.sealed != "" {
 		r.Sealed = []byte(w.sealed)
@@ -77,7 +82,6 @@ func (w *row) record() store.Record {
 	}
 	r.LastUsedFrom = w.lastUsedFrom
 	r.Version = w.version
-	return r
 }
 
 // view sets those fields of r that [store.Query.Match] and
