@@ -26,7 +26,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		identifier   = "USING INDEX authtoken_tokens_identifier"
 		byIdentifier = "SEARCH authtoken_tokens " + identifier
 		byUser       = "SEARCH authtoken_tokens USING INDEX authtoken_tokens_user (user=?"
-		byExpiry     = "SEARCH authtoken_tokens USING INDEX authtoken_tokens_expires (expires"
+		byExpiry     = "SEARCH authtoken_tokens USING INDEX authtoken_tokens_expires (expiring=? AND expires"
 	)
 	for name, c := range map[string]struct {
 		q    store.Query
@@ -57,6 +57,13 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		plan := explain(t, s, &store.Query{Words: word, After: after, Limit: 20})
 		require.Contains(t, plan, "SCAN authtoken_tokens\n")
 		require.Contains(t, plan, "USE TEMP B-TREE FOR ORDER BY")
+	})
+	t.Run("that expire at a time", func(t *testing.T) {
+		require.Contains(t, explain(t, s, &store.Query{Expires: time.Now()}), byExpiry+"=?)")
+	})
+	t.Run("how many", func(t *testing.T) {
+		plan := explainSQL(t, s, "SELECT count(*) FROM authtoken_tokens")
+		require.Contains(t, plan, "SCAN authtoken_tokens USING COVERING INDEX authtoken_tokens_expires")
 	})
 	t.Run("by digest", func(t *testing.T) {
 		require.Contains(t, explainSQL(t, s, byDigestSQL, []byte{1}), "USING INDEX authtoken_tokens_digest (digest=?)")

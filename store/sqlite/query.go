@@ -52,14 +52,12 @@ func (st *statement) filter(q *store.Query) {
 		addIn(st, "intent", q.Intents)
 	}
 	if !q.Expires.IsZero() {
-		st.and("expires = ?", q.Expires.UnixMicro())
+		st.and("expiring IN (0, 1) AND expires = ?", q.Expires.UnixMicro()) // so that the index by expiry serves
 	}
-	// Both values are literals, as the planner has to see that the condition of
-	// the index by expiry holds.
-	if q.Expiring != nil && !*q.Expiring {
-		st.and("expiring = 0")
+	if q.Expiring != nil {
+		st.and("expiring = ?", *q.Expiring)
 	}
-	if q.Expiring != nil && *q.Expiring || byExpiry(q) {
+	if byExpiry(q) {
 		st.and("expiring = 1")
 	}
 	if !q.ExpiryFrom.IsZero() {

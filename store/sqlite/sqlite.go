@@ -148,10 +148,10 @@ func open(path string, cfg Config) (_ *Store, err error) {
 		s.reader, err = newReader(s.writeConn, s.writeConn)
 		return s, err
 	}
-	if s.pointDB, err = f.openReaders(); err != nil {
+	if s.pointDB, err = f.openReaders(pointCache); err != nil {
 		return nil, err
 	}
-	if s.listDB, err = f.openReaders(); err != nil {
+	if s.listDB, err = f.openReaders(listCache); err != nil {
 		return nil, err
 	}
 	s.reader, err = newReader(s.pointDB, s.listDB)

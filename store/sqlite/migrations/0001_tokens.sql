@@ -31,6 +31,7 @@ CREATE UNIQUE INDEX authtoken_tokens_digest     ON authtoken_tokens (digest);
 CREATE UNIQUE INDEX authtoken_tokens_managed ON authtoken_tokens (managed) WHERE managed IS NOT NULL;
 CREATE INDEX        authtoken_tokens_retired ON authtoken_tokens (retired) WHERE retired IS NOT NULL;
 
--- For an owner's own list, and for what expires.
+-- For an owner's own list, and for what expires. The latter holds all tokens, and
+-- is the smallest index that does, so it is also what SQLite counts them by.
 CREATE INDEX authtoken_tokens_user    ON authtoken_tokens (user, identifier);
-CREATE INDEX authtoken_tokens_expires ON authtoken_tokens (expires) WHERE expiring = 1;
+CREATE INDEX authtoken_tokens_expires ON authtoken_tokens (expiring, expires);
