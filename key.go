@@ -162,7 +162,14 @@ func (f keyFormat) plausible(key string) bool {
 }
 
 // consistsOf reports whether s has no other characters than those of set.
-func consistsOf(s, set string) bool { return strings.Trim(s, set) == "" }
+func consistsOf(s, set string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(set, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // bytesOf returns the bytes of s where they are. They must not be written to.
 // Copying a key for each of the two things that a check does with it would

@@ -53,11 +53,12 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 	if s.sealer == nil {
 		return nil
 	}
-	var err error
-	r.Sealed, err = s.sealer.Encrypt([]byte(key.Reveal()), r.PK[:])
+	pk := r.PK // or the whole record would have to be on the heap, sealer or not
+	sealed, err := s.sealer.Encrypt([]byte(key.Reveal()), pk[:])
 	if err != nil {
 		return fmt.Errorf("seal key: %w", err)
 	}
+	r.Sealed = sealed
 	return nil
 }
 
