@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"sync"
+	"time"
+)
+
+// CopyStats is what [Copy] has done so far, in records.
+type CopyStats struct {
+	Total   int // in the source, when Copy began
+	Kept    int // were in the destination already, and the same
+	Deleted int // were in the destination, but not in the source, or not the same
+	Created int // were not in the destination, or not the same
+}
+
+// Copy makes dst hold the same records as src, to the last field. It reads both
+// page by page, in the order of their identifiers, so that it takes little
+// memory however many there are.
+//
+// What is in dst already and the same is left alone. So Copy can be run again
+// after it has failed or was interrupted, and run twice to move an
+// application: first while it is at work, and then, with little left to do, while it
+// is stopped. Changes that are made to src meanwhile may be copied or not, and
+// nobody else should write to dst; if the numbers of records differ in the end, the
+// error says so.
+//
+// Records of dst that src does not have are deleted, or revoked tokens would come back
+// to life. If src is empty and dst is not, Copy takes them for the wrong way round
+// and does nothing.
+//
+// Copy writes from several goroutines, which have ended when it returns. Progress,
+// unless it is nil, is called from the goroutine of the caller after each page.
+// The stats say what was done, whether or not there is an error.
+func Copy(ctx context.Context, dst, src Store, progress func(CopyStats)) (CopyStats, error) {
+	c := copying{dst: dst, src: src, progress: progress}
+	err := c.run(ctx)
+	if err != nil {
+		err = fmt.Errorf("copy tokens: %w", err)
+	}
+	return c.stats, err
+}
+
+const (
+	copyPage    = 1000 // records held in memory, of either store
+	copyWriters = 64   // so that stores that commit writes together can
+)
+
+type copying struct {
+	dst, src Store
+	stats    CopyStats
+	progress func(CopyStats)
+}
+
+func (c *copying) run(ctx context.Context) (err error) {
+	if c.stats.Total, err = c.src.Count(ctx, Query{}); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	already, err := c.dst.Count(ctx, Query{})
+	if err != nil {
+		return fmt.Errorf("destination: %w", err)
+	}
+	if c.stats.Total == 0 && already > 0 {
+		return fmt.Errorf("the source is empty, and the destination has %d: is it the other way round?", already)
+	}
+	// First make room: a new record may have the name of an old one that has been
+	// renamed or deleted.
+	if err := c.deleteOld(ctx); err != nil {
+		return err
+	}
+	if err := c.createNew(ctx); err != nil {
+		return err
+	}
+	return c.compareCounts(ctx)
+}
+
+// deleteOld deletes from dst what is not the same in src.
+func (c *copying) deleteOld(ctx context.Context) error {
+	return c.each(ctx, c.dst, c.src, func(page []pair) error {
+		var old []Record
+		for _, p := range page {
+			if p.other != nil && same(p.record, p.other) {
+				c.stats.Kept++
+			} else {
+				old = append(old, *p.record)
+			}
+		}
+		err := write(ctx, old, func(r *Record) error { return c.dst.Delete(ctx, r.PK, r.Version) })
+		if err != nil {
+			return fmt.Errorf("destination: delete: %w", err)
+		}
+		c.stats.Deleted += len(old)
+		return nil
+	})
+}
+
+// createNew adds to dst what is only in src.
+func (c *copying) createNew(ctx context.Context) error {
+	return c.each(ctx, c.src, c.dst, func(page []pair) error {
+		var missing []Record
+		for _, p := range page {
+			if p.other == nil {
+				missing = append(missing, *p.record)
+			}
+		}
+		err := write(ctx, missing, func(r *Record) error { return c.dst.Create(ctx, *r) })
+		if err != nil {
+			return fmt.Errorf("destination: create: %w", err)
+		}
+		c.stats.Created += len(missing)
+		return nil
+	})
+}
+
+func (c *copying) compareCounts(ctx context.Context) error {
+	inSource, err := c.src.Count(ctx, Query{})
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	inDestination, err := c.dst.Count(ctx, Query{})
+	if err != nil {
+		return fmt.Errorf("destination: %w", err)
+	}
+	if inSource != inDestination {
+		return fmt.Errorf("the source has %d by now and the destination %d: something writes to them", inSource, inDestination)
+	}
+	return nil
+}
+
+// A pair is a record of one store, and the one with the same identifier in the
+// other, nil if there is none.
+type pair struct{ record, other *Record }
+
+// each calls f with the records of a, page by page, in the order of their
+// identifiers, each along with its like in b.
+func (c *copying) each(ctx context.Context, a, b Store, f func(page []pair) error) error {
+	next, stop := iter.Pull2(all(ctx, b))
+	defer stop()
+	other, err, more := next()
+
+	page := make([]pair, 0, copyPage)
+	flush := func() error {
+		if err := f(page); err != nil {
+			return err
+		}
+		page = page[:0]
+		if c.progress != nil {
+			c.progress(c.stats)
+		}
+		return nil
+	}
+	for r, failed := range all(ctx, a) {
+		if failed != nil {
+			return failed
+		}
+		for more && err == nil && other.Identifier < r.Identifier {
+			other, err, more = next()
+		}
+		if err != nil {
+			return err
+		}
+		p := pair{record: r}
+		if more && other.Identifier == r.Identifier {
+			p.other = other
+		}
+		if page = append(page, p); len(page) == copyPage {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// all yields all records of s by identifier, or an error in the end.
+func all(ctx context.Context, s Store) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		q := Query{Limit: copyPage}
+		for {
+			page, err := s.List(ctx, q)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page {
+				if !yield(&page[i], nil) {
+					return
+				}
+			}
+			if len(page) < copyPage {
+				return
+			}
+			q.After = &page[len(page)-1]
+		}
+	}
+}
+
+// write calls f for each of records, several at a time, and returns when all of
+// them are done. It stops early if one fails.
+func write(ctx context.Context, records []Record, f func(*Record) error) error {
+	var (
+		mu   sync.Mutex
+		next int
+		errs []error
+		wg   sync.WaitGroup
+		take = func() *Record {
+			mu.Lock()
+			defer mu.Unlock()
+			if next == len(records) || len(errs) > 0 {
+				return nil
+			}
+			next++
+			return &records[next-1]
+		}
+	)
+	for range min(copyWriters, len(records)) {
+		wg.Go(func() {
+			for r := take(); r != nil; r = take() {
+				if err := f(r); err != nil {
+					mu.Lock()
+					errs = append(errs, fmt.Errorf("%q: %w", r.Identifier, err))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err() // which all of them failed with
+	}
+	return errors.Join(errs...)
+}
+
+// same reports whether a store holds the same after it was given a as after b.
+func same(a, b *Record) bool { return reflect.DeepEqual(normal(*a), normal(*b)) }
+
+// normal returns r in the one form that all its equals have in common.
+func normal(r Record) Record {
+	for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
+		*t = time.UnixMicro(t.UnixMicro()).UTC()
+	}
+	if len(r.Sealed) == 0 {
+		r.Sealed = nil
+	}
+	return r
+}
