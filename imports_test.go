@@ -27,6 +27,8 @@ var arrows = map[string][]string{
 	"httpadapter":     {"."},
 	"authtokentest":   {".", "httpadapter", "store", "store/memory"},
 	"internal/golden": {".", "httpadapter", "store"}, // for tests only: nothing here imports it
+
+	"internal/torture": nil, // nothing but tests
 }
 
 // banned says what a package must not depend on, not even by way of others.

@@ -71,14 +71,17 @@ func (s *Store) wrap(op string, err error) error {
 	case s.closed.Load() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return ErrClosed
 	}
-	return fmt.Errorf("sqlite: %s: %w", op, err)
+	return fmt.Errorf("sqlite: %s: %w", op, reason(err))
 }
 
-// reason says in plain words why a file can't be opened, where SQLite's own
+// reason says in plain words why a file can't be used, where SQLite's own
 // words leave it open.
 func reason(err error) error {
-	if code(err) == sqlite3.SQLITE_READONLY_DIRECTORY {
+	switch code(err) {
+	case sqlite3.SQLITE_READONLY_DIRECTORY:
 		return fmt.Errorf("its directory is read-only, and files ending in -wal and -shm are needed there: %w", err)
+	case sqlite3.SQLITE_IOERR_WRITE:
+		return fmt.Errorf("no more can be written, as at a limit on the size of files: %w", err)
 	}
 	switch primary(code(err)) {
 	case sqlite3.SQLITE_NOTADB:

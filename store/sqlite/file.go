@@ -95,7 +95,13 @@ func (f *file) check() error {
 	case info.IsDir():
 		return errors.New("it is a directory")
 	case info.Size() == 0:
+		// SQLite would take it for new, and delete the log.
+		if log, err := os.Stat(f.path + "-wal"); err == nil && log.Size() > 0 {
+			return fmt.Errorf("it is empty, but there are writes to it in %s-wal", f.path)
+		}
 		return nil
+	case info.Size() == 1:
+		return errors.New("not a SQLite database") // for SQLite, it would be empty
 	}
 
 	// The last connection to be closed writes back what is in the -wal file, so

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -35,7 +33,6 @@ var roles = map[string]role{
 	"create":    createSame,
 	"increment": incrementOne,
 	"churn":     churn,
-	"live":      live,
 }
 
 func TestMain(m *testing.M) {
@@ -220,83 +217,4 @@ func TestTwoProcessesNeverFindTheFileLocked(t *testing.T) {
 	for _, counts := range play(t, "churn", filepath.Join(t.TempDir(), "new.db")) {
 		require.Equal(t, map[string]int{"done": 64 * churns}, counts)
 	}
-}
-
-// live creates tokens from 16 goroutines, and changes everything about each a few
-// times, until it is killed. It reports what it has been told is done.
-func live(ctx context.Context, s *sqlite.Store, report func(string)) {
-	together(16, func(int) {
-		for {
-			r := lived(uuid.New(), 0)
-			err := s.Create(ctx, r)
-			for err == nil {
-				report(fmt.Sprintf("%x %d", r.PK, r.Version))
-				if r.Version == 3 {
-					break
-				}
-				r = lived(r.PK, r.Version+1)
-				r.Version--
-				err = s.Update(ctx, r)
-				r.Version++
-			}
-			if err != nil {
-				report(err.Error())
-				return
-			}
-		}
-	})
-}
-
-// lived returns a token in a version of its life, which all its fields tell.
-func lived(pk store.PK, version int64) store.Record {
-	digest := func(version int64) store.Digest { return sha256.Sum256(fmt.Appendf(nil, "%x %d", pk, version)) }
-	r := store.Record{
-		PK: pk, Identifier: fmt.Sprintf("%x %d", pk, version), Description: strconv.FormatInt(version, 10),
-		Digest: digest(version), Version: version,
-	}
-	if version > 0 {
-		r.Retired = digest(version - 1)
-	}
-	return r
-}
-
-// Killed at any moment, a process has on disk what it was told is done.
-func TestKilledProcessLosesNothing(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "tokens.db")
-	acknowledged := make(map[string]int64)
-	for range 3 {
-		c := start(t, "live", path)
-		c.letGo(t)
-		left := 1 + rand.IntN(1000)
-		for c.reports.Scan() {
-			pk, version, _ := strings.Cut(c.reports.Text(), " ")
-			n, err := strconv.ParseInt(version, 10, 64)
-			require.NoError(t, err, c.reports.Text())
-			acknowledged[pk] = n
-			if left--; left == 0 {
-				require.NoError(t, c.cmd.Process.Kill())
-			}
-		}
-		require.ErrorContains(t, c.cmd.Wait(), "killed")
-
-		s, err := sqlite.Open(path, sqlite.Config{})
-		require.NoError(t, err)
-		records, err := s.List(t.Context(), store.Query{})
-		require.NoError(t, err)
-		there := make(map[string]int64)
-		for _, r := range records {
-			require.Equal(t, lived(r.PK, r.Version), r, "half a change")
-			there[fmt.Sprintf("%x", r.PK)] = r.Version
-		}
-		for pk, version := range acknowledged {
-			require.Contains(t, there, pk)
-			require.GreaterOrEqual(t, there[pk], version)
-		}
-		require.NoError(t, s.Close())
-		var integrity string
-		require.NoError(t, openRaw(t, path).QueryRow("PRAGMA integrity_check").Scan(&integrity))
-		require.Equal(t, "ok", integrity)
-	}
-	t.Logf("%d tokens", len(acknowledged))
 }
