@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/memory"
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
@@ -97,6 +99,19 @@ func openStore(t require.TestingT, path string) *sqlite.Store {
 	st, err := sqlite.Open(path, sqlite.Config{})
 	require.NoError(t, err)
 	return st
+}
+
+// stores are what the library is tortured with, and how each is closed.
+var stores = map[string]func(t *testing.T) (st store.Store, closeStore func()){
+	"memory": func(*testing.T) (store.Store, func()) { return memory.New(), func() {} },
+	"SQLite": func(t *testing.T) (store.Store, func()) {
+		path := filepath.Join(t.TempDir(), "tokens.db")
+		st := openStore(t, path)
+		return st, func() {
+			require.NoError(t, st.Close())
+			requireSound(t, path)
+		}
+	},
 }
 
 func newService(t require.TestingT, st store.Store) *authtoken.Service {

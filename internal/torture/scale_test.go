@@ -9,7 +9,7 @@ const (
 	killWithin     = 80 // milliseconds
 	sharedRounds   = 25 // by each of the goroutines of each of two processes
 	cuts           = 12 // of a database, and of a log
-	changesEach    = 25 // by each of 16 writers of one token
+	changesEach    = 15 // by each of 16 writers of one token
 	callsEach      = 60 // that are cancelled, by each of 8 goroutines
-	requestsEach   = 40 // over each of 64 connections
+	cyclesEach     = 1  // of ten requests, over each of 64 connections, between two looks
 )

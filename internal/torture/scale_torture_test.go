@@ -10,5 +10,5 @@ const (
 	cuts           = 1 << 30 // wherever there can be one
 	changesEach    = 1000
 	callsEach      = 4000
-	requestsEach   = 5000
+	cyclesEach     = 100
 )
