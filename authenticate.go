@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ func (s *Service) Authenticate(ctx context.Context, key string, intents ...Inten
 	return s.Check(ctx, Presented{Key: key}, intents...)
 }
 
-// Presented is a key as somebody presents it.
+// Presented is a key as somebody presents it. What prints, logs or encodes it gets
+// "[redacted]".
 type Presented struct {
 	Key string
 
@@ -41,6 +43,10 @@ type Presented struct {
 	// noted with [Config.TrackLastUsed], and in the [Event] if the key is refused.
 	From string
 }
+
+func (Presented) Format(f fmt.State, _ rune)     { _, _ = io.WriteString(f, redacted) }
+func (Presented) MarshalText() ([]byte, error)   { return []byte(redacted), nil }
+func (Presented) MarshalBinary() ([]byte, error) { return []byte(redacted), nil }
 
 // Check is Authenticate for a key of which more is known. A key that is not its
 // Username's matches [ErrKeyUser].

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -50,9 +51,11 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 			if err == nil {
 				out.Write(text)
 			}
+			_ = gob.NewEncoder(&out).Encode(v) // fails for most
 			logger.Info("shown", "value", v)
 		}
 	}
+	const sealing = "32-bytes-that-keys-are-sealed-by"
 	cfg := authtoken.Config{
 		TrackLastUsed: true, CacheSize: 10,
 		Observer: authtoken.ObserverFunc(func(ctx context.Context, e authtoken.Event) {
@@ -64,8 +67,9 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	require.NoError(t, err)
 	cfg.Users = users
 	if sealed {
-		cfg.Sealer, err = authtoken.NewAESSealer(bytes.Repeat([]byte{3}, 32))
+		cfg.Sealer, err = authtoken.NewAESSealer([]byte(sealing))
 		require.NoError(t, err)
+		show(cfg.Sealer, *cfg.Sealer.(*authtoken.AESSealer))
 	}
 	svc, err := authtoken.New(st, cfg)
 	require.NoError(t, err)
@@ -73,7 +77,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	require.NoError(t, err)
 	super := svc.As(authtokentest.Users()[0])
 
-	var secrets []string
+	secrets := []string{sealing}
 	keep := func(token authtoken.Token, key authtoken.Key, err error) string {
 		t.Helper()
 		require.NoError(t, err)
@@ -94,8 +98,9 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 		super.SetKey(ctx, "none", imported),
 	}
 	for _, key := range []string{first, second, other, imported, "wrong-" + imported, second[:len(second)-1] + "!"} {
-		p, err := svc.Check(ctx, authtoken.Presented{Key: key, From: "192.0.2.1"}, authtoken.IntentAPI)
-		show(p)
+		presented := authtoken.Presented{Key: key, From: "192.0.2.1"}
+		p, err := svc.Check(ctx, presented, authtoken.IntentAPI)
+		show(p, presented, &presented, []authtoken.Presented{presented}, map[string]any{"presented": presented})
 		errs = append(errs, err)
 		_, err = svc.Check(ctx, authtoken.Presented{Key: key, Username: new("nobody")}, authtoken.IntentRecovery)
 		errs = append(errs, err)
