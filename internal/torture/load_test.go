@@ -27,7 +27,7 @@ import (
 func TestLoad(t *testing.T) {
 	for name, newStore := range stores {
 		t.Run(name, func(t *testing.T) {
-			before, filesBefore := runtime.NumGoroutine(), openFiles(t)
+			before, filesBefore := runtime.NumGoroutine(), openFiles()
 			st, closeStore := newStore(t)
 			svc, err := authtoken.New(st, authtoken.Config{CacheSize: 100, TrackLastUsed: true})
 			require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestLoad(t *testing.T) {
 			server.Close()
 			closeStore()
 			requireGoroutines(t, before)
-			require.Equal(t, filesBefore, openFiles(t))
+			require.Equal(t, filesBefore, openFiles())
 		})
 	}
 }
@@ -151,7 +151,7 @@ func takenNow(t *testing.T) resources {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	r := resources{heap: int(m.HeapAlloc), goroutines: runtime.NumGoroutine(), files: openFiles(t)}
+	r := resources{heap: int(m.HeapAlloc), goroutines: runtime.NumGoroutine(), files: openFiles()}
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil { // where there is such a thing
 		var size, pages int
 		_, err := fmt.Sscan(string(text), &size, &pages)
@@ -161,8 +161,8 @@ func takenNow(t *testing.T) resources {
 	return r
 }
 
-func openFiles(t *testing.T) int {
-	files, err := os.ReadDir("/dev/fd")
-	require.NoError(t, err)
+// openFiles returns how many files are open, or 0 where nobody says.
+func openFiles() int {
+	files, _ := os.ReadDir("/dev/fd")
 	return len(files)
 }

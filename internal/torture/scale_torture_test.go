@@ -6,7 +6,7 @@ package torture
 const (
 	killsByDefault = 200
 	killWithin     = 500
-	sharedRounds   = 2000
+	sharedRounds   = 800
 	cuts           = 1 << 30 // wherever there can be one
 	changesEach    = 1000
 	callsEach      = 4000
