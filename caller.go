@@ -93,7 +93,12 @@ func (c *Caller) Reveal(ctx context.Context, identifier string) (Key, error) {
 
 // Rotate is [Service.Rotate], for the owner and for superusers.
 func (c *Caller) Rotate(ctx context.Context, identifier string, overlap time.Duration) (Token, Key, error) {
-	return c.s.rotate(ctx, identifier, overlap, c)
+	return c.s.rotate(ctx, identifier, "", overlap, c)
+}
+
+// RotateIf is [Service.RotateIf], for the owner and for superusers.
+func (c *Caller) RotateIf(ctx context.Context, identifier, revision string, overlap time.Duration) (Token, Key, error) {
+	return c.s.rotate(ctx, identifier, revision, overlap, c)
 }
 
 // Revoke is [Service.Revoke], of what the caller sees.

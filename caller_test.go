@@ -119,8 +119,12 @@ func TestForeignTokensAreNotThere(t *testing.T) {
 		"Replace":  func(id string) error { _, err := as.Replace(t.Context(), id, authtoken.UpdateParams{}); return err },
 		"Delete":   func(id string) error { return as.Delete(t.Context(), id) },
 		"DeleteIf": func(id string) error { return as.DeleteIf(t.Context(), id, foreign.Revision()) },
-		"SetKey":   func(id string) error { return as.SetKey(t.Context(), id, "short") },
-		"Reveal":   func(id string) error { _, err := as.Reveal(t.Context(), id); return err },
+		"RotateIf": func(id string) error {
+			_, _, err := as.RotateIf(t.Context(), id, foreign.Revision(), time.Hour)
+			return err
+		},
+		"SetKey": func(id string) error { return as.SetKey(t.Context(), id, "short") },
+		"Reveal": func(id string) error { _, err := as.Reveal(t.Context(), id); return err },
 	}
 	for name, call := range calls {
 		want := call("nothing")

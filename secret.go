@@ -100,12 +100,19 @@ func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Ke
 // What comes of a key that is used after its overlap is up to [Policy] and the
 // [Observer].
 func (s *Service) Rotate(ctx context.Context, identifier string, overlap time.Duration) (Token, Key, error) {
-	return s.rotate(ctx, identifier, overlap, nil)
+	return s.rotate(ctx, identifier, "", overlap, nil)
 }
 
-func (s *Service) rotate(ctx context.Context, identifier string, overlap time.Duration, by *Caller) (Token, Key, error) {
+// RotateIf is Rotate if the token still has this [Token.Revision]. If it has
+// another, it keeps its keys, and the error matches [ErrStale]: of two people who
+// rotate it at once, the second learns of it rather than end the first's new key.
+func (s *Service) RotateIf(ctx context.Context, identifier, revision string, overlap time.Duration) (Token, Key, error) {
+	return s.rotate(ctx, identifier, revision, overlap, nil)
+}
+
+func (s *Service) rotate(ctx context.Context, identifier, revision string, overlap time.Duration, by *Caller) (Token, Key, error) {
 	var key Key
-	token, err := s.change(ctx, identifier, "", by, EventRotated, func(r *store.Record, now time.Time) error {
+	token, err := s.change(ctx, identifier, revision, by, EventRotated, func(r *store.Record, now time.Time) error {
 		if overlap < 0 {
 			return &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
 		}

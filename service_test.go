@@ -193,13 +193,21 @@ func TestRenameOntoAnother(t *testing.T) {
 func TestIfUnchanged(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	first, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	first, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
 	second, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{If: first.Revision(), Description: new("b")})
 	require.NoError(t, err)
 	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{If: first.Revision(), Description: new("c")})
 	require.ErrorIs(t, err, authtoken.ErrStale)
 	require.ErrorIs(t, svc.DeleteIf(t.Context(), "one", first.Revision()), authtoken.ErrStale)
-	require.NoError(t, svc.DeleteIf(t.Context(), "one", second.Revision()))
+	_, _, err = svc.RotateIf(t.Context(), "one", first.Revision(), 0)
+	require.ErrorIs(t, err, authtoken.ErrStale)
+	_, err = svc.Authenticate(t.Context(), key)
+	require.NoError(t, err, "the key is not touched")
+	third, _, err := svc.RotateIf(t.Context(), "one", second.Revision(), 0)
+	require.NoError(t, err)
+	_, err = svc.Authenticate(t.Context(), key)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+	require.NoError(t, svc.DeleteIf(t.Context(), "one", third.Revision()))
 
 	// A token made anew under the same name is another token.
 	again, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
