@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"store/sqlite":    {"store"},
 	"store/storetest": {"store"},
 	"httpadapter":     {"."},
+	"tokenpage":       {"."},
 	"authtokentest":   {".", "httpadapter", "store", "store/memory"},
 	"internal/golden": {".", "httpadapter", "store"}, // for tests only: nothing here imports it
 

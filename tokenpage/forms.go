@@ -1,0 +1,296 @@
+package tokenpage
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authtoken/authtoken"
+)
+
+// form is what a form holds: what was sent, or what it starts with.
+type form struct {
+	Identifier  string
+	Description string
+	Intent      authtoken.Intent
+	Expires     string // "" for the default, "never", "date" or a lifetime
+	Date        string
+	Overlap     string
+	Revision    string // of the token, when the form was shown
+
+	Faults faults
+	Stale  bool // the token has another revision now
+}
+
+func formOf(r *http.Request) *form {
+	get := r.PostForm.Get
+	return &form{
+		Identifier:  get("identifier"),
+		Description: strings.ReplaceAll(get("description"), "\r\n", "\n"), // as forms send each "\n"
+		Intent:      authtoken.Intent(get("intent")),
+		Expires:     get("expires"),
+		Date:        get("date"),
+		Overlap:     get("overlap"),
+		Revision:    get("revision"),
+	}
+}
+
+// formFor is a form about a token as it is.
+func formFor(t authtoken.Token) *form {
+	return &form{Identifier: t.Identifier, Description: t.Description, Overlap: time.Hour.String(), Revision: t.Revision()}
+}
+
+// refused notes what err has against the form, which is to be shown again then.
+// It returns the status to do so with, or zero for an error of another kind.
+func (f *form) refused(err error) int {
+	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		f.Faults = faults(invalid.Fields)
+		return http.StatusBadRequest
+	}
+	if errors.Is(err, authtoken.ErrStale) {
+		f.Stale = true
+		return http.StatusConflict
+	}
+	return 0
+}
+
+// faults are what is wrong with a form.
+type faults []authtoken.FieldError
+
+// Of returns what is wrong with a field.
+func (f faults) Of(field string) []string {
+	var messages []string
+	for _, e := range f {
+		if e.Field == field {
+			messages = append(messages, f.Message(e))
+		}
+	}
+	return messages
+}
+
+// Message says a fault in the words of the page, where the service has other
+// names for things.
+func (faults) Message(e authtoken.FieldError) string {
+	if e.Field != "identifier" {
+		return e.Message
+	}
+	switch e.Code {
+	case authtoken.CodeBlank:
+		return "Enter a name."
+	case authtoken.CodeInvalid:
+		return "Use only the letters a to z and A to Z, digits, hyphens and underscores in the name."
+	case authtoken.CodeTaken:
+		return "There is a token of this name already. Choose another name."
+	}
+	return e.Message
+}
+
+// Links reports whether there is an input to lead to.
+func (faults) Links(field string) bool {
+	return slices.Contains([]string{"identifier", "description", "intent", "expires", "date", "overlap", "search"}, field)
+}
+
+// choice is one of several values of a field.
+type choice struct {
+	Value, Label, Hint string
+}
+
+func intentChoice(i authtoken.Intent) choice {
+	switch i {
+	case authtoken.IntentAPI:
+		return choice{string(i), "API access", "For a program that calls the API in your name."}
+	case authtoken.IntentAppPassword:
+		return choice{string(i), "App password", "For an app that asks for your username and password."}
+	case authtoken.IntentVerification:
+		return choice{string(i), "Verification", "Confirms something once, such as an email address."}
+	default:
+		return choice{string(i), "Recovery", "Gets back into your account."}
+	}
+}
+
+func (h *Handler) lifetimeChoices(superuser bool) []choice {
+	if len(h.cfg.Lifetimes) == 0 {
+		return nil
+	}
+	choices := []choice{{Value: "", Label: "After the usual time"}}
+	for _, d := range h.cfg.Lifetimes {
+		choices = append(choices, choice{Value: d.String(), Label: "After " + span(d)})
+	}
+	choices = append(choices, choice{Value: "date", Label: "On a day of your choice"})
+	if superuser { // the service does not hear others on this
+		choices = append(choices, choice{Value: "never", Label: "Never"})
+	}
+	return choices
+}
+
+// setExpiry turns what was chosen in f into what p says about it.
+func (h *Handler) setExpiry(p *authtoken.CreateParams, f *form, now time.Time) {
+	fault := func(field string, code authtoken.Code, message string) {
+		p.Invalid = append(p.Invalid, authtoken.FieldError{Field: field, Code: code, Message: message})
+	}
+	switch f.Expires {
+	case "":
+	case "never":
+		p.Expiring = new(false)
+	case "date":
+		date, err := time.Parse(time.DateOnly, strings.TrimSpace(f.Date))
+		p.Expires = date.Add(day - time.Second)
+		switch {
+		case strings.TrimSpace(f.Date) == "":
+			fault("date", authtoken.CodeRequired, "Enter the last day on which the token is to work.")
+		case err != nil:
+			fault("date", authtoken.CodeInvalid, "Enter a day such as "+now.UTC().Add(30*day).Format(time.DateOnly)+".")
+		case !p.Expires.After(now):
+			fault("date", authtoken.CodeInvalid, "This day is over. Enter a later one.")
+		}
+	default:
+		i := slices.IndexFunc(h.cfg.Lifetimes, func(d time.Duration) bool { return d.String() == f.Expires })
+		if i < 0 {
+			fault("expires", authtoken.CodeChoice, "Choose one of the lifetimes.")
+			return
+		}
+		p.Expires = now.Add(h.cfg.Lifetimes[i])
+	}
+}
+
+// newForm is what the page to make a token shows.
+type newForm struct {
+	*form
+	Intents   []choice // none if there is no choice
+	Lifetimes []choice
+}
+
+func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error {
+	return h.renderNew(w, http.StatusOK, c, &form{Intent: h.cfg.Intents[0]})
+}
+
+func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) error {
+	v := h.view(c, "New token")
+	n := newForm{form: f, Lifetimes: h.lifetimeChoices(v.Superuser)}
+	if len(h.cfg.Intents) > 1 {
+		for _, i := range h.cfg.Intents {
+			n.Intents = append(n.Intents, intentChoice(i))
+		}
+	}
+	v.Main = n
+	return h.render(w, status, "new", v)
+}
+
+func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
+	f := formOf(r)
+	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
+	p := authtoken.CreateParams{Identifier: f.Identifier, Description: f.Description, Intent: f.Intent}
+	h.setExpiry(&p, f, c.now)
+	token, key, err := c.caller.Create(r.Context(), p)
+	if err == nil {
+		return h.renderKey(w, r, c, token, key)
+	}
+	if status := f.refused(err); status != 0 {
+		return h.renderNew(w, status, c, f)
+	}
+	return err
+}
+
+// about is what a page about one token shows.
+type about struct {
+	*form
+	Is       details // the token as it is
+	Overlaps []choice
+}
+
+// showAbout answers with a page about a token. f is nil for a form that starts
+// with what the token is.
+func (h *Handler) showAbout(w http.ResponseWriter, r *http.Request, c call, status int, name string, f *form) error {
+	token, err := c.caller.Get(r.Context(), c.Token)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		f = formFor(token)
+	}
+	if f.Stale {
+		f.Revision = token.Revision() // whoever sends it again has seen this one
+	}
+	title := map[string]string{"edit": "Token ", "rotate": "New key for ", "revoke": "Revoke "}[name] + token.Identifier
+	v := h.view(c, title)
+	v.Main = about{f, h.details(r, c, token), overlapChoices()}
+	return h.render(w, status, name, v)
+}
+
+func (h *Handler) showEdit(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.showAbout(w, r, c, http.StatusOK, "edit", nil)
+}
+
+func (h *Handler) showRotate(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.showAbout(w, r, c, http.StatusOK, "rotate", nil)
+}
+
+func (h *Handler) showRevoke(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.showAbout(w, r, c, http.StatusOK, "revoke", nil)
+}
+
+// again shows the form once more if err is something against it.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form, err error) error {
+	if status := f.refused(err); status != 0 {
+		return h.showAbout(w, r, c, status, c.Do, f)
+	}
+	return err
+}
+
+// revision returns the revision that f is about. A form without one is not from
+// this page, and is answered as one that is out of date.
+func (f *form) revision() string { return cmp.Or(f.Revision, "none") }
+
+func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
+	f := formOf(r)
+	_, err := c.caller.Update(r.Context(), c.Token, authtoken.UpdateParams{
+		Identifier: &f.Identifier, Description: &f.Description, If: f.revision(),
+	})
+	if err != nil {
+		return h.again(w, r, c, f, err)
+	}
+	return redirect(w, c.List().after("saved"))
+}
+
+func overlapChoices() []choice {
+	choices := []choice{{time.Duration(0).String(), "Stop it at once", "If somebody else may have it."}}
+	for _, d := range []time.Duration{time.Hour, day, 7 * day} {
+		choices = append(choices, choice{Value: d.String(), Label: "Keep it for another " + strings.TrimPrefix(span(d), "1 ")})
+	}
+	return choices
+}
+
+func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
+	f := formOf(r)
+	overlap, err := time.ParseDuration(f.Overlap)
+	if err != nil || !slices.ContainsFunc(overlapChoices(), func(c choice) bool { return c.Value == f.Overlap }) {
+		return h.again(w, r, c, f, &authtoken.ValidationError{Fields: []authtoken.FieldError{
+			{Field: "overlap", Code: authtoken.CodeChoice, Message: "Choose what becomes of the old key."}}})
+	}
+	token, key, err := c.caller.RotateIf(r.Context(), c.Token, f.revision(), overlap)
+	if err != nil {
+		return h.again(w, r, c, f, err)
+	}
+	return h.renderKey(w, r, c, token, key)
+}
+
+func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
+	f := formOf(r)
+	if err := c.caller.DeleteIf(r.Context(), c.Token, f.revision()); err != nil {
+		return h.again(w, r, c, f, err)
+	}
+	return redirect(w, c.List().after("revoked"))
+}
+
+// renderKey answers with a key, which nobody sees again.
+func (h *Handler) renderKey(w http.ResponseWriter, r *http.Request, c call, t authtoken.Token, key authtoken.Key) error {
+	v := h.view(c, "Key of "+t.Identifier)
+	v.Main = struct {
+		Is  details
+		Key string
+	}{h.details(r, c, t), key.Reveal()}
+	return h.render(w, http.StatusOK, "key", v)
+}

@@ -1,0 +1,314 @@
+package tokenpage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/tokenpage"
+)
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	_, err := tokenpage.New(nil, tokenpage.Config{
+		Intents:   []authtoken.Intent{"api", "none", "api"},
+		Lifetimes: []time.Duration{time.Hour, 0},
+	})
+	require.EqualError(t, err, `tokenpage: service is nil
+Config.Authenticate is nil
+Config.Intents: "none" is not an intent, or occurs twice
+Config.Intents: "api" is not an intent, or occurs twice
+Config.Lifetimes: 0s is not positive`)
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	require.NoError(t, err)
+	_, err = tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Intents: []authtoken.Intent{}})
+	require.EqualError(t, err, "tokenpage: Config.Intents is empty")
+	_, err = tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader})
+	require.NoError(t, err)
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	token, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	form := url.Values{"revision": {token.Revision()}}
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"list":       s.do(t, "alice", "GET", "", nil),
+		"form":       s.do(t, "alice", "GET", "?do=new", nil),
+		"token":      s.do(t, "alice", "GET", "?do=edit&token=one", nil),
+		"faults":     s.do(t, "alice", "POST", "?do=new", nil),
+		"redirect":   s.do(t, "alice", "POST", "?do=revoke&token=one", form),
+		"key":        s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"two"}}),
+		"not found":  s.do(t, "alice", "GET", "?do=edit&token=none", nil),
+		"method":     s.do(t, "alice", "PUT", "", nil),
+		"signed out": s.do(t, "", "GET", "", nil),
+		"broken":     s.do(t, "mallory", "GET", "", nil),
+	} {
+		h := w.Header()
+		require.Equal(t, "no-store", h.Get("Cache-Control"), name)
+		require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "+
+			"base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"), name)
+		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), name)
+		require.Equal(t, "same-origin", h.Get("Referrer-Policy"), name)
+		if w.Code != http.StatusSeeOther {
+			require.Equal(t, "text/html; charset=utf-8", h.Get("Content-Type"), name)
+			require.Contains(t, w.Body.String(), `<html lang="en">`, name)
+			require.NotContains(t, w.Body.String(), "style=", name)
+			require.NotRegexp(t, `<script[^>]*>[^<]|<style| on\w+=`, w.Body.String(), name)
+			require.Equal(t, 1, strings.Count(w.Body.String(), "<h1>"), name)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	for query, allow := range map[string]string{
+		"": "GET, HEAD", "?do=new": "GET, HEAD, POST", "?do=edit&token=one": "GET, HEAD, POST",
+		"?do=rotate&token=one": "GET, HEAD, POST", "?do=revoke&token=one": "GET, HEAD, POST",
+	} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
+			if method == "POST" && strings.HasSuffix(allow, method) {
+				continue
+			}
+			w := s.do(t, "alice", method, query, nil)
+			require.Equal(t, http.StatusMethodNotAllowed, w.Code, "%s %s", method, query)
+			require.Equal(t, allow, w.Header().Get("Allow"))
+		}
+		require.Equal(t, http.StatusOK, s.do(t, "alice", "HEAD", query, nil).Code)
+	}
+	require.Equal(t, http.StatusNotFound, s.do(t, "alice", "GET", "?do=reveal&token=one", nil).Code)
+	require.Equal(t, http.StatusNotFound, s.do(t, "alice", "POST", "?do=x", nil).Code)
+}
+
+func TestWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	var user authtoken.User
+	var failure error
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{
+		Authenticate: func(*http.Request) (authtoken.User, error) { return user, failure },
+	})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	try := func(status int, says string) {
+		t.Helper()
+		for _, request := range [][2]string{
+			{"GET", ""}, {"GET", "?do=new"}, {"GET", "?do=edit&token=one"}, {"GET", "?do=nothing"}, {"POST", "?do=new"}, {"DELETE", ""},
+		} {
+			w := s.do(t, "", request[0], request[1], url.Values{"identifier": {"two"}})
+			require.Equal(t, status, w.Code, request)
+			require.Contains(t, w.Body.String(), says)
+			require.NotContains(t, w.Body.String(), "one")
+		}
+	}
+	try(http.StatusForbidden, "Sign in to see your tokens.")
+	user = authtoken.User{PK: -1, Active: true, Superuser: true}
+	try(http.StatusForbidden, "Sign in to see your tokens.")
+	user = authtoken.User{PK: 2, Superuser: true}
+	try(http.StatusForbidden, "Your account is not active.")
+	user.Active, failure = true, authtoken.ErrKeyExpired
+	try(http.StatusForbidden, "Sign in to see your tokens.")
+	require.NotContains(t, s.log.String(), "request failed")
+
+	// What an authenticator's errors mean elsewhere, they do not mean here.
+	for _, failure = range []error{errors.New("sessions are down"), authtoken.ErrNotFound, authtoken.ErrStale, authtoken.ErrForbidden} {
+		s.log.Reset()
+		try(http.StatusInternalServerError, "Your request could not be served.")
+		require.Contains(t, s.log.String(), fmt.Sprintf("error=%q", failure))
+	}
+}
+
+// Links and redirects lead to the same path, whatever it is.
+func TestMountPoints(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	mux := http.NewServeMux()
+	mux.Handle("/tokens", s)
+	mux.Handle("/account/tokens/", s)
+	mux.Handle("/deep/", http.StripPrefix("/deep", http.StripPrefix("/er/", s)))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for _, path := range []string{"/tokens", "/account/tokens/", "/deep/er/"} {
+		page := s.get(t, "alice", "")
+		links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(page, -1)
+		require.Len(t, links, 10)
+		for _, link := range links {
+			require.Regexp(t, `^\?`, link[1], "relative to the path that it is on")
+		}
+		request := func(method, query string, form url.Values) *http.Response {
+			r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path+query, strings.NewReader(form.Encode()))
+			require.NoError(t, err)
+			r.Header.Set("User", "alice")
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			response, err := server.Client().Do(r)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			return response
+		}
+		token, err := s.svc.Get(t.Context(), "one")
+		require.NoError(t, err)
+		response := request("POST", "?do=edit&token=one&search=o&sort=name", url.Values{"identifier": {"one"}, "revision": {token.Revision()}})
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Equal(t, server.URL+path+"?done=saved&search=o&sort=name", response.Request.URL.String(), "where it was sent on to")
+		response = request("HEAD", "?do=new", nil)
+		require.Positive(t, response.ContentLength)
+	}
+}
+
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	page := s.get(t, "alice", "")
+	for pattern, contentType := range map[string]string{
+		`rel="stylesheet" href="(\?asset=style-[0-9a-f]{12}\.css)"`:          "text/css; charset=utf-8",
+		`<script src="(\?asset=page-[0-9a-f]{12}\.js)" defer></script>`:      "text/javascript; charset=utf-8",
+		`<link rel="icon" type="image/svg\+xml" href="(\?asset=icon-[^"]*)"`: "image/svg+xml",
+	} {
+		link := regexp.MustCompile(pattern).FindStringSubmatch(page)
+		require.NotNil(t, link, page)
+		w := s.do(t, "", "GET", link[1], nil) // to anybody
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, contentType, w.Header().Get("Content-Type"))
+		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+		require.Equal(t, "private, max-age=31536000, immutable", w.Header().Get("Cache-Control"))
+		require.NotEmpty(t, w.Body.String())
+		require.NotRegexp(t, `https?://|url\(|@import`, strings.ReplaceAll(w.Body.String(), "http://www.w3.org/2000/svg", ""), "nothing from elsewhere")
+		require.Equal(t, http.StatusOK, s.do(t, "", "HEAD", link[1], nil).Code)
+		w = s.do(t, "", "POST", link[1], nil)
+		require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+		require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+	}
+	for _, name := range []string{"", "style.css", "style-000000000000.css", "../doc.go", "templates/list.html"} {
+		w := s.do(t, "alice", "GET", "?asset="+name, nil)
+		require.Equal(t, http.StatusNotFound, w.Code, name)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	}
+}
+
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	token, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2, Expiring: new(false)})
+	send := func(headers map[string]string, query, form string) int {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "https://app.example/account/tokens"+query, strings.NewReader(form))
+		r.Header.Set("User", "alice")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for name, value := range headers {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code == http.StatusForbidden {
+			require.Contains(t, w.Body.String(), "This request came from another site, so nothing was done.")
+		}
+		return w.Code
+	}
+	revision := "revision=" + token.Revision()
+	for _, headers := range []map[string]string{
+		{"Sec-Fetch-Site": "cross-site"},
+		{"Sec-Fetch-Site": "same-site"},
+		{"Origin": "https://evil.example"},
+		{"Origin": "https://app.example.evil.example"},
+		{"Origin": "null"},
+		{"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"},
+	} {
+		require.Equal(t, http.StatusForbidden, send(headers, "?do=new", "identifier=two"), headers)
+		require.Equal(t, http.StatusForbidden, send(headers, "?do=edit&token=one", "identifier=three&"+revision), headers)
+		require.Equal(t, http.StatusForbidden, send(headers, "?do=rotate&token=one", "overlap=0s&"+revision), headers)
+		require.Equal(t, http.StatusForbidden, send(headers, "?do=revoke&token=one", revision), headers)
+	}
+	page, err := s.svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
+	require.NoError(t, err)
+	require.Equal(t, []authtoken.Token{token}, page.Tokens, "nothing was done")
+	_, err = s.svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+
+	for i, headers := range []map[string]string{
+		{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "https://app.example"}, {},
+	} {
+		require.Equal(t, http.StatusOK, send(headers, "?do=new", fmt.Sprintf("identifier=four-%d", i)), headers)
+	}
+
+	// Links from elsewhere are welcome.
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/?do=edit&token=one", nil)
+	r.Header.Set("User", "alice")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	require.Equal(t, http.StatusOK, w.Code)
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	longest := url.Values{"identifier": {strings.Repeat("a", 255)}, "description": {strings.Repeat("𝄞", 10_000)}}
+	require.Equal(t, http.StatusOK, s.do(t, "alice", "POST", "?do=new", longest).Code)
+	w := s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"b"}, "description": {strings.Repeat("a", 256<<10)}})
+	require.Equal(t, "Too long What you have sent is too long. Access tokens", says(t, w, http.StatusRequestEntityTooLarge))
+
+	for _, body := range []string{"identifier=%zz", "identifier=a;b"} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/?do=new", strings.NewReader(body))
+		r.Header.Set("User", "alice")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		require.Contains(t, says(t, w, http.StatusBadRequest), "What you have sent can't be read.")
+	}
+	// What is in the URL is not what was sent.
+	w = s.do(t, "alice", "POST", "?do=new&identifier=from-url", nil)
+	require.Contains(t, says(t, w, http.StatusBadRequest), "Enter a name.")
+}
+
+var errFire = errors.New("disk on fire")
+
+type broken struct{ store.Store }
+
+func (broken) Get(context.Context, string) (store.Record, error) { return store.Record{}, errFire }
+func (broken) Count(context.Context, store.Query) (int, error)   { return 0, errFire }
+func (broken) Create(context.Context, store.Record) error        { return errFire }
+
+func TestFailuresAreLoggedAndNotShown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	svc, err := authtoken.New(broken{memory.New()}, authtoken.Config{})
+	require.NoError(t, err)
+	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Logger: slogTo(s.log)})
+	require.NoError(t, err)
+	var r *http.Request
+	for query, method := range map[string]string{"": "GET", "?do=edit&token=one": "GET", "?do=new": "POST"} {
+		s.log.Reset()
+		r = httptest.NewRequestWithContext(t.Context(), method, "/here"+query, strings.NewReader("identifier=one"))
+		r.Header.Set("User", "alice")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		require.Equal(t, "Something went wrong Your request could not be served. Try again in a while. Access tokens",
+			says(t, w, http.StatusInternalServerError))
+		require.Contains(t, s.log.String(), "disk on fire")
+		require.Contains(t, s.log.String(), "path=/here")
+	}
+
+	// A client that has gone away is no news.
+	s.log.Reset()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r = httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+	r.Header.Set("User", "alice")
+	s.ServeHTTP(httptest.NewRecorder(), r)
+	require.Empty(t, s.log.String())
+	page.ServeHTTP(httptest.NewRecorder(), r)
+	require.Contains(t, s.log.String(), "disk on fire", "but this is")
+}

@@ -1,0 +1,130 @@
+package tokenpage
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/authtoken/authtoken"
+)
+
+const pageSize = 20
+
+// details are a token as a page shows it.
+type details struct {
+	authtoken.Token
+	Kind    string
+	Owner   string // for superusers
+	Expiry  moment
+	LastUse moment
+	Made    moment
+	OldKey  moment // until when the key before stays good; zero if it does not
+	Expired bool
+	Soon    bool // it expires soon
+}
+
+func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
+	d := details{
+		Token:   t,
+		Kind:    intentChoice(t.Intent).Label,
+		Expiry:  expiry(t, c.now),
+		LastUse: lastUse(t, c.now),
+		Made:    moment{ago(c.now.Sub(t.Created)), t.Created},
+		Expired: t.Expired(c.now),
+		Soon:    t.Expired(c.now.Add(soon)),
+	}
+	if c.now.Before(t.RetiredUntil) {
+		d.OldKey = moment{"for " + span(t.RetiredUntil.Sub(c.now)), t.RetiredUntil}
+	}
+	if c.caller.User().Superuser {
+		d.Owner = h.owner(r, c, t)
+	}
+	return d
+}
+
+// owner returns what to call the owner of t. The page does without the directory
+// if need be: a key that it shows must not get lost.
+func (h *Handler) owner(r *http.Request, c call, t authtoken.Token) string {
+	if name, ok := c.owners[t.User]; ok {
+		return name
+	}
+	name := h.findOwner(r, c, t)
+	c.owners[t.User] = name
+	return name
+}
+
+func (h *Handler) findOwner(r *http.Request, c call, t authtoken.Token) string {
+	u, err := c.caller.Owner(r.Context(), t)
+	if err != nil {
+		h.logError(r, "owner of the token can't be shown", err)
+	}
+	switch {
+	case err == nil && u.Username != "":
+		return u.Username
+	case err == nil && u.Name != "":
+		return u.Name
+	}
+	return "user " + strconv.FormatInt(t.User, 10)
+}
+
+// listing is what the list shows.
+type listing struct {
+	Notice string
+	Rows   []details
+	Count  int
+	Number int
+	Pages  int
+	Before *place // the page before this one, if there is one
+	After  *place
+	Faults faults
+}
+
+// notice says what has just been done. There is nothing in them that comes from
+// the URL, which anybody can make up.
+func notice(done string) string {
+	switch done {
+	case "saved":
+		return "The token is saved."
+	case "revoked":
+		return "The token is revoked. Its key is refused from now on."
+	}
+	return ""
+}
+
+func (p place) after(done string) place {
+	p.Done = done
+	return p
+}
+
+func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
+	// Primary keys are in the order in which tokens were made, and need no sorting.
+	f := authtoken.Filter{Search: c.Search, Order: []authtoken.Order{{Field: "pk", Desc: true}}}
+	if c.ByName {
+		f.Order = nil
+	}
+	page, err := c.caller.Page(r.Context(), f, c.Page, pageSize)
+	if errors.Is(err, authtoken.ErrNoPage) {
+		return redirect(w, c.At(1).after(c.Done)) // what was on it is gone
+	}
+	l := listing{Notice: notice(c.Done), Count: page.Count, Number: page.Number, Pages: page.Pages}
+	status := http.StatusOK
+	if err != nil {
+		var refused form
+		if status = refused.refused(err); status == 0 {
+			return err
+		}
+		l.Faults = refused.Faults
+	}
+	if c.Page > 1 {
+		l.Before = new(c.At(c.Page - 1))
+	}
+	if c.Page < page.Pages {
+		l.After = new(c.At(c.Page + 1))
+	}
+	for _, t := range page.Tokens {
+		l.Rows = append(l.Rows, h.details(r, c, t))
+	}
+	v := h.view(c, "Access tokens")
+	v.Main = l
+	return h.render(w, status, "list", v)
+}

@@ -1,0 +1,228 @@
+package tokenpage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/tokenpage"
+)
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{Application: "Shop", Home: "/start"})
+	page := s.get(t, "alice", "")
+	require.Contains(t, page, "<title>Access tokens – Shop</title>")
+	require.Contains(t, page, `<header class="bar"><a href="/start">Shop</a></header>`)
+	require.Contains(t, words(page), "No tokens yet Make one for each program or device, so that each can be revoked by itself.")
+	require.NotContains(t, page, "<table")
+	require.NotContains(t, page, `type="search"`, "nothing to search")
+
+	_, used := s.make(t, authtoken.CreateParams{Identifier: "b", User: 2, Description: "for the build", Expires: s.clock.Now().Add(30 * day)})
+	_, err := s.svc.Authenticate(t.Context(), used)
+	require.NoError(t, err)
+	require.NoError(t, s.svc.FlushLastUsed(t.Context()))
+	_, _, err = s.svc.Rotate(t.Context(), "b", 2*time.Hour)
+	require.NoError(t, err)
+	s.make(t, authtoken.CreateParams{Identifier: "c", User: 2, Intent: authtoken.IntentAppPassword, Managed: "terraform", Expiring: new(false)})
+	s.make(t, authtoken.CreateParams{Identifier: "a", User: 2, Expires: s.clock.Now().Add(-time.Hour)})
+	s.make(t, authtoken.CreateParams{Identifier: "foreign", User: 3})
+	s.clock.Advance(5 * time.Minute)
+
+	page = s.get(t, "alice", "")
+	require.Equal(t, "Shop Access tokens New token A token lets a program act in your name. Treat its key like a password. "+
+		"Search Newest Name "+
+		"3 tokens, newest first. Times are in UTC. Token Expiry Last use "+
+		"a Expired 65 minutes ago No recorded use Rotate Revoke "+
+		"c App password Managed Never expires No recorded use Rotate Revoke "+
+		"b for the build Expires in 30 days Old key still works for 115 minutes Used 5 minutes ago Rotate Revoke", words(page))
+	require.Contains(t, page, `<time datetime="2030-01-15T12:00:00Z" title="15 January 2030, 12:00 UTC">Used 5 minutes ago</time>`)
+	require.Contains(t, page, `<time datetime="2030-02-14T12:00:00Z" title="14 February 2030, 12:00 UTC">Expires in 30 days</time>`)
+	require.Contains(t, page, `<a class="act" href="?do=rotate&amp;token=b">Rotate<span class="unseen"> the key of b</span></a>`)
+
+	byName := s.get(t, "alice", "?sort=name")
+	require.Regexp(t, `(?s)3 tokens, by name\. .*>a</a>.*>b</a>.*>c</a>`, byName)
+	require.Contains(t, byName, `<a class="name" href="?do=edit&amp;sort=name&amp;token=b"`, "the way back is in each link")
+	require.Contains(t, byName, `<input type="hidden" name="sort" value="name">`, "a search keeps the order")
+
+	found := words(s.get(t, "alice", "?search=BUILD"))
+	require.Contains(t, found, "1 token matching “BUILD”, newest first.")
+	require.NotContains(t, found, "Expired")
+	require.Contains(t, words(s.get(t, "alice", "?search=foreign")), "No token matches “foreign”. Show all tokens")
+	require.Contains(t, words(s.get(t, "alice", "?search=%00%ff%fe")), "No token matches")
+	w := s.do(t, "alice", "GET", "?search="+strings.Repeat("a", 256), nil)
+	require.Contains(t, says(t, w, http.StatusBadRequest), "There is something to correct Ensure this field has no more than 255 characters.")
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	for i := range 41 {
+		s.make(t, authtoken.CreateParams{Identifier: fmt.Sprintf("t%02d", i), User: 2})
+	}
+	names := regexp.MustCompile(`<a class="name"[^>]*>(\w+)</a>`)
+	on := func(query string) (first, last string, n int, says string) {
+		page := s.get(t, "alice", query)
+		m := names.FindAllStringSubmatch(page, -1)
+		return m[0][1], m[len(m)-1][1], len(m), page
+	}
+	first, last, n, page := on("")
+	require.Equal(t, []any{"t40", "t21", 20}, []any{first, last, n})
+	require.Contains(t, words(page), "Page 1 of 3 Next")
+	require.Contains(t, page, `<a class="button" rel="next" href="?page=2">Next</a>`)
+	require.NotContains(t, page, "Previous")
+	first, last, n, page = on("?page=2&sort=name&search=t")
+	require.Equal(t, []any{"t20", "t39", 20}, []any{first, last, n})
+	require.Contains(t, page, `rel="prev" href="?search=t&amp;sort=name">Previous</a>`)
+	require.Contains(t, page, `rel="next" href="?page=3&amp;search=t&amp;sort=name">Next</a>`)
+	first, last, n, page = on("?page=3")
+	require.Equal(t, []any{"t00", "t00", 1}, []any{first, last, n})
+	require.NotContains(t, page, "Next")
+	for _, odd := range []string{"0", "-1", "x"} {
+		first, _, _, _ = on("?page=" + odd)
+		require.Equal(t, "t40", first, odd)
+	}
+
+	w := s.do(t, "alice", "GET", "?page=99999999999999999999&sort=name", nil)
+	s.requireDone(t, "alice", w, "?sort=name")
+
+	// The last token of a page takes the page with it.
+	w = s.post(t, "alice", "?do=revoke&page=3&token=t00")
+	require.Equal(t, "?done=revoked&page=3", w.Header().Get("Location"))
+	w = s.do(t, "alice", "GET", "?done=revoked&page=3", nil)
+	says := s.requireDone(t, "alice", w, "?done=revoked")
+	require.Contains(t, says, "The token is revoked. Its key is refused from now on. ")
+	require.Contains(t, says, "40 tokens")
+}
+
+func TestSuperuser(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "hers", User: 2})
+	s.make(t, authtoken.CreateParams{Identifier: "his", User: 3})
+	says := words(s.get(t, "akadmin", ""))
+	require.Contains(t, says, "All tokens of all users.")
+	require.Contains(t, says, "2 tokens, newest first. Times are in UTC. Token Owner Expiry Last use "+
+		"his Owned by bob Expires in 30 minutes No recorded use Rotate Revoke hers Owned by alice Expires in 30 minutes")
+	says = words(s.get(t, "akadmin", "?search=alice"))
+	require.Contains(t, says, "1 token matching “alice”")
+	require.NotContains(t, says, "his")
+	require.Contains(t, words(s.get(t, "akadmin", "?do=edit&token=hers")), "Owner alice Kind API access Expiry Expires in 30 minutes")
+
+	// They act on everybody's.
+	require.Contains(t, s.requireDone(t, "akadmin", s.post(t, "akadmin", "?do=edit&token=hers", "identifier", "ours"), "?done=saved"), "ours Owned by alice")
+	_, err := s.svc.Authenticate(t.Context(), keyIn(t, s.post(t, "akadmin", "?do=rotate&token=ours")))
+	require.NoError(t, err)
+	s.requireDone(t, "akadmin", s.post(t, "akadmin", "?do=revoke&token=ours"), "?done=revoked")
+
+	// Only they are offered that a token lives for ever, or get their way about it.
+	require.Contains(t, s.get(t, "akadmin", "?do=new"), `<option value="never">Never</option>`)
+	require.NotContains(t, s.get(t, "alice", "?do=new"), "never")
+	for user, expiring := range map[string]bool{"akadmin": false, "alice": true} {
+		keyIn(t, s.post(t, user, "?do=new", "identifier", "of-"+user, "expires", "never"))
+		token, err := s.svc.Get(t.Context(), "of-"+user)
+		require.NoError(t, err)
+		require.Equal(t, expiring, token.Expiring)
+	}
+}
+
+// What belongs to others can't be told from what is not there, by any way.
+func TestOthersTokens(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	foreign, key := s.make(t, authtoken.CreateParams{Identifier: "foreign", User: 3, Description: "secret plan", Expiring: new(false)})
+	form := url.Values{
+		"identifier": {"mine"}, "description": {"taken over"}, "overlap": {"0s"}, "revision": {foreign.Revision()}, "user": {"2"}, "token": {"foreign"},
+	}
+	for _, do := range []string{"edit", "rotate", "revoke"} {
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			for _, change := range []string{"", "stale", "faulty"} {
+				sent := url.Values{}
+				for name, values := range form {
+					sent[name] = values
+				}
+				switch change {
+				case "stale":
+					sent.Set("revision", "other")
+				case "faulty":
+					sent.Set("identifier", "")
+					sent.Set("overlap", "-1h")
+				}
+				theirs := s.do(t, "alice", method, "?do="+do+"&token=foreign", sent)
+				none := s.do(t, "alice", method, "?do="+do+"&token=nothing", sent)
+				require.Equal(t, http.StatusNotFound, theirs.Code, "%s %s %s", method, do, change)
+				require.Equal(t, none.Body.String(), theirs.Body.String())
+				require.Equal(t, none.Header(), theirs.Header())
+			}
+		}
+	}
+	for _, query := range []string{"", "?search=foreign", "?search=bob", "?search=secret", "?sort=name", "?page=1&token=foreign", "?user=3", "?done=foreign"} {
+		page := s.get(t, "alice", query)
+		require.NotContains(t, page, "secret plan")
+		require.NotContains(t, page, `href="?do=edit`)
+	}
+	// Owners are for superusers to name, and this page does not.
+	keyIn(t, s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"new"}, "user": {"3"}, "owner": {"3"}, "managed": {"m"}}))
+	made, err := s.svc.Get(t.Context(), "new")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, made.User)
+	require.Empty(t, made.Managed)
+
+	unchanged, err := s.svc.Get(t.Context(), "foreign")
+	require.NoError(t, err)
+	require.Equal(t, foreign, unchanged)
+	_, err = s.svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+}
+
+type brokenDirectory struct{ asked int }
+
+func (d *brokenDirectory) User(context.Context, int64) (authtoken.User, error) {
+	d.asked++
+	return authtoken.User{}, errors.New("directory down")
+}
+
+// The directory is asked once for each owner, and done without if need be.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	st := memory.New()
+	trusted, err := authtoken.New(st, authtoken.Config{})
+	require.NoError(t, err)
+	for i := range 4 {
+		_, _, err := trusted.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: int64(40 + i%2)})
+		require.NoError(t, err)
+	}
+	directory := new(brokenDirectory)
+	svc, err := authtoken.New(st, authtoken.Config{Users: directory})
+	require.NoError(t, err)
+	s.Handler, err = tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Logger: slogTo(s.log)})
+	require.NoError(t, err)
+	says := words(s.get(t, "akadmin", "?sort=name"))
+	require.Regexp(t, `t0 Owned by user 40 .*t1 Owned by user 41 .*t3 Owned by user 41 `, says)
+	require.Equal(t, 2, directory.asked)
+	require.Contains(t, s.log.String(), "directory down")
+
+	_, err = trusted.Authenticate(t.Context(), keyIn(t, s.post(t, "akadmin", "?do=rotate&token=t0")))
+	require.NoError(t, err, "the key is not lost")
+
+	// A user may have a name only, or none, or be gone.
+	users, err := authtoken.NewUserList(authtoken.User{PK: 40, Name: "Carol C.", Active: true}, authtokentest.Users()[0])
+	require.NoError(t, err)
+	svc, err = authtoken.New(st, authtoken.Config{Users: users})
+	require.NoError(t, err)
+	s.Handler, err = tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Logger: slogTo(s.log)})
+	require.NoError(t, err)
+	require.Regexp(t, `t0 Owned by Carol C\. .*t1 Owned by user 41 `, words(s.get(t, "akadmin", "?sort=name")))
+}

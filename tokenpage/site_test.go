@@ -1,0 +1,177 @@
+package tokenpage_test
+
+import (
+	"bytes"
+	"errors"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/tokenpage"
+)
+
+const day = 24 * time.Hour
+
+// site is a page, and what is behind it. Who sends a request is in its header
+// "User".
+type site struct {
+	http.Handler
+	svc   *authtoken.Service
+	clock *authtokentest.Clock
+	log   *bytes.Buffer
+}
+
+func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site {
+	t.Helper()
+	users, err := authtoken.NewUserList(authtokentest.Users()...)
+	require.NoError(t, err)
+	s := &site{log: new(bytes.Buffer)}
+	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.svc, s.clock = authtokentest.NewService(t, authtoken.Config{
+		Users: users, Policy: policy, TrackLastUsed: true, Observer: authtoken.LogObserver(logger),
+	})
+	s.clock.Set(time.Date(2030, time.January, 15, 12, 0, 0, 0, time.UTC))
+	if cfg.Authenticate == nil {
+		cfg.Authenticate = byHeader
+	}
+	cfg.Logger, cfg.Now = logger, s.clock.Now
+	s.Handler, err = tokenpage.New(s.svc, cfg)
+	require.NoError(t, err)
+	return s
+}
+
+func byHeader(r *http.Request) (authtoken.User, error) {
+	for _, u := range authtokentest.Users() {
+		if u.Username == r.Header.Get("User") {
+			return u, nil
+		}
+	}
+	if r.Header.Get("User") != "" {
+		return authtoken.User{}, errors.New("sessions are down")
+	}
+	return authtoken.User{}, nil
+}
+
+// make makes a token and returns it with its key.
+func (s *site) make(t *testing.T, p authtoken.CreateParams) (authtoken.Token, string) {
+	t.Helper()
+	token, key, err := s.svc.Create(t.Context(), p)
+	require.NoError(t, err)
+	return token, key.Reveal()
+}
+
+func (s *site) do(t *testing.T, user, method, query string, form url.Values) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, "/account/tokens"+query, strings.NewReader(form.Encode()))
+	r.Header.Set("User", user)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// get returns a page, which must be there.
+func (s *site) get(t *testing.T, user, query string) string {
+	t.Helper()
+	w := s.do(t, user, "GET", query, nil)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	return w.Body.String()
+}
+
+// post sends the form that is at query, as a browser would: with what it holds,
+// but for what is filled in.
+func (s *site) post(t *testing.T, user, query string, fill ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	form := fields(s.get(t, user, query))
+	for i := 0; i < len(fill); i += 2 {
+		form.Set(fill[i], fill[i+1])
+	}
+	return s.do(t, user, "POST", query, form)
+}
+
+var (
+	inputs    = regexp.MustCompile(`<input ([^>]*)>`)
+	areas     = regexp.MustCompile(`(?s)<textarea [^>]*name="(\w+)"[^>]*>(.*?)</textarea>`)
+	selects   = regexp.MustCompile(`(?s)<select [^>]*name="(\w+)".*?</select>`)
+	options   = regexp.MustCompile(`<option value="([^"]*)"( selected)?>([^<]*)`)
+	attribute = regexp.MustCompile(`(\w+)="([^"]*)"`)
+	posted    = regexp.MustCompile(`(?s)<form method="post".*</form>`)
+)
+
+// fields returns what the form of a page for sending holds.
+func fields(page string) url.Values {
+	page = posted.FindString(page)
+	form := url.Values{}
+	for _, m := range inputs.FindAllStringSubmatch(page, -1) {
+		attributes := map[string]string{}
+		for _, a := range attribute.FindAllStringSubmatch(m[1], -1) {
+			attributes[a[1]] = html.UnescapeString(a[2])
+		}
+		if attributes["type"] != "radio" || strings.HasSuffix(m[1], " checked") {
+			form.Set(attributes["name"], attributes["value"])
+		}
+	}
+	for _, m := range areas.FindAllStringSubmatch(page, -1) {
+		form.Set(m[1], html.UnescapeString(m[2]))
+	}
+	for _, m := range selects.FindAllStringSubmatch(page, -1) {
+		for i, o := range options.FindAllStringSubmatch(m[0], -1) {
+			if i == 0 || o[2] != "" {
+				form.Set(m[1], o[1])
+			}
+		}
+	}
+	return form
+}
+
+var (
+	comments = regexp.MustCompile(`(?s)<head>.*?</head>|<(span|label)[^>]*class="unseen">.*?</(span|label)>`)
+	tags     = regexp.MustCompile(`<[^>]*>`)
+)
+
+// words returns what a page says, on one line.
+func words(page string) string {
+	page = tags.ReplaceAllString(comments.ReplaceAllString(page, " "), " ")
+	page = strings.Join(strings.Fields(html.UnescapeString(page)), " ")
+	return strings.NewReplacer("( ", "(", " )", ")", " .", ".").Replace(page)
+}
+
+// says returns what an answer says, after looking at its status.
+func says(t *testing.T, w *httptest.ResponseRecorder, status int) string {
+	t.Helper()
+	require.Equal(t, status, w.Code, w.Body)
+	return words(w.Body.String())
+}
+
+var shownKey = regexp.MustCompile(`<textarea id="key"[^>]*>([^<]*)</textarea>`)
+
+// keyIn returns the key that an answer shows.
+func keyIn(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	m := shownKey.FindStringSubmatch(w.Body.String())
+	require.NotNil(t, m, w.Body)
+	return m[1]
+}
+
+// requireDone requires that the answer sends on to a list, and returns what that
+// says.
+func (s *site) requireDone(t *testing.T, user string, w *httptest.ResponseRecorder, location string) string {
+	t.Helper()
+	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
+	require.Equal(t, location, w.Header().Get("Location"))
+	require.Empty(t, w.Body)
+	return words(s.get(t, user, location))
+}
+
+func slogTo(w *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
