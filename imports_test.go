@@ -52,6 +52,8 @@ var banned = []struct {
 	{"httpadapter", "database/sql", "a handler gets a service, whatever that keeps its tokens in"},
 	{"httpadapter", "modernc.org/", "a handler gets a service, whatever that keeps its tokens in"},
 	{"httpadapter", "testing", "it registers flags in the program that imports it"},
+	{"tokenpage", "database/sql", "a handler gets a service, whatever that keeps its tokens in"},
+	{"tokenpage", "testing", "it registers flags in the program that imports it"},
 }
 
 func TestImports(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/httpadapter"
 	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/tokenpage"
 )
 
 // newReadme returns a service with the token that the README speaks of, and
@@ -48,6 +49,22 @@ func TestReadmeGuard(t *testing.T) {
 	w = httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
 	require.Equal(t, "reports of user 7\n", w.Body.String())
+}
+
+func TestReadmePage(t *testing.T) {
+	t.Parallel()
+	svc, _ := newReadme(t)
+	mux := http.NewServeMux()
+	signedIn := func(*http.Request) (authtoken.User, error) { return authtoken.User{PK: 7, Active: true}, nil }
+
+	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn, Application: "Shop"})
+	mux.Handle("/account/tokens", page)
+
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/account/tokens", nil))
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Contains(t, w.Body.String(), ">deploy</a>")
 }
 
 func TestReadmeRotate(t *testing.T) {

@@ -16,7 +16,8 @@
 // Config.Authenticate says who is signed in. Whoever is not gets a plain 403:
 // to send people to a sign-in page instead, guard the path as any other. The
 // application's session cookie should be SameSite=Lax or Strict, and the site be
-// served over HTTPS, without which browsers offer no clipboard.
+// served over HTTPS. Without it, browsers say less about where a request comes
+// from, so that a proxy must then pass on the Host that it was asked for.
 //
 // # What it takes care of
 //

@@ -202,8 +202,14 @@ func TestRotate(t *testing.T) {
 	_, err := s.svc.Authenticate(t.Context(), third)
 	require.NoError(t, err)
 
-	s.clock.Advance(30 * day)
+	// An old key does not outlive its token.
+	s.clock.Advance(29 * day)
+	w = s.post(t, "alice", "?do=rotate&token=one", "overlap", "168h0m0s")
+	require.Contains(t, words(w.Body.String()), "Old key Still works for 1 day (14 February 2030, 12:00 UTC)")
+	s.clock.Advance(day)
 	require.Contains(t, words(s.get(t, "alice", "?do=rotate&token=one")), "This token has expired, so its new key will be refused as well.")
+	w = s.post(t, "alice", "?do=rotate&token=one", "overlap", "1h0m0s")
+	require.Contains(t, words(w.Body.String()), "Expired just now (14 February 2030, 12:00 UTC) Old key No longer works Done")
 }
 
 func TestRevoke(t *testing.T) {

@@ -29,8 +29,7 @@ type Handler struct {
 type Config struct {
 	// Authenticate says who is signed in; the zero User is nobody. Whoever has
 	// no pk or is not active is answered with 403, as is an error that matches
-	// authtoken.ErrRefused, and any other error with 500. An authenticator for
-	// the API may serve here too, if browsers send what it looks at.
+	// authtoken.ErrRefused, and any other error with 500.
 	Authenticate func(*http.Request) (authtoken.User, error)
 
 	// Application is the name of the application, for the head of the page, and

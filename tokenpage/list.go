@@ -33,8 +33,12 @@ func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
 		Expired: t.Expired(c.now),
 		Soon:    t.Expired(c.now.Add(soon)),
 	}
-	if c.now.Before(t.RetiredUntil) {
-		d.OldKey = moment{"for " + span(t.RetiredUntil.Sub(c.now)), t.RetiredUntil}
+	until := t.RetiredUntil
+	if t.Expired(until) {
+		until = t.Expires
+	}
+	if c.now.Before(until) {
+		d.OldKey = moment{"for " + span(until.Sub(c.now)), until}
 	}
 	if c.caller.User().Superuser {
 		d.Owner = h.owner(r, c, t)

@@ -21,6 +21,7 @@ const copy = document.getElementById("copy");
 if (key && copy) {
   const status = document.getElementById("copied");
   key.addEventListener("focus", () => key.select());
+  if (document.activeElement === key) key.select(); // it came before the listener
   copy.hidden = false;
   copy.addEventListener("click", async () => {
     status.textContent = ""; // lest the same words a second time go unheard
