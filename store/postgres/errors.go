@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+var (
+	// ErrClosed is returned by every method of a closed store.
+	ErrClosed = errors.New("postgres: store is closed")
+
+	// ErrInDoubt is returned by a write if the connection broke while it was under
+	// way and it can't be found out whether it took effect. It is never returned
+	// in place of the error of a write that certainly took none.
+	ErrInDoubt = errors.New("the connection broke, and whether the write took effect is not known")
+)
+
+// SQLSTATE codes of PostgreSQL.
+const (
+	codeSerialization  = "40001" // others changed what a transaction has read
+	codeDeadlock       = "40P01"
+	codeTooMany        = "53300" // connections
+	codeShutdown       = "57P01"
+	codeCrash          = "57P02"
+	codeStarting       = "57P03"
+	codeUnique         = "23505"
+	codeUndefinedTable = "42P01"
+)
+
+// code returns PostgreSQL's code for err, or "" if err isn't PostgreSQL's.
+func code(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// unsureError is the error of a write that may have taken effect.
+type unsureError struct{ error }
+
+func (e *unsureError) Unwrap() error { return e.error }
+
+// unsure returns err as an unsureError, unless it is certain that the statement
+// which failed with it had no effect: because nothing was sent, or because
+// PostgreSQL said so and stayed.
+func unsure(err error) error {
+	if err == nil || pgconn.SafeToRetry(err) {
+		return err
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.SeverityUnlocalized == "ERROR" {
+		return err
+	}
+	return &unsureError{err}
+}
+
+// passing reports whether err is one that another attempt may not meet: others
+// were in the way, or the server was not there, or went away.
+func passing(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case codeSerialization, codeDeadlock, codeTooMany, codeShutdown, codeCrash, codeStarting:
+			return true
+		}
+		return e.SeverityUnlocalized != "ERROR" && !connecting // it has ended the connection
+	}
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+func isUnsure(err error) bool {
+	_, ok := errors.AsType[*unsureError](err)
+	return ok
+}
+
+// isOutcome reports whether err is an answer that callers expect.
+func isOutcome(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken)
+}
+
+// wrap puts the name of the operation before err, unless err is one that
+// callers expect.
+func wrap(op string, err error) error {
+	switch {
+	case err == nil, isOutcome(err), errors.Is(err, ErrClosed):
+		return err
+	case code(err) == codeUndefinedTable:
+		return fmt.Errorf("postgres: %s: the tables are not there; Migrate makes them: %w", op, err)
+	}
+	return fmt.Errorf("postgres: %s: %w", op, err)
+}

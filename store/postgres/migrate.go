@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// migrationFiles are the steps to the present schema, in the order of their names.
+// A step that has been released is never changed; what is to change takes another.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migration is a step of the schema from one version to the next.
+type Migration struct {
+	// Version is the version of the schema after this step. The first is 1.
+	Version int
+
+	// Name is what the step is about, in letters that suit a file name.
+	Name string
+
+	// SQL is the statements of the step, each with a semicolon at its end. The last
+	// notes that the step has been taken.
+	SQL string
+}
+
+// Migrations returns the steps to the schema that this release of the package
+// needs, for whoever makes them with a tool of their own instead of with
+// Migrate: in order, each once, and each in a transaction. Of cfg, it looks at
+// TablePrefix. Steps that have been released stay as they are; a later release
+// may come with more of them.
+//
+// The schema keeps account of its steps in a table of its own, so that New and
+// Open know which have been taken, whoever took them.
+func Migrations(cfg Config) ([]Migration, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("postgres: migrations: %w", err)
+	}
+	return migrations(prefix(cfg.TablePrefix))
+}
+
+func migrations(p prefix) ([]Migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Migration, len(names))
+	for i, name := range names {
+		b, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		_, title, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
+		noted := fmt.Sprintf("\nINSERT INTO authtoken_migrations (version) VALUES (%d);\n", i+1)
+		all[i] = Migration{Version: i + 1, Name: title, SQL: p.in(string(b) + noted)}
+	}
+	return all, nil
+}
+
+// Migrate makes the tables of a store in the database of pool, or brings them up
+// to date. It does nothing if they are. Several processes may call it at once: they
+// take turns by an advisory lock. If it fails, or ctx ends, nothing has changed; a
+// schema that was made by a later release of this package is refused. Of cfg,
+// TablePrefix counts.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
+	if err := migrate(ctx, pool, cfg); err != nil {
+		return fmt.Errorf("postgres: migrate: %w", err)
+	}
+	return nil
+}
+
+// migrationLock is the number of the advisory lock, one for all migrations in a
+// database.
+const migrationLock = 0x617574_68746f6b // "authtok"
+
+func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
+	cfg, err := cfg.forPool(pool)
+	if err != nil {
+		return err
+	}
+	p := prefix(cfg.TablePrefix)
+	steps, err := missing(ctx, pool, p)
+	if err != nil || len(steps) == 0 {
+		return err // as nearly always, and without a lock
+	}
+	// Each statement is to see what others have committed while this one waited.
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+			return err
+		}
+		steps, err := missing(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		for _, m := range steps {
+			if _, err := tx.Exec(ctx, m.SQL); err != nil {
+				return fmt.Errorf("migration %d: %w", m.Version, err)
+			}
+		}
+		return nil
+	})
+}
+
+// missing returns the steps that the schema lacks, or why the database can't be
+// used.
+func missing(ctx context.Context, q querier, p prefix) ([]Migration, error) {
+	all, err := migrations(p)
+	if err != nil {
+		return nil, err
+	}
+	var encoding string
+	var exists bool
+	const lookSQL = `SELECT current_setting('server_encoding'), to_regclass('authtoken_migrations') IS NOT NULL`
+	if err := q.QueryRow(ctx, p.in(lookSQL)).Scan(&encoding, &exists); err != nil {
+		return nil, err
+	}
+	if encoding != "UTF8" {
+		return nil, fmt.Errorf("the database is encoded in %s, where it has to be UTF8", encoding)
+	}
+	if !exists {
+		return all, nil
+	}
+	var version int
+	const versionSQL = `SELECT coalesce(max(version), 0) FROM authtoken_migrations`
+	if err := q.QueryRow(ctx, p.in(versionSQL)).Scan(&version); err != nil {
+		return nil, err
+	}
+	if version > len(all) {
+		return nil, fmt.Errorf("its schema has version %d, made by a newer release; this one knows versions up to %d", version, len(all))
+	}
+	return all[version:], nil
+}
+
+// upToDate returns nil if the schema lacks nothing.
+func upToDate(ctx context.Context, q querier, p prefix) error {
+	steps, err := missing(ctx, q, p)
+	if err == nil && len(steps) > 0 {
+		err = fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", p, len(steps))
+	}
+	return err
+}

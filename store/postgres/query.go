@@ -1,0 +1,214 @@
+package postgres
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// A statement is SQL and its arguments. Whatever comes from a query is an
+// argument; the SQL comes from this package alone.
+type statement struct {
+	sql      strings.Builder
+	args     []any
+	filtered bool
+}
+
+func (st *statement) add(sql string) { st.sql.WriteString(sql) }
+
+// arg adds an argument and returns what stands for it in the SQL.
+func (st *statement) arg(v any) string {
+	st.args = append(st.args, v)
+	return "$" + strconv.Itoa(len(st.args))
+}
+
+// and adds a condition.
+func (st *statement) and(condition string) {
+	if st.filtered {
+		st.add(" AND ")
+	} else {
+		st.add(" WHERE ")
+	}
+	st.filtered = true
+	st.add(condition)
+}
+
+// filter adds the filters of q.
+func (st *statement) filter(q *store.Query) {
+	if q.Identifier != "" {
+		st.and("identifier = " + st.arg(q.Identifier))
+	}
+	if q.Description != "" {
+		st.and("description = " + st.arg(q.Description))
+	}
+	if q.Managed != "" { // the first is for the index to find it by
+		managed := st.arg(q.Managed)
+		st.and(`sha256(replace(managed, '\', '\\')::bytea) = sha256(replace(` + managed + `, '\', '\\')::bytea)`)
+		st.and("managed = " + managed)
+	}
+	if q.Users != nil {
+		st.and(in(st, `"user"`, q.Users))
+	}
+	if q.Intents != nil {
+		st.and(in(st, "intent", q.Intents))
+	}
+	if !q.Expires.IsZero() {
+		st.and("expires = " + st.arg(instant(q.Expires)))
+	}
+	// Both values are literals, as the planner has to see that the condition of
+	// the index by expiry holds.
+	if q.Expiring != nil && !*q.Expiring {
+		st.and("NOT expiring")
+	}
+	if q.Expiring != nil && *q.Expiring || byExpiry(q) {
+		st.and("expiring")
+	}
+	if !q.ExpiryFrom.IsZero() {
+		st.and("expires >= " + st.arg(instant(q.ExpiryFrom)))
+	}
+	if !q.ExpiryBefore.IsZero() {
+		st.and("expires < " + st.arg(instant(q.ExpiryBefore)))
+	}
+	st.words(q.Words)
+}
+
+// byExpiry reports whether q bounds Expires, so that it must be there.
+func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
+
+// in returns that the column is one of values. More than one are a single
+// argument, since a statement takes no more than 65,535 of those.
+func in[T int64 | string](st *statement, column string, values []T) string {
+	switch len(values) {
+	case 0:
+		return "FALSE"
+	case 1:
+		return column + " = " + st.arg(values[0])
+	default:
+		return column + " = ANY(" + st.arg(values) + ")"
+	}
+}
+
+// A sortKey is a column that results are sorted by.
+type sortKey struct {
+	column string
+	desc   bool
+	value  any  // of the record that results come after, if any
+	null   bool // whether the value is NULL
+	nulls  bool // whether values can be
+}
+
+// sortKeys returns what q sorts by. The last is always the pk, even after the
+// identifier, which is as unique: q.After may have the identifier of a record
+// that has since been replaced by another.
+func sortKeys(q *store.Query) []sortKey {
+	order := q.Order
+	if len(order) == 0 {
+		order = []store.Order{{Field: store.FieldIdentifier}}
+	}
+	after := q.After
+	if after == nil {
+		after = new(store.Record)
+	}
+	var keys []sortKey
+	seen := make(map[store.Field]bool)
+	for _, o := range slices.Concat(order, []store.Order{{Field: store.FieldPK}}) {
+		key, ok := sortKeyOf(o.Field, after)
+		if !ok || seen[o.Field] {
+			continue
+		}
+		seen[o.Field] = true
+		key.desc = o.Desc
+		if keys = append(keys, key); o.Field == store.FieldPK {
+			break
+		}
+	}
+	return keys
+}
+
+func sortKeyOf(f store.Field, r *store.Record) (sortKey, bool) {
+	at := func(t pgtype.Timestamptz) sortKey { return sortKey{value: t, null: !t.Valid, nulls: true} }
+	var key sortKey
+	switch f {
+	case store.FieldPK:
+		key = sortKey{value: uuid(r.PK)}
+	case store.FieldIdentifier:
+		key = sortKey{value: r.Identifier}
+	case store.FieldIntent:
+		key = sortKey{value: r.Intent}
+	case store.FieldUser:
+		key = sortKey{value: r.User}
+	case store.FieldDescription:
+		key = sortKey{value: r.Description}
+	case store.FieldManaged:
+		key = sortKey{value: r.Managed, null: r.Managed == "", nulls: true}
+	case store.FieldExpires:
+		key = at(instant(r.Expires))
+	case store.FieldExpiring:
+		key = sortKey{value: r.Expiring}
+	case store.FieldCreated:
+		key = at(instant(r.Created))
+	case store.FieldLastUsed:
+		key = at(instant(r.LastUsed))
+	default:
+		return sortKey{}, false
+	}
+	key.column = `"` + string(f) + `"`
+	return key, true
+}
+
+// page adds what makes q's results a page: what they come after, their order,
+// and how many there are. PostgreSQL has NULL where a query has what is not
+// there: after all else, or before it if the order is descending.
+func (st *statement) page(q *store.Query) {
+	keys := sortKeys(q)
+	if q.After != nil {
+		st.and(st.after(keys))
+	}
+	separator := " ORDER BY "
+	for _, k := range keys {
+		st.add(separator + k.column)
+		if k.desc {
+			st.add(" DESC")
+		}
+		separator = ", "
+	}
+	if q.Limit > 0 {
+		st.add(" LIMIT " + st.arg(q.Limit))
+	}
+	if q.Offset > 0 {
+		st.add(" OFFSET " + st.arg(q.Offset))
+	}
+}
+
+// after returns that a record comes after the one whose values keys have. It
+// compares like tuples do, but tuples of SQL know neither descending columns nor
+// where NULL goes.
+func (st *statement) after(keys []sortKey) string {
+	condition := "FALSE"
+	for i, k := range slices.Backward(keys) {
+		greater, equal, bound := "FALSE", k.column+" IS NULL", ""
+		switch v := ""; {
+		case k.null && k.desc:
+			greater = k.column + " IS NOT NULL"
+		case k.null:
+		default:
+			v = st.arg(k.value)
+			op := " > "
+			if k.desc {
+				op = " < "
+			}
+			greater, equal = k.column+op+v, k.column+" = "+v
+			if k.nulls && !k.desc {
+				greater += " OR " + k.column + " IS NULL"
+			} else if i == 0 { // one that an index can use
+				bound = k.column + strings.TrimRight(op, " ") + "= " + v + " AND "
+			}
+		}
+		condition = bound + "(" + greater + " OR (" + equal + " AND " + condition + "))"
+	}
+	return condition
+}

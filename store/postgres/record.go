@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// columns are the fields of a record in the order that insertArgs gives and
+// scanRecord takes them.
+const columns = `pk, identifier, intent, "user", description, managed, expires, expiring,
+	digest, sealed, retired, retired_until, created, last_used, last_used_from, version`
+
+func insertArgs(r *store.Record) []any {
+	return []any{
+		uuid(r.PK), r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil),
+		instant(r.Created), instant(r.LastUsed), r.LastUsedFrom, r.Version,
+	}
+}
+
+func scanRecord(row pgx.Row, r *store.Record) error {
+	return row.Scan(
+		&r.PK, &r.Identifier, &r.Intent, &r.User, &r.Description, (*textColumn)(&r.Managed),
+		(*timeColumn)(&r.Expires), &r.Expiring,
+		(*digestColumn)(&r.Digest), &r.Sealed, (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
+		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version,
+	)
+}
+
+// same reports whether b is what an update with a would make of a record.
+func same(a, b *store.Record) bool {
+	return a.PK == b.PK && a.Identifier == b.Identifier && a.Intent == b.Intent && a.User == b.User &&
+		a.Description == b.Description && a.Managed == b.Managed &&
+		instant(a.Expires) == instant(b.Expires) && a.Expiring == b.Expiring &&
+		a.Digest == b.Digest && bytes.Equal(a.Sealed, b.Sealed) &&
+		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil)
+}
+
+// What a record has empty or zero for "none" is NULL in the table. These give
+// the one for the other when writing; the columns below do it when reading.
+
+func uuid(pk store.PK) pgtype.UUID { return pgtype.UUID{Bytes: pk, Valid: true} }
+
+func text(s string) pgtype.Text { return pgtype.Text{String: s, Valid: s != ""} }
+
+// blob leaves nothing but nil for NULL.
+func blob(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func digest(d *store.Digest) []byte {
+	if *d == (store.Digest{}) {
+		return nil
+	}
+	return d[:]
+}
+
+func instant(t time.Time) pgtype.Timestamptz {
+	if t.IsZero() {
+		return pgtype.Timestamptz{}
+	}
+	return pgtype.Timestamptz{Time: time.UnixMicro(t.UnixMicro()).UTC(), Valid: true}
+}
+
+type (
+	textColumn   string
+	digestColumn store.Digest
+	timeColumn   time.Time
+)
+
+func (c *textColumn) ScanText(v pgtype.Text) error {
+	*c = textColumn(v.String)
+	return nil
+}
+
+func (c *digestColumn) ScanBytes(v []byte) error {
+	if v != nil && len(v) != len(c) {
+		return fmt.Errorf("%d bytes where there should be %d", len(v), len(c))
+	}
+	clear(c[:])
+	copy(c[:], v)
+	return nil
+}
+
+func (c *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
+	if v.InfinityModifier != pgtype.Finite {
+		return fmt.Errorf("%v where there should be a time", v.InfinityModifier)
+	}
+	*c = timeColumn(v.Time.UTC())
+	return nil
+}

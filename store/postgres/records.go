@@ -1,0 +1,234 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// records is the methods of [store.Store], wherever their statements are run.
+// Each write is a single statement, and so a transaction of its own.
+type records struct {
+	runner
+	sql *statements
+}
+
+// Create implements [store.Store].
+func (s *records) Create(ctx context.Context, r store.Record) error {
+	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
+		_, err := q.Exec(ctx, s.sql.insert, insertArgs(&r)...)
+		field := s.sql.taken(err)
+		if field == "" {
+			return unsure(err)
+		}
+		if inDoubt { // taken by this very record?
+			found, err := one(ctx, q, s.sql.byPK, uuid(r.PK))
+			switch {
+			case err == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
+				return nil
+			case err != nil && !errors.Is(err, store.ErrNotFound):
+				return err
+			}
+		}
+		return &store.TakenError{Field: field}
+	})
+	return wrap("create token", err)
+}
+
+// Get implements [store.Store].
+func (s *records) Get(ctx context.Context, identifier string) (store.Record, error) {
+	return s.point(ctx, "get token", func(ctx context.Context, q querier) (store.Record, error) {
+		return one(ctx, q, s.sql.get, identifier)
+	})
+}
+
+// GetByDigest implements [store.Store].
+func (s *records) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
+	return s.point(ctx, "get token by digest", func(ctx context.Context, q querier) (store.Record, error) {
+		return s.digest(ctx, q, digest)
+	})
+}
+
+func (s *records) digest(ctx context.Context, q querier, digest store.Digest) (store.Record, error) {
+	if digest == (store.Digest{}) {
+		return store.Record{}, store.ErrNotFound
+	}
+	r, err := one(ctx, q, s.sql.byDigest, digest[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return one(ctx, q, s.sql.byEither, digest[:])
+	}
+	return r, err
+}
+
+// point reads one record.
+func (s *records) point(ctx context.Context, op string, f func(context.Context, querier) (store.Record, error)) (store.Record, error) {
+	var r store.Record
+	err := s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		r, err = f(ctx, q)
+		return err
+	})
+	return r, wrap(op, err)
+}
+
+// one returns the only record that the SQL selects.
+func one(ctx context.Context, q querier, sql string, arg any) (store.Record, error) {
+	var r store.Record
+	err := scanRecord(q.QueryRow(ctx, sql, arg), &r)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.Record{}, store.ErrNotFound
+	case err != nil:
+		return store.Record{}, err
+	}
+	return r, nil
+}
+
+// Update implements [store.Store].
+func (s *records) Update(ctx context.Context, r store.Record) error {
+	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
+		tag, err := q.Exec(ctx, s.sql.update,
+			uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
+			r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil))
+		if field := s.sql.taken(err); field != "" {
+			return &store.TakenError{Field: field}
+		}
+		if err != nil || tag.RowsAffected() > 0 {
+			return unsure(err)
+		}
+		found, err := one(ctx, q, s.sql.byPK, uuid(r.PK))
+		switch {
+		case err != nil:
+			return err
+		case inDoubt && found.Version == r.Version+1 && same(&r, &found):
+			return nil // the attempt before has done it
+		case inDoubt && found.Version > r.Version+1:
+			return &unsureError{errors.New("the token has been changed since")}
+		}
+		return store.ErrStale
+	})
+	return wrap("update token", err)
+}
+
+// Delete implements [store.Store].
+func (s *records) Delete(ctx context.Context, pk store.PK, version int64) error {
+	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
+		tag, err := q.Exec(ctx, s.sql.delete, uuid(pk), version)
+		if err != nil || tag.RowsAffected() > 0 {
+			return unsure(err)
+		}
+		_, err = one(ctx, q, s.sql.byPK, uuid(pk))
+		switch {
+		case err == nil:
+			return store.ErrStale
+		case inDoubt && errors.Is(err, store.ErrNotFound):
+			return nil // the attempt before has done it
+		}
+		return err
+	})
+	return wrap("delete token", err)
+}
+
+// List implements [store.Store].
+func (s *records) List(ctx context.Context, q store.Query) ([]store.Record, error) {
+	var st statement
+	st.add(s.sql.list)
+	st.filter(&q)
+	st.page(&q)
+	var listed []store.Record
+	err := s.read(ctx, func(ctx context.Context, db querier) (err error) {
+		listed, err = collect(ctx, db, &st)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("list tokens", err)
+	}
+	return listed, nil
+}
+
+// collect returns the records that st selects.
+func collect(ctx context.Context, q querier, st *statement) ([]store.Record, error) {
+	rows, err := q.Query(ctx, st.sql.String(), st.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []store.Record
+	for rows.Next() {
+		var r store.Record
+		if err := scanRecord(rows, &r); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// Count implements [store.Store].
+func (s *records) Count(ctx context.Context, q store.Query) (int, error) {
+	var st statement
+	st.add(s.sql.count)
+	st.filter(&q)
+	var n int
+	err := s.read(ctx, func(ctx context.Context, db querier) error {
+		return db.QueryRow(ctx, st.sql.String(), st.args...).Scan(&n)
+	})
+	if err != nil {
+		return 0, wrap("count tokens", err)
+	}
+	return n, nil
+}
+
+// Purge implements [store.Store]. With a Limit, as for sweeping, it leaves out
+// records that others are writing or purging at that moment, if there are enough
+// without them: so several instances that sweep at once share the work. If there
+// are not, or without a Limit, it waits for the others and leaves out nothing.
+func (s *records) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
+	var purged []store.Record
+	err := s.write(ctx, false, func(ctx context.Context, db querier, _ bool) (err error) {
+		if q.Limit > 0 && q.Offset <= 0 {
+			purged, err = collect(ctx, db, s.sql.purge(&q, true))
+			if err != nil || len(purged) > 0 {
+				return unsure(err)
+			}
+		}
+		purged, err = collect(ctx, db, s.sql.purge(&q, false))
+		return unsure(err)
+	})
+	if err != nil {
+		return nil, wrap("purge tokens", err)
+	}
+	slices.SortFunc(purged, func(a, b store.Record) int { return q.Compare(&a, &b) })
+	return purged, nil
+}
+
+// Touch implements [store.Store].
+func (s *records) Touch(ctx context.Context, uses []store.Use) error {
+	latest := make(map[store.PK]store.Use, len(uses))
+	for _, u := range uses {
+		// None is not later than anything.
+		if last, ok := latest[u.PK]; !u.At.IsZero() && (!ok || u.At.UnixMicro() > last.At.UnixMicro()) {
+			latest[u.PK] = u
+		}
+	}
+	var (
+		pks   = make([]pgtype.UUID, 0, len(latest))
+		times = make([]pgtype.Timestamptz, 0, len(latest))
+		froms = make([]string, 0, len(latest))
+	)
+	for pk, u := range latest {
+		pks, times, froms = append(pks, uuid(pk)), append(times, instant(u.At)), append(froms, u.From)
+	}
+	err := s.write(ctx, true, func(ctx context.Context, q querier, _ bool) error {
+		if len(pks) == 0 {
+			return nil
+		}
+		_, err := q.Exec(ctx, s.sql.touch, pks, times, froms)
+		return unsure(err) // and to do it again does no harm
+	})
+	return wrap("touch tokens", err)
+}

@@ -1,0 +1,169 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A querier is what statements are run on: a pool, a connection or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// A runner is where the statements of an operation are run.
+type runner interface {
+	// read has f read.
+	read(ctx context.Context, f func(ctx context.Context, q querier) error) error
+
+	// write has f write. If it can't be known whether that took effect, and f is
+	// repeatable, f is called again, and told that it may have been done already.
+	write(ctx context.Context, repeatable bool, f func(ctx context.Context, q querier, inDoubt bool) error) error
+}
+
+// inPool runs each statement on a connection of the pool, in a transaction of its
+// own.
+type inPool struct {
+	pool     *pgxpool.Pool
+	retryFor time.Duration
+	closed   atomic.Bool
+}
+
+func (r *inPool) read(ctx context.Context, f func(context.Context, querier) error) error {
+	return r.insist(ctx, true, func(bool) error { return f(ctx, r.pool) })
+}
+
+func (r *inPool) write(ctx context.Context, repeatable bool, f func(context.Context, querier, bool) error) error {
+	return r.insist(ctx, repeatable, func(inDoubt bool) error {
+		conn, err := r.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		return politely(ctx, conn.Conn(), func(ctx context.Context) error { return f(ctx, conn, inDoubt) })
+	})
+}
+
+// insist calls attempt until it succeeds or fails for good, or time is up.
+func (r *inPool) insist(ctx context.Context, repeatable bool, attempt func(inDoubt bool) error) error {
+	const shortest, longest = 2 * time.Millisecond, 250 * time.Millisecond
+	inDoubt, deadline := false, time.Now().Add(r.retryFor)
+	for pause := shortest; ; pause = min(2*pause, longest) {
+		if r.closed.Load() && !inDoubt {
+			return ErrClosed
+		}
+		if ctx.Err() != nil && !inDoubt {
+			return ctx.Err()
+		}
+		err := attempt(inDoubt)
+		if err == nil || isOutcome(err) {
+			return err
+		}
+		if isUnsure(err) {
+			inDoubt = true
+		}
+		again := passing(err) && (repeatable || !inDoubt) && time.Until(deadline) > pause
+		if again && wait(ctx, pause/2+rand.N(pause)) {
+			continue
+		}
+		switch {
+		case inDoubt:
+			return fmt.Errorf("%w: %v", ErrInDoubt, err) // which is not the error of the context, if that has ended
+		case ctx.Err() != nil:
+			return ctx.Err() // whatever that has led to
+		case r.closed.Load():
+			return ErrClosed
+		}
+		return err
+	}
+}
+
+// wait waits, and reports whether ctx is still good then.
+func wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// cancelTime is how long the server may take to cancel a statement.
+const cancelTime = 5 * time.Second
+
+// politely calls f with a context that does not end. pgx cuts a connection whose
+// context ends, and then nobody knows what becomes of a write. Here the server is
+// asked to cancel the statement instead: it answers that it has, or that it was
+// done already, and either is certain. Only if it doesn't answer is it cut off.
+func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) error) error {
+	unending := context.WithoutCancel(ctx)
+	if ctx.Done() == nil {
+		return f(unending)
+	}
+	running, done := context.WithCancel(unending)
+	defer done()
+	asked := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(asked)
+		answering, cancel := context.WithTimeout(running, cancelTime)
+		defer cancel()
+		for answering.Err() == nil { // the first may have come before the statement
+			_ = conn.PgConn().CancelRequest(answering)
+			wait(answering, 100*time.Millisecond)
+		}
+		if running.Err() == nil {
+			_ = conn.PgConn().Conn().Close()
+		}
+	})
+	err := f(unending)
+	done()
+	if !stop() {
+		<-asked
+		_ = conn.Close(running) // as the request can arrive late, and would hit the next statement
+	}
+	return err
+}
+
+// inTx runs statements in a transaction of the application's, one at a time. It
+// looks at the context before and not again: pgx would cut the connection, and
+// the transaction would be lost.
+type inTx struct {
+	pool *inPool // of the store
+	mu   sync.Mutex
+	tx   pgx.Tx
+}
+
+func (r *inTx) read(ctx context.Context, f func(context.Context, querier) error) error {
+	return r.do(ctx, func(ctx context.Context) error { return f(ctx, r.tx) })
+}
+
+// write makes a savepoint, as a statement that fails, be it because a value is
+// taken, would otherwise be the end of the transaction.
+func (r *inTx) write(ctx context.Context, _ bool, f func(context.Context, querier, bool) error) error {
+	return r.do(ctx, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, r.tx, func(savepoint pgx.Tx) error { return f(ctx, savepoint, false) })
+	})
+}
+
+func (r *inTx) do(ctx context.Context, f func(ctx context.Context) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case r.pool.closed.Load():
+		return ErrClosed
+	}
+	return f(context.WithoutCancel(ctx))
+}

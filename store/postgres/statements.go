@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+const (
+	selectSQL = `SELECT ` + columns + ` FROM authtoken_tokens`
+
+	// byEitherSQL is asked when there was no row with this digest. It looks for it
+	// once more: a key that was retired then can be the current one by now, and at
+	// every moment it was one of the two. Asking it at once would save a round trip
+	// for keys that were retired, and cost all others half as much again.
+	byEitherSQL = `SELECT ` + columns + ` FROM (
+			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = $1
+			UNION ALL
+			(SELECT 1, * FROM authtoken_tokens WHERE retired = $1 LIMIT 1)
+		) AS found ORDER BY rank LIMIT 1`
+
+	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+
+	updateSQL = `UPDATE authtoken_tokens SET
+		identifier = $3, intent = $4, "user" = $5, description = $6, managed = $7, expires = $8, expiring = $9,
+		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1
+		WHERE pk = $1 AND version = $2`
+
+	deleteSQL = `DELETE FROM authtoken_tokens WHERE pk = $1 AND version = $2`
+
+	// touchSQL locks the rows by their pk before it changes them, so that two that
+	// touch the same tokens can't each wait for the other.
+	touchSQL = `WITH used AS (
+			SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS used (used_pk, used_at, used_from)
+		), locked AS (
+			SELECT pk AS locked_pk FROM authtoken_tokens WHERE pk = ANY($1) ORDER BY pk FOR NO KEY UPDATE
+		)
+		UPDATE authtoken_tokens SET last_used = used_at, last_used_from = used_from
+		FROM locked JOIN used ON used_pk = locked_pk
+		WHERE pk = locked_pk AND (last_used IS NULL OR last_used < used_at)`
+)
+
+// statements is SQL for tables of one name.
+type statements struct {
+	prefix prefix
+
+	list, count, get, byPK, byDigest, byEither, insert, update, delete, touch string
+
+	constraints map[string]store.Field // by name, what they keep unique
+}
+
+func newStatements(p prefix) *statements {
+	list := p.in(selectSQL)
+	return &statements{
+		prefix:   p,
+		list:     list,
+		count:    p.in(`SELECT count(*) FROM authtoken_tokens`),
+		get:      list + ` WHERE identifier = $1`,
+		byPK:     list + ` WHERE pk = $1`,
+		byDigest: list + ` WHERE digest = $1`,
+		byEither: p.in(byEitherSQL),
+		insert:   p.in(insertSQL),
+		update:   p.in(updateSQL),
+		delete:   p.in(deleteSQL),
+		touch:    p.in(touchSQL),
+		constraints: map[string]store.Field{
+			p.in("authtoken_tokens_pkey"):       store.FieldPK,
+			p.in("authtoken_tokens_identifier"): store.FieldIdentifier,
+			p.in("authtoken_tokens_digest"):     store.FieldDigest,
+			p.in("authtoken_tokens_managed"):    store.FieldManaged,
+		},
+	}
+}
+
+// taken returns the field whose value another record has if that is what err
+// says, or "".
+func (s *statements) taken(err error) store.Field {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == codeUnique {
+		return s.constraints[e.ConstraintName]
+	}
+	return ""
+}
+
+// purge returns the statement that deletes what q selects. If skip is set it leaves
+// out what others have locked, and deletes nothing if there is less than
+// q.Limit without it. Otherwise it waits for the others; without a limit it does
+// so by the pk, as touchSQL does.
+func (s *statements) purge(q *store.Query, skip bool) *statement {
+	sel := *q
+	if q.Limit <= 0 && q.Offset <= 0 && q.After == nil {
+		sel.Order = []store.Order{{Field: store.FieldPK}}
+	}
+	var st statement
+	st.add(s.prefix.in(`WITH doomed AS (SELECT pk AS doomed_pk FROM authtoken_tokens`))
+	st.filter(&sel)
+	st.page(&sel)
+	st.add(` FOR UPDATE`)
+	if skip {
+		st.add(` SKIP LOCKED`)
+	}
+	st.add(s.prefix.in(`) DELETE FROM authtoken_tokens USING doomed WHERE pk = doomed_pk`))
+	if skip {
+		st.add(` AND (SELECT count(*) FROM doomed) = ` + st.arg(q.Limit))
+	}
+	st.add(` RETURNING ` + columns)
+	return &st
+}
