@@ -2,8 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"crypto/rand"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,6 +33,11 @@ func TestStore(t *testing.T) {
 			return s.WithTx(tx)
 		})
 	})
+	// Where PostgreSQL refuses whatever has met another transaction.
+	t.Run("Serializable", func(t *testing.T) {
+		pool := newPool(t, pgtest.With(server.DSN(t), "default_transaction_isolation", "serializable"))
+		storetest.Run(t, func(t *testing.T) store.Store { return onPool(t, pool) })
+	})
 	// As behind a pooler, and in a time zone where the year 1 began a day late.
 	t.Run("Simple", func(t *testing.T) {
 		dsn := pgtest.With(server.DSN(t), "default_query_exec_mode", "simple_protocol")
@@ -60,7 +63,7 @@ func newPool(t *testing.T, dsn string) *pgxpool.Pool {
 // onPool returns a store with tables of its own.
 func onPool(t *testing.T, pool *pgxpool.Pool) *postgres.Store {
 	t.Helper()
-	cfg := postgres.Config{TablePrefix: "t_" + strings.ToLower(rand.Text())}
+	cfg := postgres.Config{TablePrefix: pgtest.Name()}
 	require.NoError(t, postgres.Migrate(t.Context(), pool, cfg))
 	s, err := postgres.New(t.Context(), pool, cfg)
 	require.NoError(t, err)

@@ -67,13 +67,16 @@ func (s *Server) DSN(t testing.TB) string {
 	case s.err != nil:
 		t.Fatal(s.err)
 	}
-	schema := "test_" + strings.ToLower(rand.Text())
+	schema := Name()
 	Exec(t, s.dsn, "CREATE SCHEMA "+schema)
 	if s.stop == nil { // or it goes with the server
 		t.Cleanup(func() { Exec(t, s.dsn, "DROP SCHEMA "+schema+" CASCADE") })
 	}
 	return With(s.dsn, "search_path", schema)
 }
+
+// Name returns a name that nobody else uses, for a schema or a connection.
+func Name() string { return "test_" + strings.ToLower(rand.Text()) }
 
 // Exec runs SQL on a connection of its own.
 func Exec(t testing.TB, dsn, sql string) {

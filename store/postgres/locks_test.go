@@ -1,0 +1,196 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/postgres"
+	"github.com/authtoken/authtoken/store/postgres/internal/pgtest"
+)
+
+// contended is a store, and an application's transaction over the same tables that
+// is in its way.
+type contended struct {
+	*postgres.Store
+	name string // of the store's connections
+	pool *pgxpool.Pool
+	tx   pgx.Tx
+}
+
+func contend(t *testing.T, records ...store.Record) *contended {
+	t.Helper()
+	dsn := server.DSN(t)
+	c := &contended{name: pgtest.Name()}
+	c.Store = open(t, pgtest.With(dsn, "application_name", c.name), postgres.Config{RetryFor: forever})
+	for _, r := range records {
+		require.NoError(t, c.Create(t.Context(), r))
+	}
+	c.pool = newPool(t, dsn)
+	var err error
+	c.tx, err = c.pool.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.tx.Rollback(context.WithoutCancel(t.Context())) })
+	return c
+}
+
+// lock has the application lock a record.
+func (c *contended) lock(t *testing.T, r store.Record) {
+	t.Helper()
+	tag, err := c.tx.Exec(t.Context(), `SELECT FROM authtoken_tokens WHERE pk = $1 FOR UPDATE`, r.PK)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, tag.RowsAffected())
+}
+
+// waits returns when the store waits for a lock.
+func (c *contended) waits(t *testing.T) {
+	t.Helper()
+	const sql = `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
+	for n := 0; n == 0; {
+		require.NoError(t, c.pool.QueryRow(t.Context(), sql, c.name).Scan(&n))
+	}
+}
+
+// A write that waits for others is given up when its context ends, and then it has
+// had no effect and will have none.
+func TestCancelledWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for name, w := range writes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := contend(t, token(1))
+			c.lock(t, token(1))
+			if name == "Create" {
+				require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(2)))
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- w.call(ctx, c.Store) }()
+			c.waits(t)
+			cancel()
+			require.ErrorIs(t, <-done, context.Canceled)
+			require.NoError(t, c.tx.Rollback(t.Context()))
+			holds(t, c, token(1))
+			require.NoError(t, w.call(t.Context(), c.Store))
+			holds(t, c, w.after...)
+		})
+	}
+}
+
+// PostgreSQL ends a deadlock by aborting the statement that finds it, here the
+// store's, which then starts over.
+func TestDeadlock(t *testing.T) {
+	t.Parallel()
+	c := contend(t, token(1), token(2))
+	c.lock(t, token(2))
+	done := make(chan error)
+	go func() {
+		done <- c.Touch(t.Context(), []store.Use{
+			{PK: token(2).PK, At: touched(token(2)).LastUsed, From: "somewhere"},
+			{PK: token(1).PK, At: touched(token(1)).LastUsed, From: "somewhere"},
+		})
+	}()
+	c.waits(t) // for token 2, and it has locked token 1
+	c.lock(t, token(1))
+	require.NoError(t, c.tx.Commit(t.Context()))
+	require.NoError(t, <-done)
+	holds(t, c, touched(token(1)), touched(token(2)))
+}
+
+func TestPurgeAmongOthers(t *testing.T) {
+	t.Parallel()
+	purge := func(t *testing.T, s store.Store, q store.Query) chan []store.Record {
+		done := make(chan []store.Record, 1)
+		go func() {
+			defer close(done)
+			got, err := s.Purge(t.Context(), q)
+			if err != nil {
+				t.Error(err)
+			}
+			done <- got
+		}()
+		return done
+	}
+	t.Run("enough others", func(t *testing.T) {
+		t.Parallel()
+		c := contend(t, token(1), token(2), token(3))
+		c.lock(t, token(1))
+		require.Equal(t, []store.Record{token(2), token(3)}, <-purge(t, c, store.Query{Limit: 2}))
+		holds(t, c, token(1))
+	})
+	for name, q := range map[string]store.Query{
+		"not enough others": {Limit: 4},
+		"an offset":         {Limit: 2, Offset: 1},
+		"no limit":          {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := contend(t, token(1), token(2), token(3))
+			require.NoError(t, c.WithTx(c.tx).Update(t.Context(), token(1)))
+			done := purge(t, c, q)
+			c.waits(t)
+			require.NoError(t, c.tx.Commit(t.Context()))
+			want := []store.Record{at(token(1), 2), token(2), token(3)}
+			require.Equal(t, want[q.Offset:], <-done)
+			holds(t, c, want[:q.Offset]...)
+		})
+	}
+	// What has changed meanwhile so that it does not match any more stays.
+	t.Run("no match any more", func(t *testing.T) {
+		t.Parallel()
+		c := contend(t, token(1), token(2))
+		other := token(1)
+		other.User = 8
+		require.NoError(t, c.WithTx(c.tx).Update(t.Context(), other))
+		done := purge(t, c, store.Query{Users: []int64{7}})
+		c.waits(t)
+		require.NoError(t, c.tx.Commit(t.Context()))
+		require.Equal(t, []store.Record{token(2)}, <-done)
+		holds(t, c, at(other, 2))
+	})
+}
+
+// Sweeping instances take what others have not: none waits, none gets what another got.
+func TestSweepersShare(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	const size, sweepers, limit = 400, 10, 20
+	first := open(t, dsn, postgres.Config{})
+	for n := range size {
+		require.NoError(t, first.Create(t.Context(), token(n)))
+	}
+	q := store.Query{ExpiryBefore: token(size).Expires, Order: []store.Order{{Field: store.FieldExpires}}, Limit: limit}
+	gone := make(chan []store.Record)
+	for range sweepers {
+		s := open(t, pgtest.With(dsn, "pool_max_conns", "1"), postgres.Config{})
+		go func() {
+			var all []store.Record
+			for {
+				got, err := s.Purge(t.Context(), q)
+				if err != nil {
+					t.Error(err)
+				}
+				all = append(all, got...)
+				if len(got) < limit {
+					break
+				}
+			}
+			gone <- all
+		}()
+	}
+	times := make(map[store.PK]int)
+	for range sweepers {
+		for _, r := range <-gone {
+			times[r.PK]++
+		}
+	}
+	require.Len(t, times, size)
+	for pk, n := range times {
+		require.Equal(t, 1, n, "%x", pk)
+	}
+	holds(t, first)
+}
