@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +15,7 @@ import (
 
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/postgres"
+	"github.com/authtoken/authtoken/store/postgres/internal/pgtest"
 )
 
 // forever is as good as no end to trying again.
@@ -282,4 +287,52 @@ func TestServerGone(t *testing.T) {
 		require.ErrorIs(t, err, gone)
 		require.ErrorIs(t, s.Check(t.Context()), gone)
 	})
+}
+
+// The server ends connections at any moment, over and over, and nobody notices.
+func TestTerminatedConnections(t *testing.T) {
+	t.Parallel()
+	const workers, each, pace = 8, 40, 10
+	dsn, name := server.DSN(t), pgtest.Name()
+	s := open(t, pgtest.With(dsn, "application_name", name), postgres.Config{RetryFor: forever})
+	pool := newPool(t, dsn)
+	var done atomic.Int64
+	var want []store.Record
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				r := token(1000*w + i)
+				err := s.Create(t.Context(), r)
+				if err == nil {
+					err = s.Update(t.Context(), r)
+				}
+				if _, e := s.GetByDigest(t.Context(), r.Digest); err == nil {
+					err = e
+				}
+				if i%2 == 1 && err == nil {
+					err = s.Delete(t.Context(), r.PK, 2)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if i%2 == 0 {
+					mu.Lock()
+					want = append(want, at(r, 2))
+					mu.Unlock()
+				}
+				if done.Add(1)%pace == 0 {
+					const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1`
+					if _, err := pool.Exec(t.Context(), sql, name); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(want, func(a, b store.Record) int { return strings.Compare(a.Identifier, b.Identifier) })
+	holds(t, s, want...)
 }

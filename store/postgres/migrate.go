@@ -119,7 +119,11 @@ func missing(ctx context.Context, q querier, p prefix) ([]Migration, error) {
 	}
 	var encoding string
 	var exists bool
-	const lookSQL = `SELECT current_setting('server_encoding'), to_regclass('authtoken_migrations') IS NOT NULL`
+	// to_regclass would do, but may answer from what the connection remembers of the
+	// time before it waited for the lock.
+	const lookSQL = `SELECT current_setting('server_encoding'), EXISTS (
+		SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+		WHERE relname = 'authtoken_migrations' AND nspname = ANY(current_schemas(false)))`
 	if err := q.QueryRow(ctx, p.in(lookSQL)).Scan(&encoding, &exists); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,228 @@
+package postgres_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/postgres"
+	"github.com/authtoken/authtoken/store/postgres/internal/pgtest"
+)
+
+func TestConfigFaultsComeTogether(t *testing.T) {
+	t.Parallel()
+	cfg := postgres.Config{TablePrefix: "a-b", RetryFor: -1}
+	_, err := postgres.New(t.Context(), nil, cfg)
+	require.EqualError(t, err, `postgres: new store: pool is nil
+TablePrefix: "a-b" is not 1 to 40 letters from a to z, digits and underscores, the first no digit
+RetryFor: -1ns is negative`)
+	require.ErrorContains(t, postgres.Migrate(t.Context(), nil, cfg), "pool is nil\nTablePrefix: ")
+	_, err = postgres.Migrations(cfg)
+	require.ErrorContains(t, err, "postgres: migrations: TablePrefix: ")
+	for _, bad := range []string{"A", "é", "1a", "a b", `a"`, "a;", strings.Repeat("a", 41)} {
+		_, err := postgres.Migrations(postgres.Config{TablePrefix: bad})
+		require.Error(t, err, bad)
+	}
+	for _, good := range []string{"a", "_", "a1_", strings.Repeat("a", 40)} {
+		_, err := postgres.Migrations(postgres.Config{TablePrefix: good})
+		require.NoError(t, err, good)
+	}
+}
+
+// What is wrong with a DSN is said without the password in it.
+func TestOpenKeepsThePassword(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{
+		"postgres://app:hunter2@localhost:notaport/db",
+		"postgres://app:hunter2@localhost:1/db?connect_timeout=1",
+		"host=/nowhere password=hunter2",
+		"host=/nowhere password=hunter2 sslmode=whatever",
+		"postgres://app:hunter2@localhost:1/db?pool_max_conns=none",
+	} {
+		_, err := postgres.Open(t.Context(), dsn, postgres.Config{})
+		require.ErrorContains(t, err, "postgres: open: ")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
+// Any number of processes may start at once with a database that is empty.
+func TestOpenAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			s, err := postgres.Open(t.Context(), dsn, postgres.Config{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			if err := s.Create(t.Context(), token(n)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	n, err := open(t, dsn, postgres.Config{}).Count(t.Context(), store.Query{})
+	require.NoError(t, err)
+	require.Equal(t, 8, n)
+}
+
+func TestSchemaVersions(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	pool := newPool(t, dsn)
+	_, err := postgres.New(t.Context(), pool, postgres.Config{})
+	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+
+	// A tool of the application's own makes them as well.
+	steps, err := postgres.Migrations(postgres.Config{})
+	require.NoError(t, err)
+	require.Len(t, steps, 1)
+	require.Equal(t, postgres.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
+	pgtest.Exec(t, dsn, steps[0].SQL)
+	s, err := postgres.New(t.Context(), pool, postgres.Config{})
+	require.NoError(t, err)
+	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "does nothing")
+	holds(t, s, token(1))
+
+	pgtest.Exec(t, dsn, "INSERT INTO authtoken_migrations VALUES (2)")
+	const newer = "its schema has version 2, made by a newer release; this one knows versions up to 1"
+	_, err = postgres.Open(t.Context(), dsn, postgres.Config{})
+	require.EqualError(t, err, "postgres: open: "+newer)
+	_, err = postgres.New(t.Context(), pool, postgres.Config{})
+	require.EqualError(t, err, "postgres: new store: "+newer)
+	require.EqualError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "postgres: migrate: "+newer)
+	require.EqualError(t, s.Check(t.Context()), "postgres: check: "+newer)
+
+	pgtest.Exec(t, dsn, "DROP TABLE authtoken_tokens, authtoken_migrations")
+	require.ErrorContains(t, s.Create(t.Context(), token(2)), "postgres: create token: the tables are not there; Migrate makes them: ")
+	require.ErrorContains(t, s.Check(t.Context()), "call Migrate first")
+}
+
+// A migration that fails leaves nothing behind.
+func TestMigrateAllOrNothing(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	pool := newPool(t, dsn)
+	pgtest.Exec(t, dsn, "CREATE TABLE authtoken_tokens_user ()") // a name that an index wants
+	require.ErrorContains(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "postgres: migrate: migration 1: ")
+	var n int
+	const tables = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+	require.NoError(t, pool.QueryRow(t.Context(), tables).Scan(&n))
+	require.Equal(t, 1, n)
+	pgtest.Exec(t, dsn, "DROP TABLE authtoken_tokens_user")
+	require.NoError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}))
+}
+
+func TestTablePrefix(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	longest := open(t, dsn, postgres.Config{TablePrefix: strings.Repeat("x", 40)})
+	other := open(t, dsn, postgres.Config{TablePrefix: "other_"})
+	usual := open(t, dsn, postgres.Config{})
+	for _, s := range []*postgres.Store{longest, other, usual} {
+		require.NoError(t, s.Create(t.Context(), token(1)))
+		taken := token(2)
+		taken.Digest = token(1).Digest
+		var err *store.TakenError
+		require.ErrorAs(t, s.Create(t.Context(), taken), &err, "by an index of a long name too")
+		require.Equal(t, store.FieldDigest, err.Field)
+	}
+	require.NoError(t, other.Delete(t.Context(), token(1).PK, 1))
+	holds(t, other)
+	holds(t, usual, token(1))
+	holds(t, longest, token(1))
+	require.NoError(t, other.Check(t.Context()))
+}
+
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	dsn, name := server.DSN(t), pgtest.Name()
+	pgtest.Exec(t, dsn, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'")
+	t.Cleanup(func() { pgtest.Exec(t, dsn, "DROP DATABASE "+name) })
+	cfg, err := pgx.ParseConfig(dsn)
+	require.NoError(t, err)
+	latin := strings.Replace(dsn, "dbname="+cfg.Database, "dbname="+name, 1)
+	if latin == dsn {
+		latin = strings.Replace(dsn, "/"+cfg.Database, "/"+name, 1)
+	}
+	_, err = postgres.Open(t.Context(), latin, postgres.Config{})
+	require.EqualError(t, err, "postgres: open: the database is encoded in LATIN1, where it has to be UTF8")
+}
+
+func TestClosedStore(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	opened, err := postgres.Open(t.Context(), dsn, postgres.Config{})
+	require.NoError(t, err)
+	pool := newPool(t, dsn)
+	onPool, err := postgres.New(t.Context(), pool, postgres.Config{})
+	require.NoError(t, err)
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	inTx := onPool.WithTx(tx)
+	for _, s := range []*postgres.Store{opened, onPool} {
+		require.NoError(t, s.Close())
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, s.Check(t.Context()), postgres.ErrClosed)
+	}
+	for _, s := range []store.Store{opened, onPool, inTx} {
+		ctx := t.Context()
+		require.ErrorIs(t, s.Create(ctx, token(1)), postgres.ErrClosed)
+		_, err := s.Get(ctx, "x")
+		require.ErrorIs(t, err, postgres.ErrClosed)
+		_, err = s.GetByDigest(ctx, store.Digest{1})
+		require.ErrorIs(t, err, postgres.ErrClosed)
+		require.ErrorIs(t, s.Update(ctx, token(1)), postgres.ErrClosed)
+		require.ErrorIs(t, s.Delete(ctx, token(1).PK, 1), postgres.ErrClosed)
+		_, err = s.List(ctx, store.Query{})
+		require.ErrorIs(t, err, postgres.ErrClosed)
+		_, err = s.Count(ctx, store.Query{})
+		require.ErrorIs(t, err, postgres.ErrClosed)
+		_, err = s.Purge(ctx, store.Query{})
+		require.ErrorIs(t, err, postgres.ErrClosed)
+		require.ErrorIs(t, s.Touch(ctx, nil), postgres.ErrClosed)
+	}
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.NoError(t, pool.Ping(t.Context()), "the application's pool is still open")
+}
+
+// Not parallel, as it counts goroutines.
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	dsn := server.DSN(t)
+	before := runtime.NumGoroutine()
+	s, err := postgres.Open(t.Context(), dsn, postgres.Config{})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			_ = s.Create(ctx, token(i))
+			_, _ = s.List(ctx, store.Query{})
+			if i == 20 {
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	cancel()
+	require.NoError(t, s.Close())
+	// pgx has told its goroutines to end, but doesn't wait for all of them.
+	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
