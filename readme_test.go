@@ -76,12 +76,12 @@ func output(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// Each other piece of Go in the README, and what it prints, stands in one of the
-// tests below, but for the indentation.
+// Each other piece of Go in the README, and what it prints, stands in a test in one
+// of these files, but for the indentation.
 func TestReadmePieces(t *testing.T) {
 	t.Parallel()
 	var tests string
-	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go"} {
+	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go", "store/postgres/readme_test.go"} {
 		source, err := os.ReadFile(name)
 		require.NoError(t, err)
 		tests += unindented(string(source))

@@ -12,7 +12,7 @@ type prefix string
 
 const (
 	defaultPrefix   prefix = "authtoken_"
-	maxPrefixLength        = 40 // PostgreSQL cuts names off after 63 bytes
+	maxPrefixLength int    = 40 // PostgreSQL cuts names off after 63 bytes
 )
 
 // in returns sql with p in place of the default.
