@@ -46,6 +46,14 @@ func (c *contended) lock(t *testing.T, r store.Record) {
 	require.EqualValues(t, 1, tag.RowsAffected())
 }
 
+// locked checks that the store has locked a record.
+func (c *contended) locked(t *testing.T, r store.Record) {
+	t.Helper()
+	tag, err := c.tx.Exec(t.Context(), `SELECT FROM authtoken_tokens WHERE pk = $1 FOR UPDATE SKIP LOCKED`, r.PK)
+	require.NoError(t, err)
+	require.Zero(t, tag.RowsAffected())
+}
+
 // waits returns when the store waits for a lock.
 func (c *contended) waits(t *testing.T) {
 	t.Helper()
@@ -94,7 +102,8 @@ func TestDeadlock(t *testing.T) {
 			{PK: token(1).PK, At: touched(token(1)).LastUsed, From: "somewhere"},
 		})
 	}()
-	c.waits(t) // for token 2, and it has locked token 1
+	c.waits(t) // for token 2, and it has locked token 1, whatever their order in the call
+	c.locked(t, token(1))
 	c.lock(t, token(1))
 	require.NoError(t, c.tx.Commit(t.Context()))
 	require.NoError(t, <-done)
@@ -122,23 +131,39 @@ func TestPurgeAmongOthers(t *testing.T) {
 		require.Equal(t, []store.Record{token(2), token(3)}, <-purge(t, c, store.Query{Limit: 2}))
 		holds(t, c, token(1))
 	})
-	for name, q := range map[string]store.Query{
-		"not enough others": {Limit: 4},
-		"an offset":         {Limit: 2, Offset: 1},
-		"no limit":          {},
+	changed := at(token(1), 2)
+	for name, c := range map[string]struct {
+		q          store.Query
+		gone, left []store.Record
+	}{
+		"not enough others": {store.Query{Limit: 4}, []store.Record{changed, token(2), token(3)}, nil},
+		"an offset":         {store.Query{Limit: 1, Offset: 1}, []store.Record{token(2)}, []store.Record{changed, token(3)}},
+		"no limit":          {store.Query{}, []store.Record{changed, token(2), token(3)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := contend(t, token(1), token(2), token(3))
-			require.NoError(t, c.WithTx(c.tx).Update(t.Context(), token(1)))
-			done := purge(t, c, q)
-			c.waits(t)
-			require.NoError(t, c.tx.Commit(t.Context()))
-			want := []store.Record{at(token(1), 2), token(2), token(3)}
-			require.Equal(t, want[q.Offset:], <-done)
-			holds(t, c, want[:q.Offset]...)
+			s := contend(t, token(1), token(2), token(3))
+			require.NoError(t, s.WithTx(s.tx).Update(t.Context(), token(1)))
+			done := purge(t, s, c.q)
+			s.waits(t)
+			require.NoError(t, s.tx.Commit(t.Context()))
+			require.Equal(t, c.gone, <-done)
+			holds(t, s, c.left...)
 		})
 	}
+	// It locks in the same order as Touch, so that they don't get into a deadlock.
+	t.Run("in the order of pks", func(t *testing.T) {
+		t.Parallel()
+		last := token(1)
+		last.Identifier = "zzz"
+		c := contend(t, last, token(2))
+		c.lock(t, token(2))
+		done := purge(t, c, store.Query{})
+		c.waits(t)
+		c.locked(t, last)
+		require.NoError(t, c.tx.Commit(t.Context()))
+		require.Equal(t, []store.Record{token(2), last}, <-done)
+	})
 	// What has changed meanwhile so that it does not match any more stays.
 	t.Run("no match any more", func(t *testing.T) {
 		t.Parallel()
@@ -193,4 +218,48 @@ func TestSweepersShare(t *testing.T) {
 		require.Equal(t, 1, n, "%x", pk)
 	}
 	holds(t, first)
+}
+
+// A key that was retired becomes the current one again just when it has not been
+// found among those.
+func TestDigestAtEveryMoment(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	others := open(t, dsn, postgres.Config{})
+	r := token(1)
+	r.Digest, r.Retired = token(2).Digest, token(1).Digest
+	require.NoError(t, others.Create(t.Context(), r))
+
+	cfg, err := pgxpool.ParseConfig(dsn)
+	require.NoError(t, err)
+	between := &interlude{}
+	cfg.ConnConfig.Tracer = between
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s, err := postgres.New(t.Context(), pool, postgres.Config{})
+	require.NoError(t, err)
+	between.play = func() {
+		if err := others.Update(t.Context(), token(1)); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := s.GetByDigest(t.Context(), token(1).Digest)
+	require.NoError(t, err)
+	require.Equal(t, at(token(1), 2), got)
+	require.Nil(t, between.play)
+}
+
+// interlude plays after the next statement of a store.
+type interlude struct{ play func() }
+
+func (i *interlude) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+func (i *interlude) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
+	if play := i.play; play != nil {
+		i.play = nil
+		play()
+	}
 }
