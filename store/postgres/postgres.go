@@ -13,15 +13,18 @@
 //
 // What fails because of others (a deadlock, a conflict between transactions), or
 // because the server goes away or is not back yet, is tried again for as long as
-// [Config].RetryFor and the caller's context allow. It is never done twice. If the
-// connection broke when a write had been sent, the next attempt can tell what has
-// become of the last one, by the version among others:
+// [Config].RetryFor and the caller's context allow. If the connection broke when a
+// write had been sent, the next attempt looks for what became of the last one, so that
+// nothing is done twice:
 //
-//   - A Create, Update or Delete whose effect is there is done. An update that was
-//     under way is taken for done if the record is at the next version and just
-//     what it would have made of it, and a deletion if the record is gone.
-//   - An Update whose record has been changed again since, and a Purge, can't be
-//     told and fail with [ErrInDoubt], as does a write for which time is up.
+//   - An Update is done if the record is at the next version and just what it would
+//     have made of it. If the record has been changed again since, there is no
+//     telling, and it fails with [ErrInDoubt].
+//   - A Delete is done if the record is gone, and a Create if its record is there.
+//     Only if somebody else deletes that record between two attempts, as nobody
+//     knows of it yet, is it created again.
+//   - A Purge is not tried again, as what it deleted would not come back, but fails
+//     with ErrInDoubt. So does any write for which time is up.
 //
 // A write whose context ends is cancelled on the server, whose answer decides
 // whether it took effect.
