@@ -1,0 +1,203 @@
+// Package customstore is a store to learn from: it keeps a handful of tokens in a
+// JSON file, which is all that a small tool needs. What makes it short is that every
+// write makes a new list out of the old one, and only then takes its place; and that
+// package store knows how to search and sort.
+package customstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// Store is a [store.Store] in a file that one process uses at a time.
+type Store struct {
+	path    string
+	mu      sync.Mutex
+	records []store.Record
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open reads the file at path. If there is none, the first write makes it.
+func Open(path string) (*Store, error) {
+	s := &Store{path: path}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &s.records)
+	}
+	return s, err
+}
+
+// write has f change a copy of the records, and keeps it if it is in the file.
+func (s *Store) write(ctx context.Context, f func(records []store.Record) ([]store.Record, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	records, err := f(slices.Clone(s.records))
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		r := &records[i]
+		for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
+			*t = t.UTC()
+		}
+	}
+	b, err := json.Marshal(records)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.path+".new", b, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(s.path+".new", s.path); err != nil {
+		return err
+	}
+	s.records = records
+	return nil
+}
+
+// List and Count leave everything to Query.Select.
+func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	records := q.Select(slices.Clone(s.records))
+	for i := range records {
+		records[i].Sealed = bytes.Clone(records[i].Sealed) // what the caller gets is the caller's
+	}
+	return records, nil
+}
+
+func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
+	records, err := s.List(ctx, q)
+	return len(records), err
+}
+
+// Get and GetByDigest look at one record after the other.
+func (s *Store) Get(ctx context.Context, identifier string) (store.Record, error) {
+	return s.find(ctx, func(r store.Record) bool { return r.Identifier == identifier })
+}
+
+func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
+	none := digest == store.Digest{}
+	return s.find(ctx,
+		func(r store.Record) bool { return !none && r.Digest == digest },
+		func(r store.Record) bool { return !none && r.Retired == digest })
+}
+
+// find returns the first record for which the first of the conditions that holds for any does.
+func (s *Store) find(ctx context.Context, conditions ...func(store.Record) bool) (store.Record, error) {
+	records, err := s.List(ctx, store.Query{})
+	if err != nil {
+		return store.Record{}, err
+	}
+	for _, condition := range conditions {
+		if i := slices.IndexFunc(records, condition); i >= 0 {
+			return records[i], nil
+		}
+	}
+	return store.Record{}, store.ErrNotFound
+}
+
+func (s *Store) Create(ctx context.Context, r store.Record) error {
+	r.Sealed = bytes.Clone(r.Sealed)
+	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		return append(records, r), taken(records, &r)
+	})
+}
+
+func (s *Store) Update(ctx context.Context, r store.Record) error {
+	r.Sealed = bytes.Clone(r.Sealed)
+	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		i, err := current(records, r.PK, r.Version)
+		if err != nil {
+			return nil, err
+		}
+		old := records[i]
+		r.Created, r.LastUsed, r.LastUsedFrom, r.Version = old.Created, old.LastUsed, old.LastUsedFrom, old.Version+1
+		records = slices.Delete(records, i, i+1)
+		return append(records, r), taken(records, &r)
+	})
+}
+
+func (s *Store) Delete(ctx context.Context, pk store.PK, version int64) error {
+	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		i, err := current(records, pk, version)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Delete(records, i, i+1), nil
+	})
+}
+
+func (s *Store) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
+	err = s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		purged = q.Select(slices.Clone(records))
+		return slices.DeleteFunc(records, func(r store.Record) bool {
+			return slices.ContainsFunc(purged, func(p store.Record) bool { return p.PK == r.PK })
+		}), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return purged, nil
+}
+
+func (s *Store) Touch(ctx context.Context, uses []store.Use) error {
+	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		for _, use := range uses {
+			i := slices.IndexFunc(records, func(r store.Record) bool { return r.PK == use.PK })
+			if i >= 0 && use.At.After(records[i].LastUsed) {
+				records[i].LastUsed, records[i].LastUsedFrom = use.At, use.From
+			}
+		}
+		return records, nil
+	})
+}
+
+// current finds the record that has this PK if it has this version too.
+func current(records []store.Record, pk store.PK, version int64) (int, error) {
+	i := slices.IndexFunc(records, func(r store.Record) bool { return r.PK == pk })
+	switch {
+	case i < 0:
+		return 0, store.ErrNotFound
+	case records[i].Version != version:
+		return 0, store.ErrStale
+	}
+	return i, nil
+}
+
+// taken says which value of r one of records has already.
+func taken(records []store.Record, r *store.Record) error {
+	for _, o := range records {
+		switch {
+		case o.PK == r.PK:
+			return &store.TakenError{Field: store.FieldPK}
+		case o.Identifier == r.Identifier:
+			return &store.TakenError{Field: store.FieldIdentifier}
+		case o.Digest == r.Digest:
+			return &store.TakenError{Field: store.FieldDigest}
+		case o.Managed == r.Managed && r.Managed != "":
+			return &store.TakenError{Field: store.FieldManaged}
+		}
+	}
+	return nil
+}
