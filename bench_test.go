@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/crc32"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/store"
@@ -128,7 +130,9 @@ func BenchmarkAuthenticate(b *testing.B) {
 }
 
 // BenchmarkAuthenticateLimit is what Authenticate over the memory store is
-// measured against: a digest, and a map behind a lock.
+// measured against: a digest, and a map behind a lock. What a check can't do without
+// beyond that is added in turn: the clock, as a token may have expired, and the
+// checksum, as garbage must not reach the store.
 func BenchmarkAuthenticateLimit(b *testing.B) {
 	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 	if err != nil {
@@ -138,20 +142,33 @@ func BenchmarkAuthenticateLimit(b *testing.B) {
 	var mu sync.RWMutex
 	found := make(map[[32]byte]*store.Record)
 	for _, key := range keys {
-		found[sha256.Sum256([]byte(key))] = new(store.Record)
+		found[sha256.Sum256([]byte(key))] = &store.Record{Expires: time.Now().Add(time.Hour)}
 	}
-	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			b.ReportAllocs()
-			share(b, callers, func(i int64) {
-				digest := sha256.Sum256([]byte(keys[i%int64(len(keys))]))
-				mu.RLock()
-				r := found[digest]
-				mu.RUnlock()
-				if r == nil {
-					b.Error("not found")
-				}
+	lookUp := func(key string) *store.Record {
+		digest := sha256.Sum256([]byte(key))
+		mu.RLock()
+		defer mu.RUnlock()
+		return found[digest]
+	}
+	for _, c := range []struct {
+		name string
+		good func(key string) bool
+	}{
+		{"digest", func(key string) bool { return lookUp(key) != nil }},
+		{"digest,clock", func(key string) bool { return time.Now().Before(lookUp(key).Expires) }},
+		{"digest,clock,checksum", func(key string) bool {
+			return crc32.ChecksumIEEE([]byte(key[:len(key)-6])) != 0 && time.Now().Before(lookUp(key).Expires)
+		}},
+	} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/callers=%d", c.name, callers), func(b *testing.B) {
+				b.ReportAllocs()
+				share(b, callers, func(i int64) {
+					if !c.good(keys[i%int64(len(keys))]) {
+						b.Error("not found")
+					}
+				})
 			})
-		})
+		}
 	}
 }
