@@ -138,7 +138,7 @@ func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, fro
 		e.Token = tokenOf(r)
 	}
 	s.emit(ctx, e)
-	if reason == ErrKeyRetired && s.policy.RevokeOnReuse {
+	if errors.Is(reason, ErrKeyRetired) && s.policy.RevokeOnReuse {
 		if err := s.revokeReused(context.WithoutCancel(ctx), *r, now); err != nil {
 			return fmt.Errorf("authenticate: revoke token: %w", err)
 		}

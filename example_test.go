@@ -65,9 +65,9 @@ func ExampleService_Create() {
 func ExampleService_Update() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	token, _, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7, Description: "builds"})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7, Description: "builds"})
 
-	token = must(svc.Update(ctx, "ci", authtoken.UpdateParams{Identifier: new("deploy")}))
+	token := must(svc.Update(ctx, "ci", authtoken.UpdateParams{Identifier: new("deploy")}))
 	fmt.Println(token.Identifier, token.Description, token.Version)
 
 	// Change it only if nobody else has since it was read.

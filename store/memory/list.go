@@ -20,14 +20,14 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	s.mu.RLock()
 	sel := newSelection(&q, s.source(&q))
 	var rest []*row
-	looked, more := 0, true
+	looked := 0
 	inside := lookMax
 	if len(q.Words) > 0 {
 		inside = 0 // texts can be long
 	}
 	for w := range sel.rows {
 		if looked++; looked <= inside {
-			if more = sel.add(w); !more {
+			if !sel.add(w) {
 				break
 			}
 			continue
@@ -44,7 +44,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 			return nil, err
 		}
 		for _, w := range part {
-			if more = sel.add(w); !more {
+			if !sel.add(w) {
 				return records(sel.page()), nil
 			}
 		}
