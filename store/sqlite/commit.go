@@ -45,9 +45,10 @@ type committer struct {
 // A transactor begins and ends transactions on the writing connection. The
 // committer never calls it from two goroutines at once.
 type transactor interface {
-	// begin returns when it has the write lock, or has it been waited for too
-	// long: since is when the leader's caller began to wait.
-	begin(since time.Time) error
+	// begin returns when it has the write lock, or ctx has ended, or it has been
+	// waited for too long: since is when the leader's caller began to wait. If
+	// it fails, there is no transaction.
+	begin(ctx context.Context, since time.Time) error
 	commit() error
 	rollback() // leaves no transaction open, whatever happened before
 }
@@ -96,8 +97,9 @@ func newCommitter(db transactor, maxWaiting int) *committer {
 }
 
 // do does a write and returns its error once it is committed. If ctx ends
-// before a leader has taken the write, do returns ctx.Err() and the write is
-// never done; after that, ctx makes no difference.
+// before a leader has taken the write, or while its own caller as the leader
+// waits for the lock, do returns ctx.Err() and the write is never done; after
+// that, ctx makes no difference.
 func (c *committer) do(ctx context.Context, f writeFunc) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -110,7 +112,7 @@ func (c *committer) do(ctx context.Context, f writeFunc) error {
 	case !c.leading:
 		c.leading = true
 		c.mu.Unlock()
-		return c.doAlone(f)
+		return c.doAlone(ctx, f)
 	case c.waiting >= c.maxWaiting:
 		c.mu.Unlock()
 		return ErrOverloaded
@@ -129,7 +131,7 @@ func (c *committer) do(ctx context.Context, f writeFunc) error {
 		lead = <-w.woken
 	}
 	if lead {
-		c.lead(w)
+		c.lead(ctx, w)
 	}
 	return w.result()
 }
@@ -149,7 +151,7 @@ func (c *committer) close() {
 }
 
 // doAlone does the write of a leader who found nobody else here.
-func (c *committer) doAlone(f writeFunc) error {
+func (c *committer) doAlone(ctx context.Context, f writeFunc) error {
 	handOver := true
 	defer func() {
 		if handOver {
@@ -162,13 +164,13 @@ func (c *committer) doAlone(f writeFunc) error {
 	}
 	handOver = false // lead does
 	w := &write{do: f, since: time.Now()}
-	c.lead(w)
+	c.lead(ctx, w)
 	return w.result()
 }
 
 // lead does the writes of a group that starts with the leader's own, answers
 // the others and hands over.
-func (c *committer) lead(own *write) {
+func (c *committer) lead(ctx context.Context, own *write) {
 	g := group{own}
 	ended := false
 	defer func() {
@@ -185,7 +187,7 @@ func (c *committer) lead(own *write) {
 		c.handOver()
 	}()
 
-	if err := c.db.begin(own.since); err != nil {
+	if err := c.db.begin(ctx, own.since); err != nil {
 		g.fail(err)
 	} else if !c.run(&g) {
 		c.db.rollback()
@@ -218,7 +220,7 @@ func (c *committer) doOneByOne(g group) {
 		if _, ok := w.err.(*panicError); ok {
 			continue
 		}
-		if err := c.db.begin(w.since); err != nil {
+		if err := c.db.begin(context.Background(), w.since); err != nil {
 			g[i:].fail(err) // having waited for the lock once is enough
 			return
 		}

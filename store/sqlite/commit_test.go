@@ -28,7 +28,7 @@ type fakeDB struct {
 	panics              bool
 }
 
-func (db *fakeDB) begin(time.Time) error {
+func (db *fakeDB) begin(context.Context, time.Time) error {
 	if db.panics {
 		panic("begin")
 	}

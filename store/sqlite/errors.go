@@ -32,7 +32,11 @@ func code(err error) int {
 // primary returns the result code without what extends it.
 func primary(code int) int { return code & 0xff }
 
-func isBusy(err error) bool { return primary(code(err)) == sqlite3.SQLITE_BUSY }
+// isBusy reports whether err says that the database is locked, and waiting may help.
+func isBusy(err error) bool {
+	c := code(err)
+	return primary(c) == sqlite3.SQLITE_BUSY && c != sqlite3.SQLITE_BUSY_SNAPSHOT
+}
 
 // isUniqueViolation goes by the extended codes, as plain SQLITE_CONSTRAINT would
 // take a NULL, or a text where a number belongs, for a value that is taken.
@@ -45,7 +49,7 @@ func isUniqueViolation(err error) bool {
 }
 
 // untilFree calls f until it returns something else than that the database is
-// locked, or the deadline has passed.
+// locked, or ctx has ended, or the deadline has passed.
 //
 // SQLite can wait by itself, and does as far as busy_timeout goes, but it looks
 // again after ever longer sleeps, up to a tenth of a second, while another
@@ -53,14 +57,27 @@ func isUniqueViolation(err error) bool {
 // three such processes, some writes took more than 3 s. Now that the
 // writing connection's busy_timeout is short, and the asking starts over here, none
 // takes more than 0.2 s.
-func untilFree(deadline time.Time, f func() error) error {
+func untilFree(ctx context.Context, deadline time.Time, f func() error) error {
 	err := f()
-	for isBusy(err) && time.Now().Before(deadline) {
+	for isBusy(err) && ctx.Err() == nil && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 		err = f()
 	}
 	return err
 }
+
+// The operations, as errors name them.
+const (
+	opCreate      = "create token"
+	opGet         = "get token"
+	opGetByDigest = "get token by digest"
+	opUpdate      = "update token"
+	opDelete      = "delete token"
+	opList        = "list tokens"
+	opCount       = "count tokens"
+	opPurge       = "purge tokens"
+	opTouch       = "touch tokens"
+)
 
 // wrap puts the name of the operation before err, unless err is one that
 // callers expect.

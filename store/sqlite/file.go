@@ -36,7 +36,7 @@ const (
 	checkpointPages = 4000
 )
 
-// A file is a database to open.
+// A file is a database for Open to open.
 type file struct {
 	path string // absolute, or ":memory:"
 	cfg  Config
@@ -121,24 +121,12 @@ func (f *file) check() error {
 
 // checkContents looks into a file that isn't empty.
 func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
-	var version int
-	err := untilFree(time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
-		version, err = schemaVersion(ctx, db)
+	err := untilFree(ctx, time.Now().Add(f.cfg.BusyTimeout), func() error {
+		_, err := missing(ctx, db, prefix(f.cfg.TablePrefix))
 		return err
 	})
 	if err != nil {
 		return reason(err)
-	}
-	if err := checkVersion(version); err != nil {
-		return err
-	}
-
-	var encoding string
-	if err := db.GetContext(ctx, &encoding, "PRAGMA encoding"); err != nil {
-		return reason(err)
-	}
-	if encoding != "UTF-8" {
-		return fmt.Errorf("its text is in %s, where it has to be in UTF-8 to be sorted by its bytes", encoding)
 	}
 
 	// SQLite has noticed by now if the file is no database, or lacks many pages.
@@ -176,7 +164,7 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 	// Going over to WAL takes a lock that SQLite doesn't always wait for: of
 	// two processes that open a new file, one may be told that it is locked.
 	var conn *sqlx.Conn
-	err = untilFree(time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
+	err = untilFree(context.Background(), time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
 		conn, err = db.Connx(context.Background())
 		return err
 	})
@@ -206,7 +194,7 @@ func (f *file) checkWriter(conn *sqlx.Conn) error {
 		}
 		return err
 	})
-	if err != nil || f.inMemory() {
+	if err != nil {
 		return err
 	}
 	var mode string
@@ -217,6 +205,17 @@ func (f *file) checkWriter(conn *sqlx.Conn) error {
 		return fmt.Errorf("no write-ahead log on this file system (journal_mode is %q)", mode)
 	}
 	return nil
+}
+
+// openMemory makes a database in memory. It is its connection, which must
+// therefore never be closed before the store is.
+func (f *file) openMemory() (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", f.dsn(""))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
 }
 
 // openReaders opens the pool of connections that read. More of them than can

@@ -8,31 +8,46 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// A preparer prepares statements: a *sqlx.DB or a *sqlx.Conn.
+// A preparer prepares statements: a *sqlx.DB, a *sqlx.Conn or a *sqlx.Tx.
 type preparer interface {
 	sqlx.QueryerContext
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// A query is SQL to prepare, and where to put the statement.
-type query struct {
-	stmt **sql.Stmt
-	sql  string
+// prepared is statements of db, each prepared when it is first asked for. They
+// are to be closed some day. Those of a connection must be: SQLite leaves a
+// connection open, and its files too, as long as it has statements, and
+// database/sql keeps no list of them.
+//
+// It is for one goroutine at a time, or for any number once all that they ask
+// for has been prepared.
+type prepared struct {
+	db     preparer
+	prefix prefix
+	stmts  map[string]*sql.Stmt // by their SQL, with the default prefix
 }
 
-// prepared is statements to be closed some day. Those of a connection must be:
-// SQLite leaves a connection open, and its files too, as long as it
-// has statements, and database/sql keeps no list of them.
-type prepared struct{ stmts []*sql.Stmt }
+// stmt returns the statement for a query that is written with the default prefix.
+func (p *prepared) stmt(query string) (*sql.Stmt, error) {
+	if stmt, ok := p.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := p.db.PrepareContext(context.Background(), p.prefix.in(query))
+	if err != nil {
+		return nil, err
+	}
+	if p.stmts == nil {
+		p.stmts = make(map[string]*sql.Stmt)
+	}
+	p.stmts[query] = stmt
+	return stmt, nil
+}
 
-func (p *prepared) prepare(db preparer, queries ...query) error {
+func (p *prepared) prepare(queries ...string) error {
 	for _, q := range queries {
-		stmt, err := db.PrepareContext(context.Background(), q.sql)
-		if err != nil {
+		if _, err := p.stmt(q); err != nil {
 			return err
 		}
-		*q.stmt = stmt
-		p.stmts = append(p.stmts, stmt)
 	}
 	return nil
 }

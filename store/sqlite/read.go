@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -28,48 +29,62 @@ const (
 // A reader is where reads are done.
 type reader struct {
 	prepared
-	get, byDigest, byEither *sql.Stmt
-
 	lists sqlx.QueryerContext // where those that can take long are done
 }
 
 // newReader prepares statements for points and leaves the others to lists.
-func newReader(points preparer, lists sqlx.QueryerContext) (*reader, error) {
-	r := &reader{lists: lists}
-	err := r.prepare(points,
-		query{&r.get, getSQL},
-		query{&r.byDigest, byDigestSQL},
-		query{&r.byEither, byEitherSQL},
-	)
-	return r, err
+func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) (*reader, error) {
+	r := &reader{prepared{db: points, prefix: prefix(cfg.TablePrefix)}, lists}
+	return r, r.prepare(getSQL, byDigestSQL, byEitherSQL)
+}
+
+func (r *reader) get(ctx context.Context, identifier string, rec *store.Record) error {
+	return r.one(ctx, rec, getSQL, identifier)
+}
+
+func (r *reader) getByDigest(ctx context.Context, digest store.Digest, rec *store.Record) error {
+	if digest == (store.Digest{}) {
+		return store.ErrNotFound
+	}
+	err := r.one(ctx, rec, byDigestSQL, digest[:])
+	if errors.Is(err, store.ErrNotFound) {
+		err = r.one(ctx, rec, byEitherSQL, digest[:], digest[:])
+	}
+	return err
+}
+
+// one reads the record that a query finds.
+func (r *reader) one(ctx context.Context, rec *store.Record, query string, args ...any) error {
+	stmt, err := r.stmt(query)
+	if err != nil {
+		return err
+	}
+	err = scanRecord(stmt.QueryRowContext(ctx, args...), rec)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return err
 }
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, identifier string) (store.Record, error) {
-	return s.point(ctx, "get token", func(ctx context.Context, r *store.Record) error {
-		return scanRecord(s.reader.get.QueryRowContext(ctx, identifier), r)
+	return s.point(ctx, opGet, func(ctx context.Context, r *store.Record) error {
+		return s.reader.get(ctx, identifier, r)
 	})
 }
 
 // GetByDigest implements [store.Store].
 func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
-	return s.point(ctx, "get token by digest", func(ctx context.Context, r *store.Record) error {
-		if digest == (store.Digest{}) {
-			return sql.ErrNoRows
-		}
-		err := scanRecord(s.reader.byDigest.QueryRowContext(ctx, digest[:]), r)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = scanRecord(s.reader.byEither.QueryRowContext(ctx, digest[:], digest[:]), r)
-		}
-		return err
+	return s.point(ctx, opGetByDigest, func(ctx context.Context, r *store.Record) error {
+		return s.reader.getByDigest(ctx, digest, r)
 	})
 }
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error) {
 	var records []store.Record
-	err := s.read(ctx, "list tokens", func(ctx context.Context) (err error) {
-		records, err = list(ctx, s.reader.lists, &q)
+	err := s.read(ctx, opList, func(ctx context.Context) (err error) {
+		records, err = list(ctx, s.reader.lists, s.reader.prefix, &q)
 		return err
 	})
 	if err != nil {
@@ -81,8 +96,8 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 // Count implements [store.Store].
 func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
 	var n int
-	err := s.read(ctx, "count tokens", func(ctx context.Context) (err error) {
-		n, err = count(ctx, s.reader.lists, &q)
+	err := s.read(ctx, opCount, func(ctx context.Context) (err error) {
+		n, err = count(ctx, s.reader.lists, s.reader.prefix, &q)
 		return err
 	})
 	if err != nil {
@@ -94,33 +109,32 @@ func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
 // point reads one record. It looks at the context before, and not again: for a
 // context that can be cancelled the driver starts a goroutine with each
 // statement, which costs a third of the speed, and there is next to nothing to
-// cancel in twenty microseconds.
+// cancel in twenty microseconds. Only for a connection of somebody else's pool it
+// may have to wait longer.
 func (s *Store) point(ctx context.Context, op string, f func(ctx context.Context, r *store.Record) error) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, s.wrap(op, err)
 	}
+	if s.pool == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	var r store.Record
-	err := s.read(context.WithoutCancel(ctx), op, func(ctx context.Context) error {
-		err := f(ctx, &r)
-		if errors.Is(err, sql.ErrNoRows) {
-			return store.ErrNotFound
-		}
-		return err
-	})
+	err := s.read(ctx, op, func(ctx context.Context) error { return f(ctx, &r) })
 	if err != nil {
 		return store.Record{}, err
 	}
 	return r, nil
 }
 
-// read has f read. A database in memory is its only connection, so there readers
-// take turns with writers.
+// read has f read.
 func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context) error) error {
 	err := ctx.Err()
 	switch {
 	case err != nil:
-	case s.pointDB == nil:
-		err = s.committer.do(ctx, func(bool) error { return f(context.WithoutCancel(ctx)) })
+	case s.closed.Load():
+		err = ErrClosed
+	case s.pool != nil: // its connections may not wait by themselves
+		err = untilFree(ctx, time.Now().Add(s.writer.busyTimeout), func() error { return f(ctx) })
 	default:
 		err = f(ctx)
 	}
@@ -131,37 +145,37 @@ func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context)
 }
 
 // list returns the records that q selects.
-func list(ctx context.Context, db sqlx.QueryerContext, q *store.Query) ([]store.Record, error) {
+func list(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) ([]store.Record, error) {
 	var records []store.Record
-	err := each(ctx, db, q, func(r *store.Record) { records = append(records, *r) })
+	err := each(ctx, db, p, q, func(r *store.Record) { records = append(records, *r) })
 	return records, err
 }
 
 // count returns how many records match q.
-func count(ctx context.Context, db sqlx.QueryerContext, q *store.Query) (int, error) {
+func count(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) (int, error) {
 	var n int
 	if !inSQL(q) {
 		all := *q
 		all.Order, all.After, all.Offset, all.Limit = nil, nil, 0, 0
-		err := each(ctx, db, &all, func(*store.Record) { n++ })
+		err := each(ctx, db, p, &all, func(*store.Record) { n++ })
 		return n, err
 	}
 	var st statement
-	st.add("SELECT count(*) FROM authtoken_tokens")
+	st.add(p.in("SELECT count(*) FROM authtoken_tokens"))
 	st.filter(q)
 	err := sqlx.GetContext(ctx, db, &n, st.sql.String(), st.args...)
 	return n, err
 }
 
 // each calls f for the records that q selects, in order.
-func each(ctx context.Context, db sqlx.QueryerContext, q *store.Query, f func(*store.Record)) error {
+func each(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query, f func(*store.Record)) error {
 	inGo := !inSQL(q)
 	sel := *q
 	if inGo {
 		sel.Words, sel.Offset, sel.Limit = nil, 0, 0
 	}
 	var st statement
-	st.add("SELECT " + columns + " FROM authtoken_tokens")
+	st.add(p.in("SELECT " + columns + " FROM authtoken_tokens"))
 	st.filter(&sel)
 	st.page(&sel)
 	rows, err := db.QueryContext(ctx, st.sql.String(), st.args...)

@@ -50,7 +50,7 @@ func TestPatternsMatchAsTheContractSays(t *testing.T) {
 			text := "x" + string(v) + "y"
 			q := store.Query{Words: []store.Word{{Text: string(r) + "Y"}}}
 			rec := store.Record{Digest: store.Digest{1}, Description: text}
-			_, err := s.writeConn.ExecContext(t.Context(), "UPDATE authtoken_tokens SET description = ?", text)
+			_, err := s.writeDB.ExecContext(t.Context(), "UPDATE authtoken_tokens SET description = ?", text)
 			require.NoError(t, err)
 			n, err := s.Count(t.Context(), q)
 			require.NoError(t, err)

@@ -8,6 +8,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,18 +18,26 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Config is how a database is opened. Its zero value is fine.
+// Config is how a store uses its database. Its zero value is fine.
 type Config struct {
-	// Synchronous says what a write waits for. Defaults to Full.
+	// Synchronous says what a write waits for. Defaults to Full. For a store on
+	// the application's own handle it is the handle that says so, and New
+	// takes the zero value only.
 	Synchronous Synchronous
 
-	// BusyTimeout is how long to wait for another process that has the database
-	// locked before giving up. Defaults to 5 seconds.
+	// BusyTimeout is how long to wait for others who have the database locked
+	// before giving up and, on the application's own handle, for a
+	// connection to write through. Defaults to 5 seconds.
 	BusyTimeout time.Duration
 
 	// MaxWaiting is how many writes may wait for one that is under way. More
 	// than that fail with ErrOverloaded. Defaults to 16,384.
 	MaxWaiting int
+
+	// TablePrefix is what the names of the tables and indexes start with, so that
+	// there can be several stores in one database: 1 to 40 letters from a
+	// to z, digits and underscores, the first no digit. Defaults to "authtoken_".
+	TablePrefix string
 }
 
 // Synchronous is what a write waits for before it returns.
@@ -65,6 +74,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxWaiting < 0 {
 		errs = append(errs, fmt.Errorf("MaxWaiting: %d is negative", c.MaxWaiting))
 	}
+	if c.TablePrefix == "" {
+		c.TablePrefix = string(defaultPrefix)
+	}
+	if err := prefix(c.TablePrefix).check(); err != nil {
+		errs = append(errs, fmt.Errorf("TablePrefix: %w", err))
+	}
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 5 * time.Second
 	}
@@ -74,22 +89,30 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// Store is a [store.Store] in a SQLite database. Use Open to make one.
+// Store is a [store.Store] in a SQLite database. Use Open or New to make one.
 type Store struct {
 	committer *committer
 	writer    *writer
+	reader    *reader
+	where     place
+
+	file      *file      // that Open was for; nil for New, and for a database in memory
 	writeDB   *sqlx.DB   // a pool of one connection
 	writeConn *sqlx.Conn // that one, kept for the writer
-	reader    *reader
 
 	// Two pools of connections that can't write, so that lists, which can take
-	// long, don't keep keys from being checked. Both are nil for a database in
-	// memory, which is gone with its connection and so has but one.
+	// long, don't keep keys from being checked.
 	pointDB, listDB *sqlx.DB
+
+	// Or, instead of all these, one pool where a connection is taken from for each
+	// thing to do: the application's, or the one connection that is a
+	// database in memory, which is writeDB then as well.
+	pool *sqlx.DB
 
 	closed    atomic.Bool
 	closeOnce sync.Once
 	closeErr  error
+	backups   sync.RWMutex // held for reading by each backup
 }
 
 // Open opens the database in the file at path, and makes it if it isn't there;
@@ -133,38 +156,48 @@ func open(path string, cfg Config) (_ *Store, err error) {
 		}
 	}()
 
+	if f.inMemory() {
+		if s.writeDB, err = f.openMemory(); err != nil {
+			return nil, err
+		}
+		if err := newBorrower(s.writeDB, cfg).migrate(context.Background(), s.writeDB); err != nil {
+			return nil, err
+		}
+		return s, s.use(s.writeDB, cfg)
+	}
+	s.file = f
 	if s.writeDB, s.writeConn, err = f.openWriter(); err != nil {
 		return nil, err
 	}
-	if err := migrate(s.writeConn, cfg.BusyTimeout); err != nil {
+	s.writer = newWriter(s.writeConn, cfg)
+	if err := s.writer.migrate(context.Background(), s.writeConn); err != nil {
 		return nil, err
 	}
-	if s.writer, err = newWriter(s.writeConn, cfg.BusyTimeout); err != nil {
+	if err := s.writer.prepareAll(); err != nil {
 		return nil, err
 	}
+	s.where = placeOf(f.path)
 	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
-
-	if f.inMemory() {
-		s.reader, err = newReader(s.writeConn, s.writeConn)
-		return s, err
-	}
 	if s.pointDB, err = f.openReaders(pointCache); err != nil {
 		return nil, err
 	}
 	if s.listDB, err = f.openReaders(listCache); err != nil {
 		return nil, err
 	}
-	s.reader, err = newReader(s.pointDB, s.listDB)
+	s.reader, err = newReader(s.pointDB, s.listDB, cfg)
 	return s, err
 }
 
 // Close waits for the writes that have begun or are waiting, and closes the
-// database. Other calls fail with ErrClosed from then on. Closing again does
-// nothing.
+// database, unless it is on a handle of the application's, which stays open.
+// Other calls fail with ErrClosed from then on, and so does a backup that
+// is under way. Closing again does nothing.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closed.Store(true)
 		s.committer.close()
+		s.backups.Lock() // when those under way have noticed
+		defer s.backups.Unlock()
 		s.closeErr = s.closeDBs()
 	})
 	return s.closeErr

@@ -2,16 +2,20 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/authtoken/authtoken/store"
 )
 
 const (
+	beginSQL    = "BEGIN IMMEDIATE"
+	commitSQL   = "COMMIT"
+	rollbackSQL = "ROLLBACK"
+
 	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	// updatePlainSQL is for an update that leaves alone what is indexed, as most
@@ -46,58 +50,89 @@ const (
 		ELSE '' END`
 )
 
-// A writer is the one connection that writes, with its statements. Only the
-// leader of the committer may use it.
+// A writer is a connection that writes, with its statements. Only the leader of
+// the committer may use it or, if it writes in a transaction of the
+// application's, whoever holds the lock of the Tx.
 type writer struct {
-	conn        *sqlx.Conn
-	busyTimeout time.Duration
 	prepared
+	busyTimeout time.Duration
 
-	beginStmt, commitStmt, rollbackStmt *sql.Stmt
-
-	insert, updatePlain, update, delete, touch, exists, taken *sql.Stmt
+	// Unless pool is nil, conn is one of it, taken for each transaction and given
+	// back after it.
+	pool *sqlx.DB
+	conn *sqlx.Conn
 }
 
-func newWriter(conn *sqlx.Conn, busyTimeout time.Duration) (*writer, error) {
-	w := &writer{conn: conn, busyTimeout: busyTimeout}
-	err := w.prepare(conn,
-		query{&w.beginStmt, "BEGIN IMMEDIATE"},
-		query{&w.commitStmt, "COMMIT"},
-		query{&w.rollbackStmt, "ROLLBACK"},
-		query{&w.insert, insertSQL},
-		query{&w.updatePlain, updatePlainSQL},
-		query{&w.update, updateSQL},
-		query{&w.delete, deleteSQL},
-		query{&w.touch, touchSQL},
-		query{&w.exists, existsSQL},
-		query{&w.taken, takenSQL},
-	)
-	return w, err
+// newWriter returns the writer on a connection that is the store's own.
+func newWriter(conn *sqlx.Conn, cfg Config) *writer {
+	return &writer{
+		prepared:    prepared{db: conn, prefix: prefix(cfg.TablePrefix)},
+		busyTimeout: cfg.BusyTimeout,
+		conn:        conn,
+	}
+}
+
+// prepareAll prepares all there is to prepare, which can be done only once there
+// are tables.
+func (w *writer) prepareAll() error {
+	return w.prepare(beginSQL, commitSQL, rollbackSQL,
+		insertSQL, updatePlainSQL, updateSQL, deleteSQL, touchSQL, existsSQL, takenSQL)
 }
 
 // begin takes the write lock. The time that a leader has spent in the queue
 // counts: if nothing moves, all give up when their time is up, and not each
 // only after it has led in vain for as long again.
-func (w *writer) begin(since time.Time) error {
-	return untilFree(since.Add(w.busyTimeout), func() error {
-		_, err := w.beginStmt.ExecContext(context.Background())
+func (w *writer) begin(ctx context.Context, since time.Time) error {
+	deadline := since.Add(w.busyTimeout)
+	if err := w.borrow(ctx, deadline); err != nil {
 		return err
-	})
+	}
+	err := untilFree(ctx, deadline, func() error { return w.run(beginSQL) })
+	if err == nil {
+		return nil
+	}
+	w.giveBack()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
+// commit waits if it has to for those who read: they are in its way if the
+// application has its database in another mode than WAL.
 func (w *writer) commit() error {
-	_, err := w.commitStmt.ExecContext(context.Background())
+	err := untilFree(context.Background(), time.Now().Add(w.busyTimeout), func() error { return w.run(commitSQL) })
+	if err == nil {
+		w.giveBack()
+	}
 	return err
 }
 
 // rollback ignores the error: it is that SQLite has rolled back already, as it
 // does by itself when the disk is full, among others.
 func (w *writer) rollback() {
-	_, _ = w.rollbackStmt.ExecContext(context.Background())
+	if w.conn == nil {
+		return
+	}
+	err := w.run(rollbackSQL)
+	if err != nil && code(err) != sqlite3.SQLITE_ERROR {
+		w.discard() // after any other error, nobody knows
+	}
+	w.giveBack()
+}
+
+// run runs a statement that has no arguments.
+func (w *writer) run(query string) error {
+	_, err := w.exec(context.Background(), true, query)
+	return err
 }
 
 // exec runs a statement and returns how many rows it changed.
-func (w *writer) exec(ctx context.Context, inTx bool, stmt *sql.Stmt, args ...any) (int64, error) {
+func (w *writer) exec(ctx context.Context, inTx bool, query string, args ...any) (int64, error) {
+	stmt, err := w.stmt(query)
+	if err != nil {
+		return 0, err
+	}
 	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
 		if !inTx && (isBusy(err) || isUniqueViolation(err)) {
@@ -108,10 +143,19 @@ func (w *writer) exec(ctx context.Context, inTx bool, stmt *sql.Stmt, args ...an
 	return result.RowsAffected()
 }
 
+// row runs a query for one row and scans it.
+func (w *writer) row(ctx context.Context, dest any, query string, args ...any) error {
+	stmt, err := w.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(ctx, args...).Scan(dest)
+}
+
 // takenError finds the reason for a violation of uniqueness by r.
 func (w *writer) takenError(ctx context.Context, r *store.Record, violation error) error {
 	var field store.Field
-	err := w.taken.QueryRowContext(ctx, r.Identifier, r.PK[:], text(r.Managed), r.PK[:], r.Digest[:], r.PK[:]).Scan(&field)
+	err := w.row(ctx, &field, takenSQL, r.Identifier, r.PK[:], text(r.Managed), r.PK[:], r.Digest[:], r.PK[:])
 	if err != nil {
 		return errors.Join(violation, err)
 	}
@@ -124,7 +168,7 @@ func (w *writer) takenError(ctx context.Context, r *store.Record, violation erro
 // missed finds the reason for a write that found no row to change.
 func (w *writer) missed(ctx context.Context, pk *store.PK) error {
 	var exists bool
-	if err := w.exists.QueryRowContext(ctx, pk[:]).Scan(&exists); err != nil {
+	if err := w.row(ctx, &exists, existsSQL, pk[:]); err != nil {
 		return err
 	}
 	if exists {
@@ -133,84 +177,114 @@ func (w *writer) missed(ctx context.Context, pk *store.PK) error {
 	return store.ErrNotFound
 }
 
+// create, update, delete, purge and touch do what [store.Store] says. Without a
+// transaction they are as [writeFunc] says; inTx, they change all or nothing.
+
+func (w *writer) create(ctx context.Context, inTx bool, r *store.Record) error {
+	_, err := w.exec(ctx, inTx, insertSQL, insertArgs(r)...)
+	if isUniqueViolation(err) {
+		return w.takenError(ctx, r, err)
+	}
+	return err
+}
+
+func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
+	n, err := w.exec(ctx, inTx, updatePlainSQL,
+		r.Intent, r.Description, blob(r.Sealed), micros(r.RetiredUntil), r.PK[:], r.Version,
+		r.Identifier, r.User, text(r.Managed), micros(r.Expires), r.Expiring, r.Digest[:], digest(&r.Retired))
+	if err != nil || n > 0 {
+		return err
+	}
+	n, err = w.exec(ctx, inTx, updateSQL,
+		r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil), r.PK[:], r.Version)
+	switch {
+	case isUniqueViolation(err):
+		return w.takenError(ctx, r, err)
+	case err != nil || n > 0:
+		return err
+	case !inTx:
+		return errNeedsTx
+	}
+	return w.missed(ctx, &r.PK)
+}
+
+func (w *writer) delete(ctx context.Context, inTx bool, pk *store.PK, version int64) error {
+	n, err := w.exec(ctx, inTx, deleteSQL, pk[:], version)
+	switch {
+	case err != nil || n > 0:
+		return err
+	case !inTx:
+		return errNeedsTx
+	}
+	return w.missed(ctx, pk)
+}
+
+func (w *writer) purge(ctx context.Context, inTx bool, q *store.Query) (purged []store.Record, err error) {
+	if !inTx {
+		return nil, errNeedsTx
+	}
+	if purged, err = list(ctx, w.db, w.prefix, q); err != nil {
+		return nil, err
+	}
+	for i := range purged {
+		r := &purged[i]
+		if _, err := w.exec(ctx, inTx, deleteSQL, r.PK[:], r.Version); err != nil {
+			return nil, err
+		}
+	}
+	return purged, nil
+}
+
+func (w *writer) touch(ctx context.Context, inTx bool, uses []store.Use) error {
+	if !inTx && len(uses) > 1 {
+		return errNeedsTx
+	}
+	for i := range uses {
+		u := &uses[i]
+		if u.At.IsZero() {
+			continue // none is not later than anything
+		}
+		at := u.At.UnixMicro()
+		if _, err := w.exec(ctx, inTx, touchSQL, at, u.From, u.PK[:], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // write has the leader do f. Once begun, f is not for ctx to interrupt, or
 // nobody could say whether it took effect, and others may be in the transaction.
 func (s *Store) write(ctx context.Context, op string, f func(ctx context.Context, inTx bool) error) error {
-	err := s.committer.do(ctx, func(inTx bool) error { return f(context.WithoutCancel(ctx), inTx) })
+	err := s.committer.do(ctx, func(inTx bool) error {
+		if !inTx && s.pool != nil {
+			return errNeedsTx // begin takes the connection
+		}
+		return f(context.WithoutCancel(ctx), inTx)
+	})
 	return s.wrap(op, err)
 }
 
 // Create implements [store.Store].
 func (s *Store) Create(ctx context.Context, r store.Record) error {
-	return s.write(ctx, "create token", func(ctx context.Context, inTx bool) error {
-		w := s.writer
-		_, err := w.exec(ctx, inTx, w.insert, insertArgs(&r)...)
-		if isUniqueViolation(err) {
-			return w.takenError(ctx, &r, err)
-		}
-		return err
-	})
+	return s.write(ctx, opCreate, func(ctx context.Context, inTx bool) error { return s.writer.create(ctx, inTx, &r) })
 }
 
 // Update implements [store.Store].
 func (s *Store) Update(ctx context.Context, r store.Record) error {
-	return s.write(ctx, "update token", func(ctx context.Context, inTx bool) error {
-		w := s.writer
-		n, err := w.exec(ctx, inTx, w.updatePlain,
-			r.Intent, r.Description, blob(r.Sealed), micros(r.RetiredUntil), r.PK[:], r.Version,
-			r.Identifier, r.User, text(r.Managed), micros(r.Expires), r.Expiring, r.Digest[:], digest(&r.Retired))
-		if err != nil || n > 0 {
-			return err
-		}
-		n, err = w.exec(ctx, inTx, w.update,
-			r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
-			r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil), r.PK[:], r.Version)
-		switch {
-		case isUniqueViolation(err):
-			return w.takenError(ctx, &r, err)
-		case err != nil || n > 0:
-			return err
-		case !inTx:
-			return errNeedsTx
-		}
-		return w.missed(ctx, &r.PK)
-	})
+	return s.write(ctx, opUpdate, func(ctx context.Context, inTx bool) error { return s.writer.update(ctx, inTx, &r) })
 }
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, pk store.PK, version int64) error {
-	return s.write(ctx, "delete token", func(ctx context.Context, inTx bool) error {
-		w := s.writer
-		n, err := w.exec(ctx, inTx, w.delete, pk[:], version)
-		switch {
-		case err != nil || n > 0:
-			return err
-		case !inTx:
-			return errNeedsTx
-		}
-		return w.missed(ctx, &pk)
-	})
+	return s.write(ctx, opDelete, func(ctx context.Context, inTx bool) error { return s.writer.delete(ctx, inTx, &pk, version) })
 }
 
 // Purge implements [store.Store].
-func (s *Store) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
-	var purged []store.Record
-	err := s.write(ctx, "purge tokens", func(ctx context.Context, inTx bool) error {
-		if !inTx {
-			return errNeedsTx
-		}
-		w := s.writer
-		var err error
-		if purged, err = list(ctx, w.conn, &q); err != nil {
-			return err
-		}
-		for i := range purged {
-			r := &purged[i]
-			if _, err := w.exec(ctx, inTx, w.delete, r.PK[:], r.Version); err != nil {
-				return err
-			}
-		}
-		return nil
+func (s *Store) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
+	err = s.write(ctx, opPurge, func(ctx context.Context, inTx bool) (err error) {
+		purged, err = s.writer.purge(ctx, inTx, &q)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -220,21 +294,5 @@ func (s *Store) Purge(ctx context.Context, q store.Query) ([]store.Record, error
 
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, uses []store.Use) error {
-	return s.write(ctx, "touch tokens", func(ctx context.Context, inTx bool) error {
-		if !inTx && len(uses) > 1 {
-			return errNeedsTx
-		}
-		w := s.writer
-		for i := range uses {
-			u := &uses[i]
-			if u.At.IsZero() {
-				continue // none is not later than anything
-			}
-			at := u.At.UnixMicro()
-			if _, err := w.exec(ctx, inTx, w.touch, at, u.From, u.PK[:], at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.write(ctx, opTouch, func(ctx context.Context, inTx bool) error { return s.writer.touch(ctx, inTx, uses) })
 }

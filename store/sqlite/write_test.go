@@ -132,7 +132,7 @@ func TestLockedForTooLong(t *testing.T) {
 	other, err := Open(path, Config{})
 	require.NoError(t, err)
 	defer other.Close()
-	require.NoError(t, other.writer.begin(time.Now()))
+	require.NoError(t, other.writer.begin(t.Context(), time.Now()))
 
 	start := time.Now()
 	var wg sync.WaitGroup

@@ -1,3 +1,7 @@
+-- The versions that the schema has had, for whoever is to know which migrations
+-- have been made.
+CREATE TABLE IF NOT EXISTS authtoken_migrations (version INTEGER PRIMARY KEY) STRICT;
+
 -- One row for each token. Times are microseconds since 1970, UTC, and NULL for
 -- none: as text they would cost 67 bytes more a row. The order of columns is
 -- that of the struct they are read into.

@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// New returns a store in a database that the application has opened, by way of
+// modernc.org/sqlite. Its tables must be there: call Migrate first.
+//
+// The store takes connections of db's pool like anybody else, one for each read
+// and one for each group of writes, and does not change any setting of theirs or of
+// the pool. Close leaves db open. A pool of one connection will do, and is
+// what a database in memory needs; then nothing of the store must be called while
+// that connection is in use, for example by a transaction, unless it is by way of
+// WithTx.
+//
+// How safe and how fast it is is up to the application. A name that asks for all that
+// [Open] asks for is
+//
+//	file:app.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
+//
+// With synchronous FULL a write that has returned is on disk, and with WAL nobody
+// who writes waits for those who read. The _txlock is for WithTx. The store's own
+// writes need neither that nor a busy_timeout: they wait for as long as cfg says,
+// for a connection too.
+func New(db *sqlx.DB, cfg Config) (*Store, error) {
+	s := &Store{}
+	cfg, err := cfg.forHandle(db)
+	if err == nil {
+		err = s.use(db, cfg)
+	}
+	if err != nil {
+		_ = s.closeDBs()
+		return nil, fmt.Errorf("sqlite: new store: %w", err)
+	}
+	return s, nil
+}
+
+// forHandle is withDefaults for what is on a handle of the application's.
+func (c Config) forHandle(db *sqlx.DB) (Config, error) {
+	var errs []error
+	if db == nil {
+		errs = append(errs, errors.New("db is nil"))
+	}
+	if c.Synchronous == Normal {
+		errs = append(errs, errors.New("Synchronous: it is for the application to set, on its handle"))
+	}
+	c, err := c.withDefaults()
+	return c, errors.Join(append(errs, err)...)
+}
+
+// use has s work on the connections of db.
+func (s *Store) use(db *sqlx.DB, cfg Config) error {
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.BusyTimeout)
+	defer cancel()
+	var steps []Migration
+	err := untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() (err error) {
+		steps, err = missing(ctx, db, prefix(cfg.TablePrefix))
+		return err
+	})
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoConnection(cfg.BusyTimeout)
+	case err != nil:
+		return reason(err)
+	case len(steps) > 0:
+		return fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", cfg.TablePrefix, len(steps))
+	}
+	var path string
+	if err := db.GetContext(ctx, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
+		return err
+	}
+	s.where = placeOf(path)
+	s.pool = db
+	s.writer = newBorrower(db, cfg)
+	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
+	s.reader, err = newReader(db, db, cfg)
+	return err
+}
+
+// newBorrower returns a writer that takes a connection of db for each transaction.
+func newBorrower(db *sqlx.DB, cfg Config) *writer {
+	return &writer{
+		prepared:    prepared{prefix: prefix(cfg.TablePrefix)},
+		busyTimeout: cfg.BusyTimeout,
+		pool:        db,
+	}
+}
+
+// borrow takes a connection of the pool, if there is one.
+func (w *writer) borrow(ctx context.Context, deadline time.Time) error {
+	if w.pool == nil {
+		return nil
+	}
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err := w.pool.Connx(waiting)
+	switch {
+	case err == nil:
+		w.conn, w.prepared.db = conn, conn
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case waiting.Err() != nil:
+		return errNoConnection(w.busyTimeout)
+	}
+	return err
+}
+
+// errNoConnection is the most likely sign of a program that waits for itself.
+func errNoConnection(after time.Duration) error {
+	return fmt.Errorf("all connections of the pool have been in use for %v", after)
+}
+
+// giveBack gives the connection back to the pool that it is of, if it is.
+func (w *writer) giveBack() {
+	if w.pool == nil || w.conn == nil {
+		return
+	}
+	_ = w.prepared.close()
+	_ = w.conn.Close()
+	w.conn, w.prepared = nil, prepared{prefix: w.prefix}
+}
+
+// discard closes the connection instead, so that whatever it was in the middle of
+// ends.
+func (w *writer) discard() {
+	if w.pool == nil {
+		return
+	}
+	_ = w.prepared.close() // first, or the driver would stumble over them
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.conn, w.prepared = nil, prepared{prefix: w.prefix}
+}
