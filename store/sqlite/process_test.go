@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 	}
 	report := func(what string) { _, _ = os.Stdout.WriteString(what + "\n") }
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // until all are ready
+	if name == "migrate" {
+		migrate(os.Args[1], report)
+		return
+	}
 	s, err := sqlite.Open(os.Args[1], sqlite.Config{})
 	if err == nil {
 		roles[name](context.Background(), s, report)

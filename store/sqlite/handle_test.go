@@ -1,0 +1,268 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// wal is what an application's handle is best opened with, but for synchronous.
+const wal = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+
+// handle opens a new file as an application does.
+func handle(t *testing.T, parameters string) *sqlx.DB {
+	t.Helper()
+	return handleTo(t, filepath.Join(t.TempDir(), "app.db"), parameters)
+}
+
+func handleTo(t *testing.T, path, parameters string) *sqlx.DB {
+	t.Helper()
+	db, err := sqlx.Open("sqlite", "file:"+path+"?"+parameters)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func handleInMemory(t *testing.T) *sqlx.DB {
+	t.Helper()
+	db, err := sqlx.Open("sqlite", ":memory:")
+	require.NoError(t, err)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// onHandle makes a store in the database of db.
+func onHandle(t *testing.T, db *sqlx.DB, cfg sqlite.Config) *sqlite.Store {
+	t.Helper()
+	require.NoError(t, sqlite.Migrate(t.Context(), db, cfg))
+	s, err := sqlite.New(db, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// begin begins a transaction, to be rolled back in the end if it is still open.
+func begin(t *testing.T, db *sqlx.DB) *sqlx.Tx {
+	t.Helper()
+	tx, err := db.Beginx()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return tx
+}
+
+func TestHandlesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	newer := handle(t, wal)
+	onHandle(t, newer, sqlite.Config{})
+	_, err := newer.Exec(`INSERT INTO authtoken_migrations (version) VALUES (1000)`)
+	require.NoError(t, err)
+	utf16 := handleInMemory(t)
+	_, err = utf16.Exec(`PRAGMA encoding = 'UTF-16le'; CREATE TABLE x (y)`)
+	require.NoError(t, err)
+	closed := handle(t, wal)
+	require.NoError(t, closed.Close())
+
+	for name, c := range map[string]struct {
+		db               *sqlx.DB
+		toNew, toMigrate string
+	}{
+		"nil":           {nil, "db is nil", "db is nil"},
+		"closed":        {closed, "database is closed", "database is closed"},
+		"no tables":     {handle(t, wal), "call Migrate first", ""},
+		"newer version": {newer, "newer release", "newer release"},
+		"UTF-16":        {utf16, "UTF-16le", "UTF-16le"},
+	} {
+		_, err := sqlite.New(c.db, sqlite.Config{})
+		require.ErrorContains(t, err, c.toNew, name)
+		err = sqlite.Migrate(t.Context(), c.db, sqlite.Config{})
+		if c.toMigrate == "" {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, c.toMigrate, name)
+		}
+	}
+	var tables int
+	require.NoError(t, utf16.Get(&tables, `SELECT count(*) FROM sqlite_schema`))
+	require.Equal(t, 1, tables, "nothing was made")
+}
+
+func TestHandleKeepsItsSettings(t *testing.T) {
+	t.Parallel()
+	db := handle(t, "_pragma=busy_timeout(77)&_pragma=synchronous(NORMAL)&_pragma=cache_size(123)")
+	db.SetMaxOpenConns(3)
+	settings := func() string {
+		var all string
+		for range 3 { // all there are
+			conn, err := db.Connx(t.Context())
+			require.NoError(t, err)
+			defer conn.Close()
+			for _, name := range []string{"busy_timeout", "synchronous", "cache_size", "journal_mode", "query_only", "foreign_keys", "user_version"} {
+				var value string
+				require.NoError(t, conn.GetContext(t.Context(), &value, "PRAGMA "+name))
+				all += name + "=" + value + " "
+			}
+		}
+		return all + fmt.Sprint(db.Stats().MaxOpenConnections)
+	}
+	before := settings()
+	s := onHandle(t, db, sqlite.Config{})
+	together(10, func(i int) {
+		if err := s.Create(context.Background(), token(i)); err != nil {
+			t.Error(err)
+		}
+	})
+	require.NoError(t, s.Close())
+	require.Equal(t, before, settings())
+}
+
+func TestCloseLeavesTheHandleOpen(t *testing.T) {
+	t.Parallel()
+	db := handleInMemory(t)
+	s := onHandle(t, db, sqlite.Config{})
+	require.NoError(t, s.Create(t.Context(), token(1)))
+	tx := begin(t, db)
+	inTx := s.WithTx(tx)
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, inTx.Create(t.Context(), token(2)), sqlite.ErrClosed)
+	require.NoError(t, tx.Rollback())
+	require.ErrorIs(t, s.Create(t.Context(), token(2)), sqlite.ErrClosed)
+	require.ErrorIs(t, get(s, token(1).Identifier), sqlite.ErrClosed)
+	_, err := s.List(t.Context(), store.Query{})
+	require.ErrorIs(t, err, sqlite.ErrClosed)
+	require.Zero(t, db.Stats().InUse)
+
+	s, err = sqlite.New(db, sqlite.Config{})
+	require.NoError(t, err)
+	require.NoError(t, get(s, token(1).Identifier))
+	require.NoError(t, s.Close())
+}
+
+// A program that waits for itself gets an answer.
+func TestNoConnectionIsFree(t *testing.T) {
+	t.Parallel()
+	db := handleInMemory(t)
+	s := onHandle(t, db, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
+	patient := onHandle(t, db, sqlite.Config{})
+	tx := begin(t, db)
+	err := s.Create(t.Context(), token(1))
+	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+	_, err = sqlite.New(db, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
+	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
+
+	// Or what its contexts ask for.
+	ctx, cancel := context.WithCancel(t.Context())
+	before := db.Stats().WaitCount
+	calls := []func() error{
+		func() error { return patient.Create(ctx, token(1)) },
+		func() error { _, err := patient.Get(ctx, "x"); return err },
+		func() error { _, err := patient.List(ctx, store.Query{}); return err },
+		func() error { return patient.Check(ctx) },
+		func() error { return patient.Backup(ctx, filepath.Join(t.TempDir(), "copy.db")) },
+	}
+	errs := make(chan error, len(calls))
+	for _, call := range calls {
+		go func() { errs <- call() }()
+	}
+	for db.Stats().WaitCount < before+int64(len(calls)) {
+		runtime.Gosched()
+	}
+	cancel()
+	for range calls {
+		require.ErrorIs(t, <-errs, context.Canceled)
+	}
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, s.Create(t.Context(), token(1)))
+}
+
+// Whatever the application has set, the store waits for the lock.
+func TestApplicationWritesTooMuch(t *testing.T) {
+	t.Parallel()
+	for name, parameters := range map[string]string{
+		"WAL":              "_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)",
+		"rollback journal": "_pragma=synchronous(OFF)",
+		"exclusive":        "_txlock=exclusive&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := handle(t, parameters)
+			s := onHandle(t, db, sqlite.Config{})
+			_, err := db.Exec(`CREATE TABLE app (n INTEGER); INSERT INTO app VALUES (0)`)
+			require.NoError(t, err)
+			done := make(chan struct{})
+			var app sync.WaitGroup
+			for range 2 {
+				app.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						_, err := db.Exec(`UPDATE app SET n = n + 1`)
+						if e, ok := errors.AsType[*driver.Error](err); err != nil && (!ok || e.Code()&0xff != sqlite3.SQLITE_BUSY) {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			together(16, func(c int) {
+				for i := range 10 {
+					r := token(c*100 + i)
+					if err := s.Create(context.Background(), r); err != nil {
+						t.Error(err)
+					}
+					if err := get(s, r.Identifier); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			close(done)
+			app.Wait()
+			n, err := s.Count(t.Context(), store.Query{})
+			require.NoError(t, err)
+			require.Equal(t, 160, n)
+		})
+	}
+}
+
+// In a rollback journal, a commit has to wait for who reads.
+func TestCommitWaitsForReaders(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	db := handleTo(t, path, "")
+	s := onHandle(t, db, sqlite.Config{})
+	reading := begin(t, db)
+	var n int
+	require.NoError(t, reading.Get(&n, `SELECT count(*) FROM authtoken_tokens`))
+	created := make(chan error)
+	go func() { created <- s.Create(context.Background(), token(1)) }()
+	for other := handleTo(t, path, "_txlock=immediate"); ; {
+		tx, err := other.Begin()
+		if err != nil {
+			break // the writer is at its commit, or about to be
+		}
+		require.NoError(t, tx.Rollback())
+	}
+	select {
+	case err := <-created:
+		require.Fail(t, "committed while somebody reads", err)
+	default:
+	}
+	require.NoError(t, reading.Rollback())
+	require.NoError(t, <-created)
+}

@@ -1,0 +1,195 @@
+package sqlite_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// schema returns the SQL of all there is in a database.
+func schema(t *testing.T, db *sqlx.DB) []string {
+	t.Helper()
+	var all []string
+	require.NoError(t, db.Select(&all, `SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name`))
+	return all
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	db := handle(t, wal)
+	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
+	before := schema(t, db)
+	s, err := sqlite.New(db, sqlite.Config{})
+	require.NoError(t, err)
+	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
+	require.Equal(t, before, schema(t, db))
+	require.NoError(t, get(s, token(1).Identifier))
+	require.NoError(t, s.Close())
+}
+
+func TestMigrateAllOrNothing(t *testing.T) {
+	t.Parallel()
+	db := handleInMemory(t)
+	_, err := db.Exec(`CREATE TABLE x (authtoken_tokens_expires); CREATE INDEX authtoken_tokens_expires ON x (authtoken_tokens_expires)`)
+	require.NoError(t, err)
+	before := schema(t, db)
+	require.ErrorContains(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}), "sqlite: migrate: migration 1: ")
+	require.Equal(t, before, schema(t, db))
+	_, err = db.Exec("BEGIN IMMEDIATE; ROLLBACK")
+	require.NoError(t, err, "no transaction is open")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, sqlite.Migrate(ctx, handleInMemory(t), sqlite.Config{}), context.Canceled)
+}
+
+// Whoever runs the migrations with a tool of their own gets the same tables, and
+// the package knows.
+func TestMigrationsByHand(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []sqlite.Config{{}, {TablePrefix: "app_"}} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		db := handleTo(t, path, wal)
+		all, err := sqlite.Migrations(cfg)
+		require.NoError(t, err)
+		for i, m := range all {
+			require.Equal(t, i+1, m.Version)
+			require.Regexp(t, `^[a-z_]+$`, m.Name)
+			for line := range strings.Lines(m.SQL) {
+				// Tools that split the text at its semicolons, some of them at those
+				// at the end of a line only, must come to the same statements.
+				code, comment, _ := strings.Cut(line, "--")
+				require.NotContains(t, comment, ";")
+				if strings.Contains(code, ";") {
+					require.Equal(t, ";", strings.TrimSpace(code)[len(strings.TrimSpace(code))-1:])
+				}
+			}
+			tx, err := db.Beginx()
+			require.NoError(t, err)
+			for sql := range strings.SplitSeq(m.SQL, ";") {
+				_, err = tx.Exec(sql)
+				require.NoError(t, err)
+			}
+			require.NoError(t, tx.Commit())
+		}
+		migrated := handle(t, wal)
+		require.NoError(t, sqlite.Migrate(t.Context(), migrated, cfg))
+		require.Equal(t, schema(t, migrated), schema(t, db))
+
+		before := schema(t, db)
+		s, err := sqlite.New(db, cfg)
+		require.NoError(t, err)
+		require.NoError(t, s.Create(t.Context(), token(1)))
+		require.NoError(t, s.Close())
+		require.NoError(t, sqlite.Migrate(t.Context(), db, cfg))
+		s, err = sqlite.Open(path, cfg)
+		require.NoError(t, err)
+		require.NoError(t, get(s, token(1).Identifier))
+		require.NoError(t, s.Close())
+		require.Equal(t, before, schema(t, db))
+	}
+}
+
+const migrators = 8
+
+// migrate migrates from several goroutines, and says what comes of it.
+func migrate(path string, report func(string)) {
+	together(migrators, func(int) {
+		db, err := sqlx.Open("sqlite", path) // without a busy_timeout
+		if err == nil {
+			err = sqlite.Migrate(context.Background(), db, sqlite.Config{})
+			defer db.Close()
+		}
+		if err != nil {
+			report(err.Error())
+			return
+		}
+		report("migrated")
+	})
+}
+
+func TestTwoProcessesMigrate(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "new.db")
+		for _, counts := range play(t, "migrate", path) {
+			require.Equal(t, map[string]int{"migrated": migrators}, counts)
+		}
+		s, err := sqlite.New(handleTo(t, path, ""), sqlite.Config{})
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+	}
+}
+
+func TestTablePrefix(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	longest := strings.Repeat("a", 40)
+	prefixes := []string{"", "a_", "a_tokens_", "_", "x1", longest}
+	stores := make([]*sqlite.Store, len(prefixes))
+	for i, prefix := range prefixes {
+		cfg := sqlite.Config{TablePrefix: prefix}
+		if i%2 == 0 {
+			s, err := sqlite.Open(path, cfg)
+			require.NoError(t, err)
+			defer s.Close()
+			stores[i] = s
+		} else {
+			stores[i] = onHandle(t, handleTo(t, path, wal), cfg)
+		}
+	}
+	for i, s := range stores { // all different, and all the same to whoever is unique
+		r := token(1)
+		r.User = int64(i)
+		require.NoError(t, s.Create(t.Context(), r))
+		require.ErrorIs(t, s.Create(t.Context(), r), store.ErrTaken)
+	}
+	for i, s := range stores {
+		got, err := s.List(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		require.EqualValues(t, i, got[0].User)
+		byDigest, err := s.GetByDigest(t.Context(), token(1).Digest)
+		require.NoError(t, err)
+		require.Equal(t, got[0], byDigest)
+		purged, err := s.Purge(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Equal(t, got, purged)
+	}
+	var others int
+	const othersSQL = `SELECT count(*) FROM sqlite_schema
+		WHERE name NOT LIKE 'sqlite_autoindex%' AND tbl_name NOT LIKE '%tokens' AND tbl_name NOT LIKE '%migrations'`
+	require.NoError(t, handleTo(t, path, "").Get(&others, othersSQL))
+	require.Zero(t, others)
+}
+
+func TestConfigFaults(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"A_", "1_", "a-", "a b", "é", `"`, "a;b", "sqlite_", "sqlite_x", strings.Repeat("a", 41), " ", "a\x00"} {
+		cfg := sqlite.Config{TablePrefix: prefix, BusyTimeout: -1}
+		path := filepath.Join(t.TempDir(), "tokens.db")
+		_, openErr := sqlite.Open(path, cfg)
+		_, newErr := sqlite.New(handleInMemory(t), cfg)
+		_, migrationsErr := sqlite.Migrations(cfg)
+		for _, err := range []error{openErr, newErr, migrationsErr, sqlite.Migrate(t.Context(), handleInMemory(t), cfg)} {
+			require.ErrorContains(t, err, "TablePrefix: ", prefix)
+			require.ErrorContains(t, err, "BusyTimeout: ", prefix)
+		}
+		_, err := os.Stat(path)
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+
+	_, err := sqlite.New(nil, sqlite.Config{Synchronous: sqlite.Normal, MaxWaiting: -1})
+	require.ErrorContains(t, err, "db is nil")
+	require.ErrorContains(t, err, "Synchronous: ")
+	require.ErrorContains(t, err, "MaxWaiting: ")
+}
