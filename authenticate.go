@@ -150,7 +150,7 @@ func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, fro
 func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Time) error {
 	err := retry(ctx, false, func() error {
 		err := s.store.Delete(ctx, r.PK, r.Version)
-		s.cache.forget(r)
+		s.changed.forget(r)
 		if errors.Is(err, store.ErrStale) {
 			again, e := s.again(ctx, &r)
 			if e != nil {

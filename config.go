@@ -108,19 +108,22 @@ func New(st store.Store, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("authtoken: %w", errors.Join(errs...))
 	}
 	s := &Service{
-		store:    st,
-		policy:   cfg.Policy.withDefaults(),
-		users:    cfg.Users,
-		keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
-		sealer:   cfg.Sealer,
-		clock:    cfg.Now,
-		observer: cfg.Observer,
+		settings: settings{
+			policy:   cfg.Policy.withDefaults(),
+			users:    cfg.Users,
+			keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
+			sealer:   cfg.Sealer,
+			clock:    cfg.Now,
+			observer: cfg.Observer,
+		},
+		store: st,
 	}
 	if cfg.TrackLastUsed {
 		s.uses = new(uses)
 	}
 	if cfg.CacheSize > 0 {
 		s.cache = newCache(cfg.CacheSize, cfg.CacheTTL)
+		s.changed = s.cache
 	}
 	return s, nil
 }

@@ -18,17 +18,46 @@ import (
 // for what acts on behalf of a user. Make one with [New]; its methods may be
 // called from any number of goroutines.
 type Service struct {
-	store  store.Store
-	policy Policy
-	users  Directory
-	keys   keyFormat
-	sealer Sealer
-	clock  func() time.Time
+	settings
+	store   store.Store
+	uses    *uses          // nil unless last uses are tracked
+	cache   *cache         // nil unless there is one
+	changed *cache         // that what is changed is dropped from: cache, or that of the service this one is derived from
+	making  [64]sync.Mutex // by owner, while MaxTokens is looked at
+}
 
+// settings are what services over different stores can have in common.
+type settings struct {
+	policy   Policy
+	users    Directory
+	keys     keyFormat
+	sealer   Sealer
+	clock    func() time.Time
 	observer Observer
-	uses     *uses          // nil unless last uses are tracked
-	cache    *cache         // nil unless there is one
-	making   [64]sync.Mutex // by owner, while MaxTokens is looked at
+}
+
+// WithStore returns a service that is like s and keeps its tokens in st, such as
+// a store in a transaction of the application's:
+//
+//	token, key, err := svc.WithStore(st.WithTx(tx)).Create(ctx, params)
+//
+// It costs next to nothing; make one for each transaction. These things are its own:
+//
+//   - It has no cache. What it changes is dropped from the cache of s at once. But
+//     until the transaction is committed s sees the token as it was, and if it is
+//     asked for it meanwhile, may go on accepting it for CacheTTL, as it does
+//     with what another process has changed.
+//   - Events are sent when something is done, which may be rolled back after all.
+//   - With TrackLastUsed, the uses of keys that it has checked are for its own
+//     FlushLastUsed to write, to st. The janitor of s looks after s only.
+//   - MaxTokens is a matter of what it sees in st, and what is not committed yet is
+//     not seen by s.
+func (s *Service) WithStore(st store.Store) *Service {
+	d := &Service{settings: s.settings, store: st, changed: s.changed}
+	if s.uses != nil {
+		d.uses = new(uses)
+	}
+	return d
 }
 
 // now is the time, to the microsecond, like all times here.
@@ -176,7 +205,7 @@ func (s *Service) delete(ctx context.Context, identifier, revision string, by *C
 			return err
 		}
 		err = s.store.Delete(ctx, r.PK, r.Version)
-		s.cache.forget(r)
+		s.changed.forget(r)
 		if err == nil {
 			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), s.now())
 		}
@@ -222,7 +251,7 @@ func (s *Service) change(ctx context.Context, identifier, revision string, by *C
 			return err
 		}
 		err = s.store.Update(ctx, r)
-		s.cache.forget(before)
+		s.changed.forget(before)
 		if err != nil {
 			return s.explainTaken(ctx, &r, err)
 		}

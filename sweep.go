@@ -58,7 +58,7 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 			return done, err
 		}
 		err := s.store.Update(ctx, r)
-		s.cache.forget(before)
+		s.changed.forget(before)
 		switch {
 		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
 			continue // somebody else was first
@@ -75,7 +75,7 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 // purge deletes what q matches and tells of it.
 func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *Caller, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
-	s.cache.forget(records...)
+	s.changed.forget(records...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,215 @@
+package authtoken_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store"
+	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// A service over another store has the same rules, and keeps to its own store.
+func TestWithStore(t *testing.T) {
+	t.Parallel()
+	told := new(recorder)
+	sealer, err := authtoken.NewAESSealer(make([]byte, 32))
+	require.NoError(t, err)
+	users, err := authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true})
+	require.NoError(t, err)
+	svc, clock := authtokentest.NewService(t, authtoken.Config{
+		Policy: authtoken.Policy{DefaultLifetime: time.Hour, MaxTokens: 1}, Users: users, KeyPrefix: "acme",
+		MinKeyLength: 40, Sealer: sealer, Observer: told, TrackLastUsed: true, CacheSize: 10,
+	})
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	other := svc.WithStore(memory.New())
+	told.take()
+
+	token, otherKey := create(t, other, authtoken.CreateParams{Identifier: "one"})
+	require.Equal(t, clock.Now().Add(time.Hour), token.Expires)
+	require.Regexp(t, "^acme_", otherKey)
+	require.Equal(t, []string{"created one 0"}, told.take())
+	revealed, err := other.Reveal(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, otherKey, revealed.Reveal())
+	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 8})
+	requireFaults(t, err, `user: Invalid pk "8" - object does not exist.`)
+	_, _, err = other.As(authtoken.User{PK: 7}).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	requireFaults(t, err, "non_field_errors: User has reached the maximum of 1 tokens.")
+	require.Error(t, other.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
+
+	_, err = svc.Authenticate(t.Context(), otherKey)
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	_, err = other.Authenticate(t.Context(), key)
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	_, err = other.WithStore(memory.New()).Get(t.Context(), "one")
+	require.ErrorIs(t, err, authtoken.ErrNotFound)
+}
+
+func TestWithStoreWritesItsOwnLastUses(t *testing.T) {
+	t.Parallel()
+	svc, clock := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})
+	other := svc.WithStore(memory.New())
+	_, key := create(t, other, authtoken.CreateParams{Identifier: "one"})
+	_, err := other.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	require.NoError(t, svc.FlushLastUsed(t.Context()))
+	used := func() time.Time {
+		token, err := other.Get(t.Context(), "one")
+		require.NoError(t, err)
+		return token.LastUsed
+	}
+	require.Zero(t, used())
+	require.NoError(t, other.FlushLastUsed(t.Context()))
+	require.Equal(t, clock.Now(), used())
+}
+
+// gate is a store that has creators wait.
+type gate struct {
+	store.Store
+	entered, open chan struct{}
+}
+
+func (g *gate) Create(ctx context.Context, r store.Record) error {
+	close(g.entered)
+	<-g.open
+	return g.Store.Create(ctx, r)
+}
+
+// A transaction has the lock that others wait for in the middle of creating a
+// token. If it waited for them in turn, nobody would get any further.
+func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
+	t.Parallel()
+	g := &gate{memory.New(), make(chan struct{}), make(chan struct{})}
+	svc, err := authtoken.New(g, authtoken.Config{Policy: authtoken.Policy{MaxTokens: 5}})
+	require.NoError(t, err)
+	alice := authtoken.User{PK: 7, Active: true}
+	done := make(chan error)
+	go func() {
+		_, _, err := svc.As(alice).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		done <- err
+	}()
+	<-g.entered
+	_, _, err = svc.WithStore(memory.New()).As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	require.NoError(t, err)
+	close(g.open)
+	require.NoError(t, <-done)
+}
+
+// application is a service with a cache over the handle of an application.
+type application struct {
+	*authtoken.Service
+	db    *sqlx.DB
+	store *sqlite.Store
+	clock *authtokentest.Clock
+}
+
+const cacheTTL = time.Minute
+
+func newApplication(t *testing.T) application {
+	t.Helper()
+	db, err := sqlx.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_txlock=immediate&_pragma=journal_mode(WAL)")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
+	st, err := sqlite.New(db, sqlite.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	clock := authtokentest.NewClock(time.Now())
+	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 100, CacheTTL: cacheTTL, Now: clock.Now})
+	require.NoError(t, err)
+	return application{svc, db, st, clock}
+}
+
+// begin begins a transaction and returns a service in it.
+func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
+	t.Helper()
+	tx, err := a.db.Beginx()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return tx, a.WithStore(a.store.WithTx(tx))
+}
+
+// What only a transaction sees must not get into the cache of others.
+func TestRolledBackTokenIsNeverAccepted(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	tx, inTx := a.begin(t)
+	_, key := create(t, inTx, authtoken.CreateParams{Identifier: "one"})
+	for range 2 {
+		_, err := inTx.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+		_, err = a.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	}
+	require.NoError(t, tx.Rollback())
+	_, err := a.Authenticate(t.Context(), key)
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+}
+
+func TestTransactionAndCache(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	check := func(key string, want error) {
+		t.Helper()
+		_, err := a.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, want)
+	}
+	_, key := create(t, a.Service, authtoken.CreateParams{Identifier: "one", Expiring: new(false)})
+	check(key, nil) // it is in the cache now
+
+	// Nobody asks for it in between: it counts from the commit.
+	tx, inTx := a.begin(t)
+	_, rotated, err := inTx.Rotate(t.Context(), "one", 0)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit())
+	check(key, authtoken.ErrKeyRetired)
+	check(rotated.Reveal(), nil)
+
+	// Somebody does: it counts when CacheTTL is over.
+	tx, inTx = a.begin(t)
+	require.NoError(t, inTx.Delete(t.Context(), "one"))
+	check(rotated.Reveal(), nil)
+	require.NoError(t, tx.Commit())
+	check(rotated.Reveal(), nil)
+	a.clock.Advance(cacheTTL)
+	check(rotated.Reveal(), authtoken.ErrKeyUnknown)
+}
+
+// Faults come with their explanation, and the transaction goes on.
+func TestFaultsInATransaction(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	ctx := t.Context()
+	create(t, a.Service, authtoken.CreateParams{Identifier: "one"})
+	create(t, a.Service, authtoken.CreateParams{Identifier: "three", Managed: "m"})
+	tx, inTx := a.begin(t)
+	create(t, inTx, authtoken.CreateParams{Identifier: "two"})
+	for _, identifier := range []string{"one", "two"} {
+		_, _, err := inTx.Create(ctx, authtoken.CreateParams{Identifier: identifier, Managed: "m", User: 7})
+		requireFaults(t, err, "managed: Token with this Managed by authentik already exists.", "identifier: Token with this identifier already exists.")
+	}
+	_, err := inTx.Update(ctx, "two", authtoken.UpdateParams{Identifier: new("one")})
+	requireFaults(t, err, "identifier: Token with this identifier already exists.")
+	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{If: "old", Description: new("x")})
+	require.ErrorIs(t, err, authtoken.ErrStale)
+	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{Description: new("x")})
+	require.NoError(t, err)
+	revoked, err := inTx.Revoke(ctx, authtoken.Filter{Managed: "m"})
+	require.NoError(t, err)
+	require.Len(t, revoked, 1)
+	_, err = a.Get(ctx, "two")
+	require.ErrorIs(t, err, authtoken.ErrNotFound)
+	require.NoError(t, tx.Commit())
+	page, err := a.Page(ctx, authtoken.Filter{}, 1, 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"one", "two"}, identifiers(page.Tokens))
+	require.Equal(t, "x", page.Tokens[1].Description)
+}
