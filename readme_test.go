@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
@@ -115,6 +116,38 @@ func TestReadmeSQLiteAndMount(t *testing.T) {
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
+}
+
+func TestReadmeTransaction(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx := t.Context()
+	check := func(err error) { require.NoError(t, err) }
+	db, err := sqlx.Open("sqlite", "file:app.db?_txlock=immediate"+
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	check(err)
+	check(sqlite.Migrate(ctx, db, sqlite.Config{})) // or run what sqlite.Migrations returns
+	st, err := sqlite.New(db, sqlite.Config{})
+	check(err)
+	defer db.Close()
+	defer st.Close()
+	_, err = db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT)`)
+	check(err)
+	svc, err := authtoken.New(st, authtoken.Config{})
+	check(err)
+
+	tx, err := db.Beginx()
+	check(err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`INSERT INTO users VALUES (7, 'alice')`)
+	check(err)
+	_, key, err := svc.WithStore(st.WithTx(tx)).Create(ctx, authtoken.CreateParams{Identifier: "alice", User: 7})
+	check(err)
+	check(tx.Commit())
+
+	_, err = svc.Authenticate(ctx, key.Reveal())
+	check(err)
+	check(st.Backup(ctx, "copy.db"))
+	check(st.Check(ctx))
 }
 
 func TestReadmeAs(t *testing.T) {

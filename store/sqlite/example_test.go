@@ -1,0 +1,107 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store/sqlite"
+)
+
+// must keeps the examples short. Applications look at their errors.
+func must[T any](v T, err error) T {
+	check(err)
+	return v
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// exampleDB opens an application's database, with a table of users.
+func exampleDB(dir string) *sqlx.DB {
+	db := must(sqlx.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+
+		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"))
+	must(db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT)`))
+	return db
+}
+
+func ExampleStore_WithTx() {
+	ctx := context.Background()
+	dir := must(os.MkdirTemp("", ""))
+	defer os.RemoveAll(dir)
+	db := exampleDB(dir)
+	defer db.Close()
+
+	check(sqlite.Migrate(ctx, db, sqlite.Config{}))
+	st := must(sqlite.New(db, sqlite.Config{}))
+	defer st.Close()
+	svc := must(authtoken.New(st, authtoken.Config{}))
+
+	// A user and their first token come together, or not at all.
+	for _, name := range []string{"alice", "bob"} {
+		tx := must(db.Beginx())
+		result := must(tx.Exec(`INSERT INTO users (name) VALUES (?)`, name))
+		pk := must(result.LastInsertId())
+		_, _, err := svc.WithStore(st.WithTx(tx)).Create(ctx, authtoken.CreateParams{Identifier: name, User: pk})
+		check(err)
+		if name == "alice" {
+			check(tx.Commit())
+		} else {
+			check(tx.Rollback())
+		}
+	}
+	for token, err := range svc.All(ctx, authtoken.Filter{}) {
+		fmt.Println(token.Identifier, err)
+	}
+	// Output: alice <nil>
+}
+
+func ExampleStore_Backup() {
+	ctx := context.Background()
+	dir := must(os.MkdirTemp("", ""))
+	defer os.RemoveAll(dir)
+	st := must(sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{}))
+	defer st.Close()
+	svc := must(authtoken.New(st, authtoken.Config{}))
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	check(err)
+
+	path := filepath.Join(dir, "copy.db")
+	check(st.Backup(ctx, path))
+
+	// To restore it is to open it.
+	copied := must(sqlite.Open(path, sqlite.Config{}))
+	defer copied.Close()
+	who := must(svc.WithStore(copied).Authenticate(ctx, key.Reveal()))
+	fmt.Println(who.Token.Identifier)
+	// Output: ci
+}
+
+func ExampleStore_Check() {
+	ctx := context.Background()
+	st := must(sqlite.Open(":memory:", sqlite.Config{}))
+	fmt.Println(st.Check(ctx))
+	check(st.Close())
+	fmt.Println(st.Check(ctx))
+	// Output:
+	// <nil>
+	// sqlite: store is closed
+}
+
+// The migrations as files for a tool of the application's, here for goose.
+func ExampleMigrations() {
+	for _, m := range must(sqlite.Migrations(sqlite.Config{TablePrefix: "app_"})) {
+		name := fmt.Sprintf("%05d_authtoken_%s.sql", m.Version, m.Name)
+		content := "-- +goose Up\n" + m.SQL
+		fmt.Println(name, len(content) > 1000)
+	}
+	// Output: 00001_authtoken_tokens.sql true
+}
