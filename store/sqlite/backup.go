@@ -29,7 +29,8 @@ const backupPages = 256
 // read the copy.
 //
 // The copy is of the whole database, so that of a store on the application's handle
-// holds everything that is the application's too. Others read and write as ever
+// holds everything that is the application's too; that handle's driver must be
+// modernc.org/sqlite itself, and not one around it. Others read and write as ever
 // meanwhile, as long as the database is in WAL mode, which is what Open sees to; but
 // what they write stays in the -wal file until the copy is complete. On a
 // pool of one connection, and for a database in memory, they wait.
@@ -97,7 +98,8 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 		}
 		defer db.Close()
 	}
-	conn, err := db.Connx(ctx)
+	deadline := time.Now().Add(s.writer.busyTimeout)
+	conn, err := connect(ctx, db, deadline)
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer conn.ExecContext(transaction, "ROLLBACK")
-	err = untilFree(ctx, time.Now().Add(s.writer.busyTimeout), func() error {
+	err = untilFree(ctx, deadline, func() error {
 		_, err := conn.ExecContext(transaction, "SELECT 1 FROM sqlite_schema") // now it has begun
 		return err
 	})

@@ -25,7 +25,7 @@ import (
 
 // sources are stores to make a backup of, by where they keep their tokens.
 var sources = map[string]func(t *testing.T) *sqlite.Store{
-	"file":             func(t *testing.T) *sqlite.Store { return open(t, sqlite.Config{}) },
+	"file":             func(t *testing.T) *sqlite.Store { return open(t, sqlite.Config{Synchronous: sqlite.Normal}) },
 	"memory":           openMemory,
 	"handle":           func(t *testing.T) *sqlite.Store { return onHandle(t, handle(t, wal), sqlite.Config{}) },
 	"handle in memory": func(t *testing.T) *sqlite.Store { return onHandle(t, handleInMemory(t), sqlite.Config{}) },

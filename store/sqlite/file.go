@@ -163,11 +163,7 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 
 	// Going over to WAL takes a lock that SQLite doesn't always wait for: of
 	// two processes that open a new file, one may be told that it is locked.
-	var conn *sqlx.Conn
-	err = untilFree(context.Background(), time.Now().Add(f.cfg.BusyTimeout), func() (err error) {
-		conn, err = db.Connx(context.Background())
-		return err
-	})
+	conn, err := connect(context.Background(), db, time.Now().Add(f.cfg.BusyTimeout))
 	if err == nil {
 		err = f.checkWriter(conn)
 	}

@@ -14,24 +14,30 @@ import (
 // modernc.org/sqlite. Its tables must be there: call Migrate first.
 //
 // The store takes connections of db's pool like anybody else, one for each read
-// and one for each group of writes, and does not change any setting of theirs or of
-// the pool. Close leaves db open. A pool of one connection will do, and is
-// what a database in memory needs; then nothing of the store must be called while
-// that connection is in use, for example by a transaction, unless it is by way of
-// WithTx.
+// and one for each group of writes, and changes no setting of theirs or of the pool.
+// Close leaves db open. A pool of one connection will do, and is what a
+// database in memory needs; as long as something else uses that connection, such as a
+// transaction, only WithTx is of use.
 //
-// How safe and how fast it is is up to the application. A name that asks for all that
-// [Open] asks for is
+// How safe and how fast the store is is up to the application. A name that asks for
+// what Open asks for is
 //
 //	file:app.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
 //
-// With synchronous FULL a write that has returned is on disk, and with WAL nobody
-// who writes waits for those who read. The _txlock is for WithTx. The store's own
-// writes need neither that nor a busy_timeout: they wait for as long as cfg says,
-// for a connection too.
+// With synchronous FULL a write that has returned is on disk, and in WAL mode nobody
+// who writes waits for those who read. The _txlock is for WithTx. A pool that
+// keeps its connections, as many as there are processors or a few more, is faster
+// than one that closes them: see [database/sql.DB.SetMaxIdleConns].
+//
+// The store needs no busy_timeout. It waits by itself, for as long as cfg says, for
+// the lock, and for a connection to write through; for one to read through
+// it waits until the caller's context ends.
 func New(db *sqlx.DB, cfg Config) (*Store, error) {
 	s := &Store{}
 	cfg, err := cfg.forHandle(db)
+	if cfg.Synchronous == Normal {
+		err = errors.Join(err, errors.New("Synchronous: it is for the application to set, on its handle"))
+	}
 	if err == nil {
 		err = s.use(db, cfg)
 	}
@@ -44,44 +50,40 @@ func New(db *sqlx.DB, cfg Config) (*Store, error) {
 
 // forHandle is withDefaults for what is on a handle of the application's.
 func (c Config) forHandle(db *sqlx.DB) (Config, error) {
-	var errs []error
-	if db == nil {
-		errs = append(errs, errors.New("db is nil"))
-	}
-	if c.Synchronous == Normal {
-		errs = append(errs, errors.New("Synchronous: it is for the application to set, on its handle"))
-	}
 	c, err := c.withDefaults()
-	return c, errors.Join(append(errs, err)...)
+	if db == nil {
+		err = errors.Join(errors.New("db is nil"), err)
+	}
+	return c, err
 }
 
 // use has s work on the connections of db.
 func (s *Store) use(db *sqlx.DB, cfg Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.BusyTimeout)
 	defer cancel()
-	var steps []Migration
-	err := untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() (err error) {
-		steps, err = missing(ctx, db, prefix(cfg.TablePrefix))
-		return err
-	})
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return errNoConnection(cfg.BusyTimeout)
-	case err != nil:
-		return reason(err)
-	case len(steps) > 0:
-		return fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", cfg.TablePrefix, len(steps))
-	}
-	var path string
-	if err := db.GetContext(ctx, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
-		return err
-	}
-	s.where = placeOf(path)
 	s.pool = db
 	s.writer = newBorrower(db, cfg)
 	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
-	s.reader, err = newReader(db, db, cfg)
-	return err
+	s.reader = newReader(db, db, cfg)
+	err := untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error {
+		steps, err := missing(ctx, db, s.reader.prefix)
+		if err != nil {
+			return err
+		}
+		if len(steps) > 0 {
+			return fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", cfg.TablePrefix, len(steps))
+		}
+		var path string
+		if err := db.GetContext(ctx, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
+			return err
+		}
+		s.where = placeOf(path)
+		return s.reader.prepareAll(ctx)
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errNoConnection(cfg.BusyTimeout)
+	}
+	return reason(err)
 }
 
 // newBorrower returns a writer that takes a connection of db for each transaction.
@@ -100,17 +102,27 @@ func (w *writer) borrow(ctx context.Context, deadline time.Time) error {
 	}
 	waiting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	conn, err := w.pool.Connx(waiting)
+	conn, err := connect(waiting, w.pool, deadline)
 	switch {
 	case err == nil:
 		w.conn, w.prepared.db = conn, conn
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case waiting.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return errNoConnection(w.busyTimeout)
 	}
 	return err
+}
+
+// connect takes a connection of db. If it is a new one, what the application has
+// set to be done with it first may find the database locked.
+func connect(ctx context.Context, db *sqlx.DB, deadline time.Time) (conn *sqlx.Conn, err error) {
+	err = untilFree(ctx, deadline, func() (err error) {
+		conn, err = db.Connx(ctx)
+		return err
+	})
+	return conn, err
 }
 
 // errNoConnection is the most likely sign of a program that waits for itself.

@@ -63,6 +63,9 @@ func TestNoTransactionComesBackToThePool(t *testing.T) {
 				defer close(done)
 				defer func() { _ = recover() }()
 				_ = s.write(context.Background(), "test", func(ctx context.Context, inTx bool) error {
+					if !inTx {
+						return errNeedsTx
+					}
 					r := store.Record{Digest: store.Digest{1}}
 					if name == "taken" {
 						return end(s)
@@ -87,7 +90,7 @@ func TestNoTransactionComesBackToThePool(t *testing.T) {
 func TestCloseClosesStatements(t *testing.T) {
 	t.Parallel()
 	_, s := onOneConnection(t)
-	stmt, err := s.reader.stmt(getSQL)
+	stmt, err := s.reader.stmt(t.Context(), getSQL)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	_, err = stmt.Query("x")

@@ -2,8 +2,11 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -149,6 +152,35 @@ func TestCloseLeavesTheHandleOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, get(s, token(1).Identifier))
 	require.NoError(t, s.Close())
+}
+
+// plainDriver is a driver around SQLite's, as those are that trace what it does.
+type plainDriver struct {
+	inner sqldriver.Driver
+	path  string
+}
+
+func (d plainDriver) Driver() sqldriver.Driver { return d.inner }
+
+func (d plainDriver) Connect(context.Context) (sqldriver.Conn, error) {
+	conn, err := d.inner.Open(d.path)
+	return struct{ sqldriver.Conn }{conn}, err
+}
+
+func TestHandleOfAnotherDriver(t *testing.T) {
+	t.Parallel()
+	inner := handle(t, "").Driver()
+	db := sqlx.NewDb(sql.OpenDB(plainDriver{inner, filepath.Join(t.TempDir(), "app.db")}), "sqlite")
+	defer db.Close()
+	s := onHandle(t, db, sqlite.Config{})
+	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.ErrorIs(t, s.Create(t.Context(), token(1)), store.ErrTaken)
+	require.NoError(t, s.Check(t.Context()))
+	dir := t.TempDir()
+	require.ErrorContains(t, s.Backup(t.Context(), filepath.Join(dir, "copy.db")), "has no backup")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
 }
 
 // A program that waits for itself gets an answer.

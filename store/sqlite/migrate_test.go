@@ -30,7 +30,7 @@ func TestMigrate(t *testing.T) {
 	s, err := sqlite.New(db, sqlite.Config{})
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), token(1)))
-	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
+	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{Synchronous: sqlite.Normal})) // as for Open
 	require.Equal(t, before, schema(t, db))
 	require.NoError(t, get(s, token(1).Identifier))
 	require.NoError(t, s.Close())

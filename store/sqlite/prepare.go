@@ -28,11 +28,11 @@ type prepared struct {
 }
 
 // stmt returns the statement for a query that is written with the default prefix.
-func (p *prepared) stmt(query string) (*sql.Stmt, error) {
+func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := p.stmts[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := p.db.PrepareContext(context.Background(), p.prefix.in(query))
+	stmt, err := p.db.PrepareContext(ctx, p.prefix.in(query))
 	if err != nil {
 		return nil, err
 	}
@@ -43,9 +43,9 @@ func (p *prepared) stmt(query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-func (p *prepared) prepare(queries ...string) error {
+func (p *prepared) prepare(ctx context.Context, queries ...string) error {
 	for _, q := range queries {
-		if _, err := p.stmt(q); err != nil {
+		if _, err := p.stmt(ctx, q); err != nil {
 			return err
 		}
 	}

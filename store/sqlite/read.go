@@ -32,10 +32,15 @@ type reader struct {
 	lists sqlx.QueryerContext // where those that can take long are done
 }
 
-// newReader prepares statements for points and leaves the others to lists.
-func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) (*reader, error) {
-	r := &reader{prepared{db: points, prefix: prefix(cfg.TablePrefix)}, lists}
-	return r, r.prepare(getSQL, byDigestSQL, byEitherSQL)
+// newReader returns a reader that uses prepared statements for points, and leaves
+// all else to lists.
+func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) *reader {
+	return &reader{prepared{db: points, prefix: prefix(cfg.TablePrefix)}, lists}
+}
+
+// prepareAll prepares all there is to prepare.
+func (r *reader) prepareAll(ctx context.Context) error {
+	return r.prepare(ctx, getSQL, byDigestSQL, byEitherSQL)
 }
 
 func (r *reader) get(ctx context.Context, identifier string, rec *store.Record) error {
@@ -55,7 +60,7 @@ func (r *reader) getByDigest(ctx context.Context, digest store.Digest, rec *stor
 
 // one reads the record that a query finds.
 func (r *reader) one(ctx context.Context, rec *store.Record, query string, args ...any) error {
-	stmt, err := r.stmt(query)
+	stmt, err := r.stmt(ctx, query)
 	if err != nil {
 		return err
 	}

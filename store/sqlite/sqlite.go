@@ -2,9 +2,13 @@
 // processes may have open at a time, or memory. It is written in Go throughout
 // and needs no C compiler.
 //
+// [Open] is for a database of its own, [New] for one that the application has
+// opened, with [Store.WithTx] for its transactions. Both keep the same tables.
+//
 // A write that has returned without an error is on disk, unless
-// [Config.Synchronous] says otherwise: it is there after a crash of the process
-// and after a loss of power. Writes that arrive together share a commit.
+// [Config.Synchronous], or the application's handle, says otherwise: it is there
+// after a crash of the process and after a loss of power. Writes that arrive
+// together share a commit.
 package sqlite
 
 import (
@@ -173,7 +177,7 @@ func open(path string, cfg Config) (_ *Store, err error) {
 	if err := s.writer.migrate(context.Background(), s.writeConn); err != nil {
 		return nil, err
 	}
-	if err := s.writer.prepareAll(); err != nil {
+	if err := s.writer.prepareAll(context.Background()); err != nil {
 		return nil, err
 	}
 	s.where = placeOf(f.path)
@@ -184,8 +188,8 @@ func open(path string, cfg Config) (_ *Store, err error) {
 	if s.listDB, err = f.openReaders(listCache); err != nil {
 		return nil, err
 	}
-	s.reader, err = newReader(s.pointDB, s.listDB, cfg)
-	return s, err
+	s.reader = newReader(s.pointDB, s.listDB, cfg)
+	return s, s.reader.prepareAll(context.Background())
 }
 
 // Close waits for the writes that have begun or are waiting, and closes the

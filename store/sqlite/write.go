@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -74,8 +75,8 @@ func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 
 // prepareAll prepares all there is to prepare, which can be done only once there
 // are tables.
-func (w *writer) prepareAll() error {
-	return w.prepare(beginSQL, commitSQL, rollbackSQL,
+func (w *writer) prepareAll(ctx context.Context) error {
+	return w.prepare(ctx, beginSQL, commitSQL, rollbackSQL,
 		insertSQL, updatePlainSQL, updateSQL, deleteSQL, touchSQL, existsSQL, takenSQL)
 }
 
@@ -129,23 +130,23 @@ func (w *writer) run(query string) error {
 
 // exec runs a statement and returns how many rows it changed.
 func (w *writer) exec(ctx context.Context, inTx bool, query string, args ...any) (int64, error) {
-	stmt, err := w.stmt(query)
-	if err != nil {
-		return 0, err
+	stmt, err := w.stmt(ctx, query)
+	var result sql.Result
+	if err == nil {
+		result, err = stmt.ExecContext(ctx, args...)
 	}
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		if !inTx && (isBusy(err) || isUniqueViolation(err)) {
-			return 0, errNeedsTx // to wait for longer, or to see whose the value is
-		}
-		return 0, err
+	switch {
+	case err == nil:
+		return result.RowsAffected()
+	case !inTx && (isBusy(err) || isUniqueViolation(err)):
+		return 0, errNeedsTx // to wait for longer, or to see whose the value is
 	}
-	return result.RowsAffected()
+	return 0, err
 }
 
 // row runs a query for one row and scans it.
 func (w *writer) row(ctx context.Context, dest any, query string, args ...any) error {
-	stmt, err := w.stmt(query)
+	stmt, err := w.stmt(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -257,8 +258,11 @@ func (w *writer) touch(ctx context.Context, inTx bool, uses []store.Use) error {
 // nobody could say whether it took effect, and others may be in the transaction.
 func (s *Store) write(ctx context.Context, op string, f func(ctx context.Context, inTx bool) error) error {
 	err := s.committer.do(ctx, func(inTx bool) error {
-		if !inTx && s.pool != nil {
-			return errNeedsTx // begin takes the connection
+		if !inTx { // or begin has done it
+			if err := s.writer.borrow(ctx, time.Now().Add(s.writer.busyTimeout)); err != nil {
+				return err
+			}
+			defer s.writer.giveBack()
 		}
 		return f(context.WithoutCancel(ctx), inTx)
 	})
