@@ -96,6 +96,7 @@ func goals(size int) []goal {
 		{"adapter: POST", key{serving + inMemory, postCalled, 1}, key{}, micros, 14, false},
 		{"adapter: GET over loopback, memory", key{serving + inMemory, get, connections}, key{serving + bareHandler, get, connections}, speed, 0.85, true},
 		{"adapter: GET over loopback, SQLite", key{serving + inSQLite, get, connections}, key{serving + bareHandler, get, connections}, speed, 0.6, true},
+		{"adapter: GET over loopback, SQLite, cached", key{serving + inCachedSQLite, get, connections}, key{serving + bareHandler, get, connections}, speed, 0.6, true},
 		{"adapter: PUT over loopback, memory", key{serving + inMemory, put, connections}, key{serving + bareHandler, put, connections}, speed, 0.6, true},
 	}
 	for _, kind := range []string{inMemory, inSQLite} {

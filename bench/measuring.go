@@ -220,7 +220,7 @@ func (m *measuring) growth() {
 func (m *measuring) adapter() {
 	children := make(map[string]*child)
 	defer m.end(children)
-	kinds := []string{bareHandler, inMemory, inSQLite}
+	kinds := []string{bareHandler, inMemory, inSQLite, inCachedSQLite}
 	for _, kind := range kinds {
 		m.start(children, serving+kind, serving+kind, 0)
 	}

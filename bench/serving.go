@@ -30,6 +30,10 @@ const serving = "serving "
 // nothing else.
 const bareHandler = "nothing"
 
+// inCachedSQLite is SQLite behind the service's cache, so that of the two looks
+// into the store that a GET takes, one is left.
+const inCachedSQLite = "SQLite, cached"
+
 // The work of a handler. Over loopback, it is done through a socket, with a
 // connection for each caller; in process, by a call of ServeHTTP.
 const (
@@ -53,7 +57,11 @@ type served struct {
 func openServing(kind, dir string) (subject, error) {
 	s := &served{stop: func() error { return nil }}
 	var st store.Store = memorystore.New()
-	if kind == inSQLite {
+	var cfg authtoken.Config
+	if kind == inCachedSQLite {
+		cfg.CacheSize = 2 * connections
+	}
+	if kind == inSQLite || kind == inCachedSQLite {
 		db, err := sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{})
 		if err != nil {
 			return nil, err
@@ -65,7 +73,8 @@ func openServing(kind, dir string) (subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc, err := authtoken.New(st, authtoken.Config{Users: users})
+	cfg.Users = users
+	svc, err := authtoken.New(st, cfg)
 	if err != nil {
 		return nil, err
 	}
