@@ -298,3 +298,51 @@ func TestCommitWaitsForReaders(t *testing.T) {
 	require.NoError(t, reading.Rollback())
 	require.NoError(t, <-created)
 }
+
+// A new connection does what its name says before anything else, and to do that
+// while somebody commits it has to wait too.
+func TestNewConnectionsWaitForTheLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	db := handleTo(t, path, "_pragma=synchronous(OFF)")
+	s := onHandle(t, db, sqlite.Config{})
+	db.SetMaxIdleConns(0) // each is a new one
+	for _, call := range []func() error{
+		func() error { return s.Create(t.Context(), token(1)) },
+		func() error { return get(s, token(1).Identifier) },
+		func() error { return s.Check(t.Context()) },
+		func() error { return s.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")) },
+		func() error { return sqlite.Migrate(t.Context(), db, sqlite.Config{}) },
+		func() error {
+			again, err := sqlite.New(db, sqlite.Config{})
+			if err == nil {
+				err = again.Close()
+			}
+			return err
+		},
+	} {
+		tx := begin(t, handleTo(t, path, "_txlock=exclusive"))
+		time.AfterFunc(20*time.Millisecond, func() { _ = tx.Rollback() })
+		require.NoError(t, call())
+	}
+}
+
+// Who waits for the lock stops when its context ends.
+func TestCancelledWhileLocked(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	opened, err := sqlite.Open(path, sqlite.Config{BusyTimeout: time.Minute})
+	require.NoError(t, err)
+	defer opened.Close()
+	lent := onHandle(t, handleTo(t, path, ""), sqlite.Config{BusyTimeout: time.Minute})
+	tx := begin(t, handleTo(t, path, wal))
+	for _, s := range []*sqlite.Store{opened, lent} {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Millisecond, cancel)
+		start := time.Now()
+		require.ErrorIs(t, s.Create(ctx, token(1)), context.Canceled)
+		require.Less(t, time.Since(start), 30*time.Second)
+	}
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, lent.Create(t.Context(), token(1)))
+}
