@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 race := go test -race '-gcflags=modernc.org/...=-race=false' -shuffle=on
-linter := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+linter := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 apidiff := go run golang.org/x/exp/cmd/apidiff@latest
 
 .PHONY: help

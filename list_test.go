@@ -189,7 +189,8 @@ func TestAllStops(t *testing.T) {
 		n++
 	}
 	require.Equal(t, 450, n)
-	for range svc.All(t.Context(), authtoken.Filter{}) {
+	for _, err := range svc.All(t.Context(), authtoken.Filter{}) {
+		require.NoError(t, err)
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

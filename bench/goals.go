@@ -104,7 +104,7 @@ func goals(size int) []goal {
 		for _, w := range grownWork[kind] {
 			limits := map[string]float64{lookUp: 2.2, create: 2.2, ownPage: 2}
 			if limit, ok := limits[w.op]; ok {
-				list = append(list, goal{fmt.Sprintf("growth, %s: %s, %s", kind, w.op, plural(w.callers, "caller")),
+				list = append(list, goal{fmt.Sprintf("growth, %s: %s, %s", kind, w.op, callersOf(w.callers)),
 					key{large, w.op, w.callers}, key{small, w.op, w.callers}, duration, limit, false})
 			}
 		}

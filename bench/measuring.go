@@ -78,7 +78,7 @@ func (m *measuring) compare(op string) {
 				if !slices.Contains(c.ops, op) || c.callers != nil && !slices.Contains(c.callers, n) {
 					continue
 				}
-				m.say("%s, %s, round %d of %d: %s", op, plural(n, "caller"), round+1, m.rounds, c.name)
+				m.say("%s, %s, round %d of %d: %s", op, callersOf(n), round+1, m.rounds, c.name)
 				if children[c.name] == nil && !m.isMissing(c.name) {
 					m.start(children, c.name, c.name, m.tokensFor(c, op))
 				}
@@ -205,7 +205,7 @@ func (m *measuring) growth() {
 		}
 		for round := range m.rounds {
 			for _, w := range grownWork[kind] {
-				m.say("growth, %s, round %d of %d: %s, %s", kind, round+1, m.rounds, w.op, plural(w.callers, "caller"))
+				m.say("growth, %s, round %d of %d: %s, %s", kind, round+1, m.rounds, w.op, callersOf(w.callers))
 				for _, n := range sizes {
 					m.measure(children, key{grownName(kind, n), w.op, w.callers})
 				}

@@ -115,7 +115,7 @@ func printGrowth(out io.Writer, r *results, size int) {
 	for _, w := range figures {
 		row := []string{w.op}
 		if w.callers > 0 {
-			row[0] += ", " + plural(w.callers, "caller")
+			row[0] += ", " + callersOf(w.callers)
 		}
 		for _, kind := range []string{inMemory, inSQLite} {
 			for _, n := range sizes {
@@ -186,9 +186,9 @@ func thousands(v float64) string {
 	return s
 }
 
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
+func callersOf(n int) string {
+	if n == 1 {
+		return "1 caller"
 	}
-	return fmt.Sprintf("%d %s", n, word)
+	return fmt.Sprintf("%d callers", n)
 }

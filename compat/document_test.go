@@ -3,6 +3,7 @@ package compat_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,7 +93,7 @@ func (d *document) find(x *exchange) (*openapi3filter.RequestValidationInput, er
 		r.Method = http.MethodGet
 	}
 	route, params, err := d.router.FindRoute(r)
-	if err == routers.ErrMethodNotAllowed {
+	if errors.Is(err, routers.ErrMethodNotAllowed) {
 		return nil, nil
 	}
 	if err != nil {

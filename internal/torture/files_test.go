@@ -56,8 +56,7 @@ func places(size, block, most int) []int {
 // the error names it and gives a reason that matches want.
 func refused(t *testing.T, file, log []byte, want string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	require.NoError(t, err)
+	dir := t.TempDir() // each time another
 	path := filepath.Join(dir, "tokens.db")
 	names := []string{"tokens.db"}
 	require.NoError(t, os.WriteFile(path, file, 0o600))

@@ -109,7 +109,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 	if _, err := conn.ExecContext(transaction, "BEGIN"); err != nil {
 		return err
 	}
-	defer conn.ExecContext(transaction, "ROLLBACK")
+	defer func() { _, _ = conn.ExecContext(transaction, "ROLLBACK") }()
 	err = untilFree(ctx, deadline, func() error {
 		_, err := conn.ExecContext(transaction, "SELECT 1 FROM sqlite_schema") // now it has begun
 		return err

@@ -217,7 +217,7 @@ func (c *committer) run(g *group) (fit bool) {
 // spoilt, each in a transaction of its own.
 func (c *committer) doOneByOne(g group) {
 	for i, w := range g {
-		if _, ok := w.err.(*panicError); ok {
+		if w.panicked() {
 			continue
 		}
 		if err := c.db.begin(context.Background(), w.since); err != nil {
@@ -308,7 +308,7 @@ type group []*write
 
 func (g group) fail(err error) {
 	for _, w := range g {
-		if _, ok := w.err.(*panicError); !ok {
+		if !w.panicked() {
 			w.err = err
 		}
 	}
@@ -328,10 +328,15 @@ func (w *write) run() (fit bool) {
 // result returns the write's error to its caller, and a panic to the
 // goroutine that would have seen it, had it done the write itself.
 func (w *write) result() error {
-	if p, ok := w.err.(*panicError); ok {
-		panic(p)
+	if w.panicked() {
+		panic(w.err)
 	}
 	return w.err
+}
+
+func (w *write) panicked() bool {
+	_, ok := errors.AsType[*panicError](w.err)
+	return ok
 }
 
 // isOutcome reports whether err says that a write, done correctly, changed nothing.
