@@ -333,3 +333,47 @@ func ExampleKeyPattern() {
 	fmt.Println(regexp.MustCompile(authtoken.KeyPattern("acme")).FindString(leaked) == key.Reveal())
 	// Output: true
 }
+
+func ExampleService_DeleteIf() {
+	ctx := context.Background()
+	svc, _ := newExample(authtoken.Config{})
+	shown, _, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	must(svc.Update(ctx, "ci", authtoken.UpdateParams{Description: new("still needed")}))
+
+	err := svc.DeleteIf(ctx, "ci", shown.Revision())
+	fmt.Println(errors.Is(err, authtoken.ErrStale))
+	// Output: true
+}
+
+func ExampleNewUserList() {
+	ctx := context.Background()
+	users := must(authtoken.NewUserList(
+		authtoken.User{PK: 1, Username: "root", Active: true, Superuser: true},
+		authtoken.User{PK: 2, Username: "alice", Active: true},
+	))
+	svc, _ := newExample(authtoken.Config{Users: users})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "laptop", User: 2})
+	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "phone", User: 3})
+	fmt.Println(err)
+
+	root := must(users.User(ctx, 1))
+	page := must(svc.As(root).Page(ctx, authtoken.Filter{Username: "alice"}, 1, 10))
+	fmt.Println(page.Tokens[0].Identifier)
+	// Output:
+	// create token: invalid input: user: Invalid pk "3" - object does not exist.
+	// laptop
+}
+
+func ExampleValidationError() {
+	ctx := context.Background()
+	svc, _ := newExample(authtoken.Config{})
+	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "a name", Intent: "none", User: 7})
+	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		for _, f := range invalid.Fields {
+			fmt.Println(f.Field, f.Code, f.Message)
+		}
+	}
+	// Output:
+	// identifier invalid Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.
+	// intent choice "none" is not a valid choice.
+}

@@ -3,16 +3,20 @@ package authtoken_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/httpadapter"
 	"github.com/authtoken/authtoken/store/memory"
 	"github.com/authtoken/authtoken/tokenpage"
@@ -67,71 +71,132 @@ func TestReadmePage(t *testing.T) {
 	require.Contains(t, w.Body.String(), ">deploy</a>")
 }
 
-func TestReadmeRotate(t *testing.T) {
+func TestReadmeRotateAndRevoke(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	svc, old := newReadme(t)
 
-	token, key, err := svc.Rotate(ctx, "deploy", time.Hour)
-	require.NoError(t, err)
+	token, key, err := svc.Rotate(ctx, "deploy", time.Hour)   // the key before stays good for an hour
+	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: 7}) // all of a user, in one transaction; one goes with Delete
 
-	require.False(t, token.RetiredUntil.IsZero())
+	require.NoError(t, err)
+	require.Equal(t, time.Hour, token.RetiredUntil.Sub(token.Created).Round(time.Minute))
+	require.Equal(t, []authtoken.Token{token}, tokens)
 	for _, key := range []string{old, key.Reveal()} {
 		_, err := svc.Authenticate(ctx, key)
-		require.NoError(t, err)
+		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 	}
 }
 
-func TestReadmeJanitor(t *testing.T) {
-	t.Parallel()
-	svc, _ := newReadme(t)
-	ctx, cancel := context.WithCancel(t.Context())
-
-	done := make(chan error)
-	go func() { done <- svc.RunJanitor(ctx, time.Minute) }()
-
-	cancel()
-	require.NoError(t, <-done)
-}
-
-func TestReadmeRevoke(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	svc, _ := newReadme(t)
-
-	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: 7})
-
-	require.NoError(t, err)
-	require.Len(t, tokens, 1)
-}
-
 // It changes the default logger, so it is not for running beside others.
-func TestReadmeObserver(t *testing.T) {
+func TestReadmeConfigure(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
+	users, err := authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true})
+	require.NoError(t, err)
+	sealer, err := authtoken.NewAESSealer(make([]byte, 32))
+	require.NoError(t, err)
 	st := memory.New()
 
-	svc, err := authtoken.New(st, authtoken.Config{Observer: authtoken.LogObserver(slog.Default())})
+	svc, err := authtoken.New(st, authtoken.Config{
+		Users:         users,
+		Policy:        authtoken.Policy{DefaultLifetime: 24 * time.Hour, MaxLifetime: 90 * 24 * time.Hour, MaxTokens: 20},
+		Sealer:        sealer, // from authtoken.NewAESSealer(secret), with 32 random bytes kept apart from the store
+		Observer:      authtoken.LogObserver(slog.Default()),
+		TrackLastUsed: true,
+		CacheSize:     10_000,
+	})
 
 	require.NoError(t, err)
+	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	require.NoError(t, err)
+	require.Equal(t, 24*time.Hour, token.Expires.Sub(token.Created))
+	revealed, err := svc.Reveal(t.Context(), "deploy")
+	require.NoError(t, err)
+	require.Equal(t, key.Reveal(), revealed.Reveal())
 	_, err = svc.Authenticate(t.Context(), "guessed")
-	require.Error(t, err)
+	require.ErrorIs(t, err, authtoken.ErrRefused)
 	require.Contains(t, log.String(), "token refused")
 }
 
-func TestReadmeCache(t *testing.T) {
-	t.Parallel()
-	st := memory.New()
+// usersTable is the application's own users.
+type usersTable struct{ db *sql.DB }
 
-	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 10_000, CacheTTL: 5 * time.Second})
-
-	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
-	require.NoError(t, err)
-	for range 2 {
-		_, err = svc.Authenticate(t.Context(), key.Reveal())
-		require.NoError(t, err)
+func (d usersTable) User(ctx context.Context, pk int64) (authtoken.User, error) {
+	u := authtoken.User{PK: pk}
+	err := d.db.QueryRowContext(ctx, `SELECT name, active FROM users WHERE pk = ?`, pk).Scan(&u.Username, &u.Active)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = authtoken.ErrUserNotFound
 	}
+	return u, err
+}
+
+func TestReadmeUsers(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT, active BOOLEAN);
+		INSERT INTO users VALUES (7, 'alice', TRUE), (100, 'build', TRUE)`)
+	require.NoError(t, err)
+	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: usersTable{db}})
+	require.NoError(t, err)
+	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "nobody", User: 8})
+	require.ErrorContains(t, err, "user")
+
+	build, err := usersTable{db}.User(ctx, 100)
+	require.NoError(t, err)
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{
+		Identifier: "build-2027", User: build.PK, Expires: time.Now().AddDate(1, 0, 0),
+	})
+	require.NoError(t, err)
+	who, err := svc.Authenticate(ctx, key.Reveal())
+	require.NoError(t, err)
+	require.Equal(t, "build", who.User.Username)
+
+	_, key, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "mail", User: 7, Intent: authtoken.IntentAppPassword})
+	require.NoError(t, err)
+	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
+		Intents: []authtoken.Intent{authtoken.IntentAppPassword},
+		Sources: []httpadapter.Source{httpadapter.FromBasic()},
+	})
+	require.NoError(t, err)
+	inbox := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	status := func(username string) int {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/inbox", nil)
+		r.SetBasicAuth(username, key.Reveal())
+		w := httptest.NewRecorder()
+		inbox.ServeHTTP(w, r)
+		return w.Code
+	}
+	require.Equal(t, http.StatusOK, status("alice"))
+	require.Equal(t, http.StatusUnauthorized, status("build"))
+	_, err = db.Exec(`UPDATE users SET active = FALSE WHERE pk = 7`)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, status("alice"))
+}
+
+func TestReadmeFake(t *testing.T) {
+	t.Parallel()
+	srv := authtokentest.NewServer(t) // at srv.URL; srv.Key is that of a superuser
+
+	status := func() int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/api/v3/core/tokens/test/", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+srv.Key)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		return answer.StatusCode
+	}
+	require.Equal(t, http.StatusOK, status())
+	_, err := srv.Service.Update(t.Context(), "test", authtoken.UpdateParams{
+		Expiring: new(true), Expires: new(srv.Clock.Now().Add(time.Hour)),
+	})
+	require.NoError(t, err)
+	srv.Clock.Advance(time.Hour)
+	require.Equal(t, http.StatusForbidden, status())
 }

@@ -2,11 +2,7 @@ package authtoken_test
 
 import (
 	"bytes"
-	"context"
 	"debug/buildinfo"
-	"errors"
-	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
@@ -77,12 +72,13 @@ func output(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// Each other piece of Go in the README, and what it prints, stands in a test in one
-// of these files, but for the indentation.
+// Each other piece of Go in the README stands in a test in one of these files, but
+// for the indentation.
 func TestReadmePieces(t *testing.T) {
 	t.Parallel()
 	var tests string
-	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go", "store/postgres/readme_test.go"} {
+	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go",
+		"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go"} {
 		source, err := os.ReadFile(name)
 		require.NoError(t, err)
 		tests += unindented(string(source))
@@ -168,54 +164,6 @@ func TestReadmeAs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, token, who.Token)
 	require.EqualValues(t, 7, token.User)
-}
-
-func TestReadmePolicy(t *testing.T) {
-	t.Parallel()
-	st := memory.New()
-	svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{
-		DefaultLifetime: 24 * time.Hour,
-		MaxLifetime:     90 * 24 * time.Hour,
-	}})
-	require.NoError(t, err)
-	token, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
-	require.NoError(t, err)
-	require.Equal(t, 24*time.Hour, token.Expires.Sub(token.Created))
-	late := time.Now().Add(91 * 24 * time.Hour)
-	_, err = svc.Update(t.Context(), "deploy", authtoken.UpdateParams{Expires: &late})
-	invalid, ok := errors.AsType[*authtoken.ValidationError](err)
-	require.True(t, ok && invalid.Has("expires", authtoken.CodeTooLong), err)
-}
-
-func TestReadmeSealer(t *testing.T) {
-	t.Parallel()
-	secret := make([]byte, 32)
-	sealer, err := authtoken.NewAESSealer(secret) // 32 random bytes, kept apart from the store
-	require.NoError(t, err)
-	svc, err := authtoken.New(memory.New(), authtoken.Config{Sealer: sealer})
-	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
-	require.NoError(t, err)
-	revealed, err := svc.Reveal(t.Context(), "deploy")
-	require.NoError(t, err)
-	require.Equal(t, key.Reveal(), revealed.Reveal())
-}
-
-func ExampleValidationError() {
-	ctx := context.Background()
-	svc, err := authtoken.New(memory.New(), authtoken.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "a name", Intent: "none", User: 7})
-	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
-		for _, f := range invalid.Fields {
-			fmt.Println(f.Field, f.Code, f.Message)
-		}
-	}
-	// Output:
-	// identifier invalid Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.
-	// intent choice "none" is not a valid choice.
 }
 
 // readmeBlock is a block of the README between two lines of backquotes.

@@ -109,3 +109,20 @@ func ExampleFromBasic() {
 	// alice 200
 	// bob 401
 }
+
+func ExampleReadUsers() {
+	users, err := httpadapter.ReadUsers(strings.NewReader(`[
+		{"pk": 1, "username": "akadmin", "is_superuser": true},
+		{"pk": 2, "username": "alice", "attributes": {"goauthentik.io/user/token-maximum-lifetime": "days=7"}}
+	]`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	directory, err := authtoken.NewUserList(users...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	alice, err := directory.User(context.Background(), 2)
+	fmt.Println(alice.Username, alice.Active, err)
+	// Output: alice true <nil>
+}

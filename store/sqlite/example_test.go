@@ -33,6 +33,27 @@ func exampleDB(dir string) *sqlx.DB {
 	return db
 }
 
+func ExampleOpen() {
+	ctx := context.Background()
+	dir := must(os.MkdirTemp("", ""))
+	defer os.RemoveAll(dir)
+	open := func() (*sqlite.Store, *authtoken.Service) {
+		st := must(sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{}))
+		return st, must(authtoken.New(st, authtoken.Config{}))
+	}
+
+	st, svc := open()
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+	check(err)
+	check(st.Close())
+
+	st, svc = open() // as after a restart
+	defer st.Close()
+	who := must(svc.Authenticate(ctx, key.Reveal()))
+	fmt.Println(who.Token.Identifier, "is still there")
+	// Output: deploy is still there
+}
+
 func ExampleStore_WithTx() {
 	ctx := context.Background()
 	dir := must(os.MkdirTemp("", ""))
