@@ -6,6 +6,12 @@
 // works without any configuration:
 //
 //	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+//	token, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+//	who, err := svc.Authenticate(ctx, key.Reveal())
+//
+// There are stores in memory, in SQLite and in PostgreSQL. Package httpadapter
+// serves tokens over HTTP and guards routes with them, package tokenpage is a page
+// for people, and package authtokentest helps with tests.
 //
 // # Who may do what
 //
@@ -20,6 +26,17 @@
 // SHA-256, from which the key can't be recovered; random keys of 256 bits need
 // no slower hash. With a [Sealer] configured, the key is also kept encrypted
 // and can be shown again. A [Key] prints as "[redacted]" wherever it ends up.
+//
+// # The life of a token
+//
+// A token lives for as long as was asked for, within the Policy; 30 minutes if
+// nothing was. From the instant at which it expires its key is refused.
+// [Service.Rotate] gives it a new key, and [Service.Delete] and [Service.Revoke]
+// end it at once. [Service.RunJanitor] deletes what has been expired for a while, and
+// writes down when tokens were last used; nothing here runs in the background
+// unless the application calls it. An [Observer] is told of all that happens.
+//
+// Changes are made in a transaction of the application's by [Service.WithStore].
 //
 // # Errors
 //

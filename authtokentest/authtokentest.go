@@ -1,11 +1,3 @@
-// Package authtokentest gives tests a token service over the in-memory store, or
-// a whole server that speaks authentik's token API, in one line:
-//
-//	srv := authtokentest.NewServer(t)
-//	client := myapp.NewClient(srv.URL, srv.Key)
-//
-// Everything stops and goes away with the test, and whatever goes wrong while it
-// is set up fails the test at once.
 package authtokentest
 
 import (

@@ -1,30 +1,3 @@
-// Package httpadapter serves an authtoken.Service over HTTP, under the paths
-// and in the words of authentik's core/tokens API, so that authentik's own
-// clients can use it:
-//
-//	h, err := httpadapter.New(svc, httpadapter.Config{})
-//	mux.Handle("/api/v3/", h)
-//
-// The calls, below the base path:
-//
-//	POST   core/tokens/                        make a token
-//	GET    core/tokens/                        list: identifier, intent, user__username, description, expires,
-//	                                           expiring, managed, search, ordering, page, page_size
-//	GET    core/tokens/{identifier}/           read
-//	PUT    core/tokens/{identifier}/           replace
-//	PATCH  core/tokens/{identifier}/           change what is named
-//	DELETE core/tokens/{identifier}/           revoke
-//	GET    core/tokens/{identifier}/view_key/  show the key, if there is a Sealer
-//	POST   core/tokens/{identifier}/set_key/   {"key": "…"}, for superusers
-//	POST   core/tokens/{identifier}/rotate/    {"overlap": seconds}
-//	GET    core/tokens/{identifier}/used_by/   always empty
-//	GET    schema/                             the OpenAPI document of all this
-//
-// Paths end in a slash, as authentik's do; without it they are not found.
-// http.ServeMux redirects a doubled slash before a handler sees it.
-//
-// The handler decides about HTTP only: who may do what is up to the service, in
-// the name of whomever the request's credentials belong to.
 package httpadapter
 
 import (

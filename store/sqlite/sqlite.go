@@ -1,14 +1,3 @@
-// Package sqlite keeps tokens in a SQLite database: a file, which several
-// processes may have open at a time, or memory. It is written in Go throughout
-// and needs no C compiler.
-//
-// [Open] is for a database of its own, [New] for one that the application has
-// opened, with [Store.WithTx] for its transactions. Both keep the same tables.
-//
-// A write that has returned without an error is on disk, unless
-// [Config.Synchronous], or the application's handle, says otherwise: it is there
-// after a crash of the process and after a loss of power. Writes that arrive
-// together share a commit.
 package sqlite
 
 import (

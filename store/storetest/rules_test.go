@@ -87,7 +87,7 @@ func contract(t *testing.T) []string {
 			texts = append(texts, strings.Split(g.Text(), "\n\n")...)
 		}
 	}
-	for _, name := range []string{"../store.go", "../query.go"} {
+	for _, name := range []string{"../doc.go", "../store.go", "../query.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
