@@ -201,9 +201,13 @@ func TestETags(t *testing.T) {
 		w = a.do(t, "bob", method, tokens+"ci/", `{"identifier":"ci"}`, "If-Match", second)
 		require.Equal(t, http.StatusNotFound, w.Code)
 	}
+	w = a.do(t, "alice", "POST", tokens+"ci/rotate/", "", "If-Match", first)
+	requireAnswer(t, w, http.StatusPreconditionFailed, `{"detail":"The token has changed: it has another ETag now."}`)
 	w = a.do(t, "alice", "GET", tokens+"ci/", "")
 	require.Equal(t, second, w.Header().Get("ETag"))
 
+	w = a.do(t, "alice", "POST", tokens+"ci/rotate/", "", "If-Match", second)
+	require.Equal(t, http.StatusOK, w.Code)
 	w = a.do(t, "alice", "PUT", tokens+"ci/", `{"identifier":"ci"}`, "If-Match", "*")
 	require.Equal(t, http.StatusOK, w.Code)
 	w = a.do(t, "alice", "DELETE", tokens+"ci/", "", "If-Match", first+` , `+w.Header().Get("ETag"))

@@ -238,9 +238,13 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return c.absentOr(r, err)
 	}
-	token, key, err := c.caller.Rotate(r.Context(), c.identifier, overlap)
+	revision, err := h.ifMatch(r, c)
 	if err != nil {
 		return err
+	}
+	token, key, err := c.caller.RotateIf(r.Context(), c.identifier, revision, overlap)
+	if err != nil {
+		return preconditionFailed(revision, err)
 	}
 	return h.writeToken(w, r, c, http.StatusOK, token, key)
 }
