@@ -89,11 +89,11 @@ func (c *copying) deleteOld(ctx context.Context) error {
 				old = append(old, *p.record)
 			}
 		}
-		err := write(ctx, old, func(r *Record) error { return c.dst.Delete(ctx, r.PK, r.Version) })
+		n, err := write(ctx, old, func(r *Record) error { return c.dst.Delete(ctx, r.PK, r.Version) })
+		c.stats.Deleted += n
 		if err != nil {
 			return fmt.Errorf("destination: delete: %w", err)
 		}
-		c.stats.Deleted += len(old)
 		return nil
 	})
 }
@@ -107,11 +107,11 @@ func (c *copying) createNew(ctx context.Context) error {
 				missing = append(missing, *p.record)
 			}
 		}
-		err := write(ctx, missing, func(r *Record) error { return c.dst.Create(ctx, *r) })
+		n, err := write(ctx, missing, func(r *Record) error { return c.dst.Create(ctx, *r) })
+		c.stats.Created += n
 		if err != nil {
 			return fmt.Errorf("destination: create: %w", err)
 		}
-		c.stats.Created += len(missing)
 		return nil
 	})
 }
@@ -200,8 +200,8 @@ func all(ctx context.Context, s Store) iter.Seq2[*Record, error] {
 }
 
 // write calls f for each of records, several at a time, and returns when all of
-// them are done. It stops early if one fails.
-func write(ctx context.Context, records []Record, f func(*Record) error) error {
+// them are done, and for how many it worked. It stops early if one fails.
+func write(ctx context.Context, records []Record, f func(*Record) error) (int, error) {
 	var (
 		mu   sync.Mutex
 		next int
@@ -229,10 +229,11 @@ func write(ctx context.Context, records []Record, f func(*Record) error) error {
 		})
 	}
 	wg.Wait()
+	done := next - len(errs)
 	if ctx.Err() != nil {
-		return ctx.Err() // which all of them failed with
+		return done, ctx.Err() // which all of them failed with
 	}
-	return errors.Join(errs...)
+	return done, errors.Join(errs...)
 }
 
 // same reports whether a store holds the same after it was given a as after b.
