@@ -221,6 +221,37 @@ func TestNoConnectionIsFree(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), token(1)))
 }
 
+// A backup that waits for a connection does not keep Close from returning: the one who
+// calls Close may be the one who has the connection.
+func TestCloseDoesNotWaitForTheHandle(t *testing.T) {
+	t.Parallel()
+	db := handleInMemory(t)
+	s := onHandle(t, db, sqlite.Config{})
+	tx := begin(t, db)
+	before := db.Stats().WaitCount
+	dir := t.TempDir()
+	backedUp := make(chan error)
+	go func() { backedUp <- s.Backup(context.Background(), filepath.Join(dir, "copy.db")) }()
+	for db.Stats().WaitCount == before {
+		runtime.Gosched()
+	}
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case err := <-backedUp:
+		t.Fatal("a backup without a connection", err)
+	case <-time.After(10 * time.Second):
+		t.Error("Close waits for a connection that the application has")
+	}
+	require.NoError(t, tx.Rollback())
+	require.ErrorIs(t, <-backedUp, sqlite.ErrClosed)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
 // Whatever the application has set, the store waits for the lock.
 func TestApplicationWritesTooMuch(t *testing.T) {
 	t.Parallel()

@@ -184,13 +184,16 @@ func open(path string, cfg Config) (_ *Store, err error) {
 // Close waits for the writes that have begun or are waiting, and closes the
 // database, unless it is on a handle of the application's, which stays open.
 // Other calls fail with ErrClosed from then on, and so does a backup that
-// is under way. Closing again does nothing.
+// is under way; Close waits for that too, unless the handle is the application's.
+// Closing again does nothing.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closed.Store(true)
 		s.committer.close()
-		s.backups.Lock() // when those under way have noticed
-		defer s.backups.Unlock()
+		if s.writeDB != nil { // on the application's handle, a backup may wait for a connection for long
+			s.backups.Lock() // when those under way have noticed
+			defer s.backups.Unlock()
+		}
 		s.closeErr = s.closeDBs()
 	})
 	return s.closeErr
