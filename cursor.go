@@ -66,7 +66,8 @@ func parseCursor(s string, order []store.Order) (*store.Record, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
-	if err != nil || len(c.PK) != len(store.PK{}) {
+	texts := c.Identifier + c.Intent + c.Description + c.Managed
+	if err != nil || len(c.PK) != len(store.PK{}) || !isText(texts) {
 		return nil, cursorFault("Not a cursor that came with a list.")
 	}
 	if !slices.Equal(c.Order, order) {

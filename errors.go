@@ -105,6 +105,7 @@ const (
 	msgRequired = "This field is required."
 	msgBlank    = "This field may not be blank."
 	msgNull     = "Null characters are not allowed."
+	msgNotText  = "Not a valid string."
 )
 
 // fieldOrder is the order of authentik's serializer.

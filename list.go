@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -76,7 +77,8 @@ func (f *Filter) empty() bool {
 
 // words splits a search into its words.
 func words(search string) []string {
-	return strings.FieldsFunc(strings.ReplaceAll(search, "\x00", ""), func(r rune) bool { return r == ',' || isSpace(r) })
+	search = strings.ToValidUTF8(strings.ReplaceAll(search, "\x00", ""), "\uFFFD")
+	return strings.FieldsFunc(search, func(r rune) bool { return r == ',' || isSpace(r) })
 }
 
 // Page is one page of a list.
@@ -248,11 +250,13 @@ func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query
 			faults.add("ordering", CodeChoice, fmt.Sprintf("Tokens can't be sorted by %q.", o.Field))
 		}
 	}
-	for field, v := range map[string]string{
-		"identifier": f.Identifier, "description": f.Description, "managed": f.Managed, "user__username": f.Username,
+	for _, v := range []struct{ field, text string }{
+		{"identifier", f.Identifier}, {"description", f.Description}, {"managed", f.Managed}, {"user__username", f.Username},
 	} {
-		if strings.ContainsRune(v, 0) {
-			faults.add(field, CodeInvalid, msgNull)
+		if !utf8.ValidString(v.text) {
+			faults.add(v.field, CodeInvalid, msgNotText)
+		} else if !isText(v.text) {
+			faults.add(v.field, CodeInvalid, msgNull)
 		}
 	}
 	if len(f.Search) > maxSearchLength && len([]rune(f.Search)) > maxSearchLength {

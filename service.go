@@ -219,6 +219,9 @@ func (s *Service) delete(ctx context.Context, identifier, revision string, by *C
 
 // read returns a record if the caller may know of it.
 func (s *Service) read(ctx context.Context, identifier string, by *Caller) (store.Record, error) {
+	if !isText(identifier) {
+		return store.Record{}, ErrNotFound
+	}
 	r, err := s.store.Get(ctx, identifier)
 	if err == nil && !by.sees(&r) {
 		return store.Record{}, ErrNotFound

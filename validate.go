@@ -180,7 +180,7 @@ func (f *faults) identifier(v string) string {
 // text does the same for any other text.
 func (f *faults) text(field, v string) string {
 	if !utf8.ValidString(v) {
-		f.add(field, CodeInvalid, "Not a valid string.")
+		f.add(field, CodeInvalid, msgNotText)
 	}
 	v = trim(v)
 	if utf8.RuneCountInString(v) > maxTextLength {
@@ -191,6 +191,9 @@ func (f *faults) text(field, v string) string {
 	}
 	return v
 }
+
+// isText reports whether a store can be asked for s: see package store.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // trim removes the white space around s.
 func trim(s string) string { return strings.TrimFunc(s, isSpace) }
