@@ -36,8 +36,9 @@ var _ store.Store = (*Tx)(nil)
 // A write that fails because a value is taken, or the record is not there or has
 // another version, changes nothing, and tx can go on. After any other
 // error tx should be rolled back. If it is one after which SQLite may have done so by
-// itself, such as a full disk, the store does nothing more in tx. When tx has ended,
-// errors match [database/sql.ErrTxDone].
+// itself, such as a full disk, the store does nothing more in tx. Nor does it write
+// if SQLite has done so after a statement of the application's, such as an INSERT
+// whose context has ended. When tx has ended, errors match [database/sql.ErrTxDone].
 //
 // tx must be on a database that has the tables of s; usually it is on the
 // handle that s was made for. It is best begun with the write lock, for which
@@ -110,7 +111,26 @@ func mayRollBack(code int) bool {
 
 // write has f write. Like in the committer, it is not for ctx to interrupt.
 func (t *Tx) write(ctx context.Context, op string, f func(ctx context.Context) error) error {
-	return t.do(ctx, op, func() error { return f(context.WithoutCancel(ctx)) })
+	return t.do(ctx, op, func() error {
+		if err := t.begun(); err != nil {
+			return err
+		}
+		return f(context.WithoutCancel(ctx))
+	})
+}
+
+// begun makes sure that SQLite is in a transaction. It may have rolled back by
+// itself after a statement of the application's, of which the store knows nothing:
+// one whose context has ended is enough. What is written then would be durable at
+// once, whatever becomes of tx. There is no asking SQLite by way of
+// database/sql, but within a transaction it refuses to begin one.
+func (t *Tx) begun() error {
+	if t.writer.run("BEGIN") != nil {
+		return nil // also if there is no tx any more, as f will find
+	}
+	_ = t.writer.run(rollbackSQL)
+	t.failed = errors.New("SQLite has rolled back by itself")
+	return t.failed
 }
 
 // point reads one record, which takes no time worth interrupting.

@@ -203,6 +203,50 @@ func TestTxAfterAFullDisk(t *testing.T) {
 	a.holds(0, before()...)
 }
 
+// What the application does in its transaction can end it behind the back of
+// database/sql. What the store would write then, nobody could roll back.
+func TestTxAfterAnErrorOfTheApplications(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(tx *sqlx.Tx) error{
+		"a full disk": func(tx *sqlx.Tx) error {
+			_, err := tx.Exec(`PRAGMA max_page_count = 1`) // which is as many as there are
+			require.NoError(t, err)
+			_, err = tx.Exec(`INSERT INTO users VALUES (zeroblob(100000))`)
+			_, _ = tx.Exec(`PRAGMA max_page_count = 1000000`)
+			return err
+		},
+		"a context that ends": func(tx *sqlx.Tx) error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			_, err := tx.ExecContext(ctx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+				INSERT INTO users SELECT i FROM n`)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newApplication(t, wal)
+			tx := begin(t, a.db)
+			st := a.store.WithTx(tx)
+			require.NoError(t, st.Create(t.Context(), fixed(5)))
+			require.Error(t, spoil(tx))
+			for _, write := range []func() error{
+				func() error { return st.Create(t.Context(), fixed(6)) },
+				func() error { return st.Delete(t.Context(), fixed(1).PK, 1) },
+				func() error { return a.store.WithTx(tx).Create(t.Context(), fixed(6)) },
+				func() error {
+					return a.store.WithTx(tx).Touch(t.Context(), []store.Use{{PK: fixed(1).PK, At: time.Now()}})
+				},
+				func() error { _, err := a.store.WithTx(tx).Purge(t.Context(), store.Query{}); return err },
+			} {
+				require.ErrorContains(t, write(), "rolled back by itself")
+			}
+			_ = tx.Rollback() // of which there is nothing left
+			a.holds(0, before()...)
+		})
+	}
+}
+
 func TestTxWithoutTheLock(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, "_pragma=journal_mode(WAL)") // neither _txlock nor busy_timeout
