@@ -94,3 +94,15 @@ func (c *cache) forget(records ...store.Record) {
 		}
 	}
 }
+
+// forgetAll is forget for when it is not known which records have been changed.
+func (c *cache) forgetAll() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	clear(c.young)
+	clear(c.old)
+}

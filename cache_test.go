@@ -2,6 +2,7 @@ package authtoken_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -124,6 +126,48 @@ func TestCacheIsExact(t *testing.T) {
 
 // What is refused must not take longer for one reason than for another; at
 // least the store is asked as often.
+// unanswered is a store that does what it is asked to, but its answers get lost.
+type unanswered struct{ store.Store }
+
+var errLost = errors.New("the connection broke")
+
+func (s unanswered) Update(ctx context.Context, r store.Record) error {
+	return errors.Join(s.Store.Update(ctx, r), errLost)
+}
+
+func (s unanswered) Delete(ctx context.Context, pk store.PK, version int64) error {
+	return errors.Join(s.Store.Delete(ctx, pk, version), errLost)
+}
+
+func (s unanswered) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
+	_, err := s.Store.Purge(ctx, q)
+	return nil, errors.Join(err, errLost)
+}
+
+// What has failed may have been done all the same.
+func TestCacheAfterAChangeInDoubt(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 10, CacheTTL: time.Hour})
+	require.NoError(t, err)
+	broken := svc.WithStore(unanswered{st})
+	for name, change := range map[string]func() error{
+		"delete": func() error { return broken.Delete(t.Context(), "one") },
+		"rotate": func() error { _, _, err := broken.Rotate(t.Context(), "one", 0); return err },
+		"revoke": func() error { _, err := broken.Revoke(t.Context(), authtoken.Filter{Identifier: "one"}); return err },
+	} {
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+		_, err := svc.Authenticate(t.Context(), key)
+		require.NoError(t, err, name)
+		require.ErrorIs(t, change(), errLost, name)
+		_, err = svc.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, authtoken.ErrRefused, name)
+		if err := svc.Delete(t.Context(), "one"); !errors.Is(err, authtoken.ErrNotFound) {
+			require.NoError(t, err, name)
+		}
+	}
+}
+
 func TestUnknownAndExpiredCostTheSame(t *testing.T) {
 	t.Parallel()
 	st := &counting{Store: memory.New()}

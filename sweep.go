@@ -75,10 +75,11 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 // purge deletes what q matches and tells of it.
 func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *Caller, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
-	s.changed.forget(records...)
 	if err != nil {
+		s.changed.forgetAll() // a store may not know itself what it has deleted, as after a broken connection
 		return nil, err
 	}
+	s.changed.forget(records...)
 	tokens := tokensOf(records)
 	for _, t := range tokens {
 		s.emitBy(ctx, kind, by, t, now)
