@@ -31,7 +31,8 @@ func (s *Service) Authenticate(ctx context.Context, key string, intents ...Inten
 }
 
 // Presented is a key as somebody presents it. What prints, logs or encodes it gets
-// "[redacted]".
+// "[redacted]". But fmt prints it as it is where it stands in an unexported field of
+// another struct, since it asks no methods there.
 type Presented struct {
 	Key string
 

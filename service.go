@@ -47,7 +47,9 @@ type settings struct {
 //     until the transaction is committed s sees the token as it was, and if it is
 //     asked for it meanwhile, may go on accepting it for CacheTTL, as it does
 //     with what another process has changed.
-//   - Events are sent when something is done, which may be rolled back after all.
+//   - Events are sent when something is done, which may be rolled back after all. So
+//     may the deletion of a token by RevokeOnReuse of [Policy], if the transaction is
+//     given up because the key was refused: check keys with s.
 //   - With TrackLastUsed, the uses of keys that it has checked are for its own
 //     FlushLastUsed to write, to st. The janitor of s looks after s only.
 //   - MaxTokens is a matter of what it sees in st, and what is not committed yet is

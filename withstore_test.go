@@ -213,3 +213,30 @@ func TestFaultsInATransaction(t *testing.T) {
 	require.Equal(t, []string{"one", "two"}, identifiers(page.Tokens))
 	require.Equal(t, "x", page.Tokens[1].Description)
 }
+
+// A token that is revoked since a retired key of it was used comes back with the
+// transaction, but the next use of that key revokes it again.
+func TestRevokedOnReuseInATransaction(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	svc, err := authtoken.New(a.store, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: true}, CacheSize: 100})
+	require.NoError(t, err)
+	_, old := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	_, key, err := svc.Rotate(t.Context(), "one", 0)
+	require.NoError(t, err)
+	_, err = svc.Authenticate(t.Context(), key.Reveal())
+	require.NoError(t, err)
+
+	tx, err := a.db.Beginx()
+	require.NoError(t, err)
+	_, err = svc.WithStore(a.store.WithTx(tx)).Authenticate(t.Context(), old)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+	require.NoError(t, tx.Rollback())
+	_, err = svc.Authenticate(t.Context(), key.Reveal())
+	require.NoError(t, err)
+
+	_, err = svc.Authenticate(t.Context(), old)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+	_, err = svc.Authenticate(t.Context(), key.Reveal())
+	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+}
