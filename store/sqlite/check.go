@@ -53,8 +53,8 @@ func (p place) String() string {
 // was looked up in it. Otherwise the error says what is wrong; it matches
 // ErrClosed if the store is closed.
 //
-// It is meant for health endpoints and takes about as long as the checking of
-// a key. It does not look for damage beyond the pages that it reads, nor does it
+// It is meant for health endpoints and takes a few times as long as the checking
+// of a key. It does not look for damage beyond the pages that it reads, nor does it
 // write: that there is room on the disk, and that nobody keeps the lock, shows
 // only when something is written. Writers never wait for it.
 func (s *Store) Check(ctx context.Context) error {
