@@ -54,6 +54,8 @@ type settings struct {
 //     FlushLastUsed to write, to st. The janitor of s looks after s only.
 //   - MaxTokens is a matter of what it sees in st, and what is not committed yet is
 //     not seen by s.
+//   - [Config.Users] is asked as ever. A directory that wants a connection from the
+//     pool whose only one the transaction has waits for it in vain.
 func (s *Service) WithStore(st store.Store) *Service {
 	d := &Service{settings: s.settings, store: st, changed: s.changed}
 	if s.uses != nil {

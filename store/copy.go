@@ -33,7 +33,8 @@ type CopyStats struct {
 // to life. If src is empty and dst is not, Copy takes them for the wrong way round
 // and does nothing.
 //
-// Copy writes from several goroutines, which have ended when it returns. Progress,
+// Copy writes from 64 goroutines, which have ended when it returns; dst must let so
+// many wait. Progress,
 // unless it is nil, is called from the goroutine of the caller after each page.
 // The stats say what was done, whether or not there is an error.
 func Copy(ctx context.Context, dst, src Store, progress func(CopyStats)) (CopyStats, error) {
