@@ -150,7 +150,7 @@ func TestCacheAfterAChangeInDoubt(t *testing.T) {
 	st := memory.New()
 	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 10, CacheTTL: time.Hour})
 	require.NoError(t, err)
-	broken := svc.WithStore(unanswered{st})
+	broken := svc.WithStore(unanswered{st}, nil)
 	for name, change := range map[string]func() error{
 		"delete": func() error { return broken.Delete(t.Context(), "one") },
 		"rotate": func() error { _, _, err := broken.Rotate(t.Context(), "one", 0); return err },

@@ -39,7 +39,7 @@ type settings struct {
 // WithStore returns a service that is like s and keeps its tokens in st, such as
 // a store in a transaction of the application's:
 //
-//	token, key, err := svc.WithStore(st.WithTx(tx)).Create(ctx, params)
+//	token, key, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, params)
 //
 // It costs next to nothing; make one for each transaction. These things are its own:
 //
@@ -54,10 +54,15 @@ type settings struct {
 //     FlushLastUsed to write, to st. The janitor of s looks after s only.
 //   - MaxTokens is a matter of what it sees in st, and what is not committed yet is
 //     not seen by s.
-//   - [Config.Users] is asked as ever. A directory that wants a connection from the
-//     pool whose only one the transaction has waits for it in vain.
-func (s *Service) WithStore(st store.Store) *Service {
+//
+// users is where it looks for users: one that asks within the transaction sees those
+// that were made in it. Nil is the directory of s, which would wait in vain for a connection
+// if the transaction has the only one of the pool.
+func (s *Service) WithStore(st store.Store, users Directory) *Service {
 	d := &Service{settings: s.settings, store: st, changed: s.changed}
+	if users != nil {
+		d.users = users
+	}
 	if s.uses != nil {
 		d.uses = new(uses)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -297,15 +298,17 @@ func (s *stale) Update(context.Context, store.Record) error {
 
 func TestUpdateStopsWithItsContext(t *testing.T) {
 	t.Parallel()
-	st := &stale{Store: memory.New()}
-	svc, err := authtoken.New(st, authtoken.Config{})
-	require.NoError(t, err)
-	create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, err = svc.Update(ctx, "one", authtoken.UpdateParams{})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Greater(t, st.updates, 1, "it tried again")
+	synctest.Test(t, func(t *testing.T) {
+		st := &stale{Store: memory.New()}
+		svc, err := authtoken.New(st, authtoken.Config{})
+		require.NoError(t, err)
+		create(t, svc, authtoken.CreateParams{Identifier: "one"})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err = svc.Update(ctx, "one", authtoken.UpdateParams{})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Greater(t, st.updates, 1, "it tried again")
+	})
 }
 
 func TestNewReportsAllFaults(t *testing.T) {

@@ -29,7 +29,7 @@ func TestWithStore(t *testing.T) {
 		MinKeyLength: 40, Sealer: sealer, Observer: told, TrackLastUsed: true, CacheSize: 10,
 	})
 	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	other := svc.WithStore(memory.New())
+	other := svc.WithStore(memory.New(), nil)
 	told.take()
 
 	token, otherKey := create(t, other, authtoken.CreateParams{Identifier: "one"})
@@ -49,14 +49,14 @@ func TestWithStore(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 	_, err = other.Authenticate(t.Context(), key)
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
-	_, err = other.WithStore(memory.New()).Get(t.Context(), "one")
+	_, err = other.WithStore(memory.New(), nil).Get(t.Context(), "one")
 	require.ErrorIs(t, err, authtoken.ErrNotFound)
 }
 
 func TestWithStoreWritesItsOwnLastUses(t *testing.T) {
 	t.Parallel()
 	svc, clock := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})
-	other := svc.WithStore(memory.New())
+	other := svc.WithStore(memory.New(), nil)
 	_, key := create(t, other, authtoken.CreateParams{Identifier: "one"})
 	_, err := other.Authenticate(t.Context(), key)
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 		done <- err
 	}()
 	<-g.entered
-	_, _, err = svc.WithStore(memory.New()).As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	_, _, err = svc.WithStore(memory.New(), nil).As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
 	require.NoError(t, err)
 	close(g.open)
 	require.NoError(t, <-done)
@@ -134,7 +134,7 @@ func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback() })
-	return tx, a.WithStore(a.store.WithTx(tx))
+	return tx, a.WithStore(a.store.WithTx(tx), nil)
 }
 
 // What only a transaction sees must not get into the cache of others.
@@ -229,7 +229,7 @@ func TestRevokedOnReuseInATransaction(t *testing.T) {
 
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
-	_, err = svc.WithStore(a.store.WithTx(tx)).Authenticate(t.Context(), old)
+	_, err = svc.WithStore(a.store.WithTx(tx), nil).Authenticate(t.Context(), old)
 	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	require.NoError(t, tx.Rollback())
 	_, err = svc.Authenticate(t.Context(), key.Reveal())

@@ -71,7 +71,7 @@ func ExampleStore_WithTx() {
 		tx := must(db.Beginx())
 		result := must(tx.Exec(`INSERT INTO users (name) VALUES (?)`, name))
 		pk := must(result.LastInsertId())
-		_, _, err := svc.WithStore(st.WithTx(tx)).Create(ctx, authtoken.CreateParams{Identifier: name, User: pk})
+		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: name, User: pk})
 		check(err)
 		if name == "alice" {
 			check(tx.Commit())
@@ -101,7 +101,7 @@ func ExampleStore_Backup() {
 	// To restore it is to open it.
 	copied := must(sqlite.Open(path, sqlite.Config{}))
 	defer copied.Close()
-	who := must(svc.WithStore(copied).Authenticate(ctx, key.Reveal()))
+	who := must(svc.WithStore(copied, nil).Authenticate(ctx, key.Reveal()))
 	fmt.Println(who.Token.Identifier)
 	// Output: ci
 }
