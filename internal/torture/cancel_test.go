@@ -77,7 +77,7 @@ func TestCancelledCalls(t *testing.T) {
 				busy.Go(func() { keepBusy(t, svc, int64(1000+n), stop) })
 			}
 			var done, cancelled atomic.Int64
-			together(8, func(i int) {
+			Together(8, func(i int) {
 				o := &owner{t: t, svc: svc, user: int64(1 + i), tokens: make(map[string]owned)}
 				for range callsEach {
 					if o.call() {

@@ -20,26 +20,26 @@ import (
 func init() { roles["fill"] = fill }
 
 // fill uses up what a process may write, and then is allowed more.
-func fill(path string, report func(string, ...any)) {
+func fill(args []string, report func(string, ...any)) {
 	var before syscall.Rlimit
-	require.NoError(inChild{}, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	require.NoError(InChild{}, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
 	limit := func(bytes uint64) {
-		require.NoError(inChild{}, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: before.Max}))
+		require.NoError(InChild{}, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: before.Max}))
 	}
 	limit(600_000)
-	fillUp(inChild{}, path, report, func() { limit(before.Cur) })
+	fillUp(InChild{}, args[0], report, func() { limit(before.Cur) })
 }
 
 // A file may get no larger than a process's limit says, as if the disk were full.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	c := start(t, "fill", path)
-	c.letGo(t)
-	for c.reports.Scan() {
-		t.Log(c.reports.Text())
+	c := Start(t, "fill", path)
+	c.LetGo(t)
+	for c.Reports.Scan() {
+		t.Log(c.Reports.Text())
 	}
-	require.NoError(t, c.cmd.Wait())
+	require.NoError(t, c.Wait())
 	requireSound(t, path)
 }
 
@@ -94,7 +94,7 @@ func (d *disk) holds(t require.TestingT) {
 		require.NoError(t, err, identifier)
 		require.Equal(t, identifier, who.Token.Identifier)
 	}
-	require.ElementsMatch(t, slices.Collect(maps.Keys(d.keys)), slices.Collect(maps.Keys(all(t, d.svc))))
+	require.ElementsMatch(t, slices.Collect(maps.Keys(d.keys)), slices.Collect(maps.Keys(AllTokens(t, d.svc))))
 }
 
 const outOfRoom = `.*(disk is full|limit on the size of files)`
@@ -105,7 +105,7 @@ func fillUp(t require.TestingT, path string, report func(string, ...any), makeRo
 	st := openStore(t, path)
 	d := &disk{svc: newService(t, st), keys: make(map[string]string), refused: make(map[string]int)}
 	require.NoError(t, d.create("first"))
-	together(16, func(worker int) {
+	Together(16, func(worker int) {
 		for i, failures := 0, 0; failures < 3; i++ {
 			if d.create(fmt.Sprint(worker, "-", i)) != nil {
 				failures++
@@ -138,7 +138,7 @@ func fillUp(t require.TestingT, path string, report func(string, ...any), makeRo
 		st = openStore(t, path)
 		d.svc = newService(t, st)
 	}
-	together(16, func(worker int) {
+	Together(16, func(worker int) {
 		for i := range 5 {
 			require.NoError(t, d.create(fmt.Sprint("then-", worker, "-", i)))
 		}

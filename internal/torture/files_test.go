@@ -135,7 +135,7 @@ func TestLogCutShort(t *testing.T) {
 		require.NoError(t, os.WriteFile(path+"-wal", log, 0o600))
 		st := openStore(t, path)
 		svc := newService(t, st)
-		there := all(t, svc)
+		there := AllTokens(t, svc)
 		require.GreaterOrEqual(t, len(there), atLeast)
 		require.LessOrEqual(t, len(there), atMost)
 		for i := range len(there) {

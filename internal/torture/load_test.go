@@ -44,7 +44,7 @@ func TestLoad(t *testing.T) {
 			var taken [rounds]resources
 			start := time.Now()
 			for round := range rounds {
-				together(len(clients), func(i int) {
+				Together(len(clients), func(i int) {
 					for n := range cyclesEach {
 						clients[i].cycle(fmt.Sprint("load-", i, "-", round, "-", n))
 					}
@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 				c.http.CloseIdleConnections()
 			}
 			t.Logf("%d requests at %.0f a second; after each round: %v", requests, float64(requests)/time.Since(start).Seconds(), taken)
-			require.Len(t, all(t, svc), len(clients))
+			require.Len(t, AllTokens(t, svc), len(clients))
 
 			// The first round fills pools and caches.
 			first, last := taken[1], taken[rounds-1]

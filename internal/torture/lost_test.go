@@ -171,7 +171,7 @@ func changeFrom16(t *testing.T, w way) {
 	var history []acknowledged
 	stale := 0
 	first, _ := w.read()
-	together(writers, func(i int) {
+	Together(writers, func(i int) {
 		for n := range changesEach {
 			c := randomChange(fmt.Sprint(i, " ", n))
 			conditional := rand.IntN(2) == 0
