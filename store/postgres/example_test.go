@@ -60,16 +60,13 @@ func ExampleStore_WithTx() {
 		ctx  context.Context
 		pool *pgxpool.Pool
 		st   *postgres.Store
+		svc  *authtoken.Service // over st
 	)
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "INSERT INTO accounts (pk, name) VALUES (7, 'alice')"); err != nil {
 			return err
 		}
-		svc, err := authtoken.New(st.WithTx(tx), authtoken.Config{})
-		if err != nil {
-			return err
-		}
-		_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "first", User: 7})
+		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: "first", User: 7})
 		return err
 	})
 	if err != nil {
