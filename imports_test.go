@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	// For tests only: nothing here imports them.
 	"internal/golden":  {".", "httpadapter", "store"},
 	"internal/torture": {"."},
+	"internal/turns":   nil,
 }
 
 // banned says what a package must not depend on, not even by way of others.

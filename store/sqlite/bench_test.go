@@ -8,27 +8,22 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/authtoken/authtoken/internal/turns"
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
 // Each benchmark has the store and raw prepared statements on the same tables do
-// the same, a thousand times each in turns, and reports the median of how many times
-// the speed of raw the store has. On a machine with other things to do that is the one
-// figure to rely on:
+// the same in turns; see package turns.
 //
 //	go test -run '^$' -bench . -benchtime 20x ./store/sqlite
-
-const round = 1024 // so many operations, before it is the other's turn
 
 var callers = []int{1, 8, 64}
 
@@ -37,14 +32,14 @@ func BenchmarkCreate(b *testing.B) {
 		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
 			insert := prepare(b, raw(b, pathOf(b)), insertSQL)
 			s := openAt(b, pathOf(b))
-			compare(b, func(offset int) []time.Duration {
-				return spread(b, n, func(_ context.Context, i int) error {
+			turns.Compare(b, func(offset int) []time.Duration {
+				return turns.Spread(b, n, func(_ context.Context, i int) error {
 					r := token(offset + i)
 					_, err := insert.Exec(args(&r)...)
 					return err
 				})
 			}, func(offset int) []time.Duration {
-				return spread(b, n, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
+				return turns.Spread(b, n, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
 			})
 		})
 	}
@@ -56,8 +51,8 @@ func BenchmarkCreateAgainstBatches(b *testing.B) {
 	db := raw(b, pathOf(b))
 	begin, insert, commit := prepare(b, db, "BEGIN IMMEDIATE"), prepare(b, db, insertSQL), prepare(b, db, "COMMIT")
 	s := openAt(b, pathOf(b))
-	compare(b, func(offset int) []time.Duration {
-		took := make([]time.Duration, round/64)
+	turns.Compare(b, func(offset int) []time.Duration {
+		took := make([]time.Duration, turns.Round/64)
 		for batch := range took {
 			start := time.Now()
 			_, err := begin.Exec()
@@ -74,7 +69,7 @@ func BenchmarkCreateAgainstBatches(b *testing.B) {
 		}
 		return took
 	}, func(offset int) []time.Duration {
-		return spread(b, 64, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
+		return turns.Spread(b, 64, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
 	})
 }
 
@@ -83,21 +78,21 @@ func BenchmarkUpdate(b *testing.B) {
 	for _, n := range callers {
 		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
 			rawPath, storePath := pathOf(b), pathOf(b)
-			rawRecords := fill(b, openAt(b, rawPath), round)
+			rawRecords := fill(b, openAt(b, rawPath), turns.Round)
 			update := prepare(b, raw(b, rawPath), updateSQL)
 			s := openAt(b, storePath)
-			records := fill(b, s, round)
+			records := fill(b, s, turns.Round)
 			change := func(offset, i int) (string, int64) {
-				return fmt.Sprint("changed for the ", offset), int64(offset / round)
+				return fmt.Sprint("changed for the ", offset), int64(offset / turns.Round)
 			}
-			compare(b, func(offset int) []time.Duration {
-				return spread(b, n, func(_ context.Context, i int) error {
+			turns.Compare(b, func(offset int) []time.Duration {
+				return turns.Spread(b, n, func(_ context.Context, i int) error {
 					description, version := change(offset, i)
 					_, err := update.Exec(description, rawRecords[i].PK[:], version)
 					return err
 				})
 			}, func(offset int) []time.Duration {
-				return spread(b, n, func(ctx context.Context, i int) error {
+				return turns.Spread(b, n, func(ctx context.Context, i int) error {
 					r := records[i]
 					r.Description, r.Version = change(offset, i)
 					return s.Update(ctx, r)
@@ -119,8 +114,8 @@ func BenchmarkGetByDigest(b *testing.B) {
 	digest := func(offset, i int) store.Digest { return records[(offset+i)*7919%tokens].Digest }
 	for _, n := range callers {
 		b.Run(fmt.Sprintf("callers=%d", n), func(b *testing.B) {
-			compare(b, func(offset int) []time.Duration {
-				return spread(b, n, func(_ context.Context, i int) error {
+			turns.Compare(b, func(offset int) []time.Duration {
+				return turns.Spread(b, n, func(_ context.Context, i int) error {
 					var r store.Record
 					var pk, digested, sealed, retired []byte
 					var managed sql.NullString
@@ -130,67 +125,13 @@ func BenchmarkGetByDigest(b *testing.B) {
 						&expires, &r.Expiring, &digested, &sealed, &retired, &until, &created, &used, &r.LastUsedFrom, &r.Version)
 				})
 			}, func(offset int) []time.Duration {
-				return spread(b, n, func(ctx context.Context, i int) error {
+				return turns.Spread(b, n, func(ctx context.Context, i int) error {
 					_, err := s.GetByDigest(ctx, digest(offset, i))
 					return err
 				})
 			})
 		})
 	}
-}
-
-// compare has raw and the store do a round in turns. Both return how long each
-// operation took.
-func compare(b *testing.B, raw, store func(offset int) []time.Duration) {
-	b.Helper()
-	var ratios []float64
-	var took [2][]time.Duration
-	var total [2]time.Duration
-	timed := func(side, offset int, f func(int) []time.Duration) time.Duration {
-		start := time.Now()
-		took[side] = append(took[side], f(offset)...)
-		elapsed := time.Since(start)
-		total[side] += elapsed
-		return elapsed
-	}
-	for offset := 0; b.Loop(); offset += round {
-		r := timed(0, offset, raw)
-		s := timed(1, offset, store)
-		ratios = append(ratios, r.Seconds()/s.Seconds())
-	}
-	for side, name := range []string{"raw", "store"} {
-		slices.Sort(took[side])
-		b.ReportMetric(float64(len(ratios)*round)/total[side].Seconds(), name+"/s")
-		b.ReportMetric(float64(took[side][len(took[side])*99/100].Microseconds()), name+"-p99-µs")
-	}
-	slices.Sort(ratios)
-	b.ReportMetric(ratios[len(ratios)/2], "×raw")
-	b.ReportMetric(0, "ns/op")
-}
-
-// spread has n goroutines do f for a round altogether, each with a context that
-// can be cancelled, as a request's can.
-func spread(b *testing.B, n int, f func(ctx context.Context, i int) error) []time.Duration {
-	b.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	took := make([]time.Duration, round)
-	for range n {
-		wg.Go(func() {
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			for i := int(next.Add(1)) - 1; i < round; i = int(next.Add(1)) - 1 {
-				start := time.Now()
-				if err := f(ctx, i); err != nil {
-					b.Error(err)
-					return
-				}
-				took[i] = time.Since(start)
-			}
-		})
-	}
-	wg.Wait()
-	return took
 }
 
 // token makes a typical token.
