@@ -210,6 +210,7 @@ func TestBrokenWritesAmongOthers(t *testing.T) {
 		"pk taken, not created":     {"Create", requestLost, creates(samePK), store.ErrTaken, []store.Record{token(1), samePK}},
 		"updated, then again":       {"Update", answerLost, updates(at(renamed(token(1)), 2)), postgres.ErrInDoubt, []store.Record{at(renamed(token(1)), 3)}},
 		"updated, then deleted":     {"Update", answerLost, deletes(at(token(1), 2)), store.ErrNotFound, nil},
+		"updated alike by another":  {"Update", requestLost, updates(renamed(token(1))), store.ErrStale, []store.Record{at(renamed(token(1)), 2)}},
 		"updated by another":        {"Update", requestLost, updates(described), store.ErrStale, []store.Record{at(described, 2)}},
 		"deleted, not updated":      {"Update", requestLost, deletes(token(1)), store.ErrNotFound, nil},
 		"name taken, not updated":   {"Update", requestLost, creates(renamed(token(2))), store.ErrTaken, []store.Record{renamed(token(2)), token(1)}},

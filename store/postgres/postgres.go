@@ -17,9 +17,9 @@
 // write had been sent, the next attempt looks for what became of the last one, so that
 // nothing is done twice:
 //
-//   - An Update is done if the record is at the next version and just what it would
-//     have made of it. If the record has been changed again since, there is no
-//     telling, and it fails with [ErrInDoubt].
+//   - An Update is done if it was the last one of the record, which keeps a mark of
+//     that. If the record has been changed again since, there is no telling, and
+//     it fails with [ErrInDoubt].
 //   - A Delete is done if the record is gone, and a Create if its record is there.
 //     Only if somebody else deletes that record between two attempts, as nobody
 //     knows of it yet, is it created again.
@@ -105,9 +105,13 @@ var _ store.Store = (*Store)(nil)
 //
 //	postgres://app@db.example.com/app?search_path=tokens&pool_max_conns=16
 //
-// What dsn doesn't say is as pgx and the server have it. Behind a pooler that
-// does not keep a connection for each client, default_query_exec_mode=exec may be
-// needed.
+// What dsn doesn't say is as pgx and the server have it. Behind a pooler that does
+// not keep a connection for each client, default_query_exec_mode=exec may be needed.
+//
+// pgx makes as many connections as there are CPUs, and at least 4. PostgreSQL commits
+// the writes of several connections together, and more of them get more done: on two
+// CPUs, 64 callers about three times as much over 16 connections as over 4, and
+// hardly more over 32. Reads gain nothing beyond 16, and lose beyond 32.
 //
 // The pool of connections has goroutines of its own until Close is called.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {

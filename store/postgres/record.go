@@ -33,7 +33,7 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 	)
 }
 
-// same reports whether b is what an update with a would make of a record.
+// same reports whether b is what a was made as, but for what Touch changes.
 func same(a, b *store.Record) bool {
 	return a.PK == b.PK && a.Identifier == b.Identifier && a.Intent == b.Intent && a.User == b.User &&
 		a.Description == b.Description && a.Managed == b.Managed &&

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 
@@ -90,23 +91,29 @@ func one(ctx context.Context, q querier, sql string, arg any) (store.Record, err
 
 // Update implements [store.Store].
 func (s *records) Update(ctx context.Context, r store.Record) error {
+	var id store.PK
+	_, _ = rand.Read(id[:]) // which never fails
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		tag, err := q.Exec(ctx, s.sql.update,
 			uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
-			r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil))
+			r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id))
 		if field := s.sql.taken(err); field != "" {
 			return &store.TakenError{Field: field}
 		}
 		if err != nil || tag.RowsAffected() > 0 {
 			return unsure(err)
 		}
-		found, err := one(ctx, q, s.sql.byPK, uuid(r.PK))
+		var version int64
+		var last pgtype.UUID
+		err = q.QueryRow(ctx, s.sql.lastUpdate, uuid(r.PK)).Scan(&version, &last)
 		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return store.ErrNotFound
 		case err != nil:
 			return err
-		case inDoubt && found.Version == r.Version+1 && same(&r, &found):
+		case inDoubt && last == uuid(id):
 			return nil // the attempt before has done it
-		case inDoubt && found.Version > r.Version+1:
+		case inDoubt && version > r.Version+1:
 			return &unsureError{errors.New("the token has been changed since")}
 		}
 		return store.ErrStale

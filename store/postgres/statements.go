@@ -26,8 +26,10 @@ const (
 
 	updateSQL = `UPDATE authtoken_tokens SET
 		identifier = $3, intent = $4, "user" = $5, description = $6, managed = $7, expires = $8, expiring = $9,
-		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1
+		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14
 		WHERE pk = $1 AND version = $2`
+
+	lastUpdateSQL = `SELECT version, update_id FROM authtoken_tokens WHERE pk = $1`
 
 	deleteSQL = `DELETE FROM authtoken_tokens WHERE pk = $1 AND version = $2`
 
@@ -47,7 +49,7 @@ const (
 type statements struct {
 	prefix prefix
 
-	list, count, get, byPK, byDigest, byEither, insert, update, delete, touch string
+	list, count, get, byPK, byDigest, byEither, insert, update, lastUpdate, delete, touch string
 
 	constraints map[string]store.Field // by name, what they keep unique
 }
@@ -55,17 +57,18 @@ type statements struct {
 func newStatements(p prefix) *statements {
 	list := p.in(selectSQL)
 	return &statements{
-		prefix:   p,
-		list:     list,
-		count:    p.in(`SELECT count(*) FROM authtoken_tokens`),
-		get:      list + ` WHERE identifier = $1`,
-		byPK:     list + ` WHERE pk = $1`,
-		byDigest: list + ` WHERE digest = $1`,
-		byEither: p.in(byEitherSQL),
-		insert:   p.in(insertSQL),
-		update:   p.in(updateSQL),
-		delete:   p.in(deleteSQL),
-		touch:    p.in(touchSQL),
+		prefix:     p,
+		list:       list,
+		count:      p.in(`SELECT count(*) FROM authtoken_tokens`),
+		get:        list + ` WHERE identifier = $1`,
+		byPK:       list + ` WHERE pk = $1`,
+		byDigest:   list + ` WHERE digest = $1`,
+		byEither:   p.in(byEitherSQL),
+		insert:     p.in(insertSQL),
+		update:     p.in(updateSQL),
+		lastUpdate: p.in(lastUpdateSQL),
+		delete:     p.in(deleteSQL),
+		touch:      p.in(touchSQL),
 		constraints: map[string]store.Field{
 			p.in("authtoken_tokens_pkey"):       store.FieldPK,
 			p.in("authtoken_tokens_identifier"): store.FieldIdentifier,

@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS authtoken_migrations (version integer PRIMARY KEY);
 -- One row for each token. What a record has empty or zero for "none" is NULL.
 -- Text is compared and sorted byte by byte in this package, whatever the
 -- database does elsewhere, hence the collation. The checks see to it that
--- whatever is in a row can be read back.
+-- whatever is in a row can be read back. By update_id, which is different each time, an
+-- update whose connection broke can tell whether it was the last one.
 CREATE TABLE authtoken_tokens (
     pk             uuid        NOT NULL PRIMARY KEY,
     identifier     text        NOT NULL COLLATE "C",
@@ -23,6 +24,7 @@ CREATE TABLE authtoken_tokens (
     last_used      timestamptz,
     last_used_from text        NOT NULL COLLATE "C",
     version        bigint      NOT NULL,
+    update_id      uuid,
 
     CONSTRAINT authtoken_tokens_digests CHECK (octet_length(digest) = 32 AND octet_length(retired) = 32),
     CONSTRAINT authtoken_tokens_times CHECK (isfinite(expires) AND isfinite(retired_until)
