@@ -142,7 +142,9 @@ type Killable struct {
 func StartKillable(t testing.TB) *Killable {
 	t.Helper()
 	c, err := start(durable)
-	mustRun(t, err)
+	if err != nil {
+		mustRun(t, fmt.Errorf("a server to be killed can't be one that is there: %w", err))
+	}
 	t.Cleanup(func() {
 		if err := c.stop(); err != nil {
 			t.Error(err)
