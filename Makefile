@@ -28,6 +28,7 @@ lint: ## the linter, on the library
 .PHONY: torture
 torture: ## what must survive, at full length: 200 kills and more
 	go test -tags torture -count=1 -timeout 1h -v ./internal/torture
+	cd store/postgres && go test -tags torture -count=1 -timeout 1h -v ./internal/torture
 
 .PHONY: fuzz
 fuzz: ## ten minutes of each fuzz test
