@@ -6,7 +6,8 @@
 // Each of the two is the path of an SQLite file or the URL of a PostgreSQL
 // database. What the destination has already is left alone, what only it has is
 // deleted, and in the end the numbers are compared: see [store.Copy]. So the command
-// can be repeated, after it was interrupted or once the application has stopped.
+// can be repeated, after it was interrupted or once the application has stopped. It
+// says how far it is on the standard error, and what it did on the standard output.
 package main
 
 import (
@@ -19,7 +20,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/postgres"
@@ -63,11 +63,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
 
-	last := time.Now()
+	before := -1
 	stats, err := store.Copy(ctx, dst, src, func(s store.CopyStats) {
-		if time.Since(last) >= time.Second {
-			last = time.Now()
-			fmt.Fprintln(stderr, told(s))
+		if percent := 100 * (s.Kept + s.Created) / max(1, s.Total); percent != before {
+			before = percent
+			fmt.Fprintf(stderr, "%d %%\n", percent)
 		}
 	})
 	if err != nil {

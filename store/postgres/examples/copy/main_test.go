@@ -32,12 +32,13 @@ func urlOf(t *testing.T, dsn string) string {
 		cfg.Database, cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.RuntimeParams["search_path"])
 }
 
+// copied returns what the command says, on standard error and then on standard
+// output.
 func copied(t *testing.T, from, to string) string {
 	t.Helper()
 	var stdout, stderr strings.Builder
 	require.NoError(t, run(t.Context(), []string{"-from", from, "-to", to}, &stdout, &stderr))
-	require.Empty(t, stderr.String())
-	return stdout.String()
+	return stderr.String() + stdout.String()
 }
 
 // Tokens are moved to PostgreSQL as the README says, and from there to another
@@ -57,17 +58,17 @@ func TestCopy(t *testing.T) {
 		_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("old-", i), User: 7})
 		require.NoError(t, err)
 	}
-	require.Equal(t, "3 tokens: 0 were there, 3 created, 0 deleted\n", copied(t, first, db))
+	require.Equal(t, "0 %\n100 %\n3 tokens: 0 were there, 3 created, 0 deleted\n", copied(t, first, db))
 
 	// Meanwhile the application has gone on.
 	require.NoError(t, svc.Delete(t.Context(), "old-0"))
 	_, err = svc.Update(t.Context(), "old-1", authtoken.UpdateParams{Identifier: new("renamed")})
 	require.NoError(t, err)
 	require.NoError(t, st.Close())
-	require.Equal(t, "2 tokens: 1 were there, 1 created, 2 deleted\n", copied(t, first, db))
-	require.Equal(t, "2 tokens: 2 were there, 0 created, 0 deleted\n", copied(t, first, db))
+	require.Equal(t, "50 %\n100 %\n2 tokens: 1 were there, 1 created, 2 deleted\n", copied(t, first, db))
+	require.Equal(t, "100 %\n2 tokens: 2 were there, 0 created, 0 deleted\n", copied(t, first, db))
 
-	require.Equal(t, "2 tokens: 0 were there, 2 created, 0 deleted\n", copied(t, db, last))
+	require.Equal(t, "0 %\n100 %\n2 tokens: 0 were there, 2 created, 0 deleted\n", copied(t, db, last))
 	st, err = sqlite.Open(last, sqlite.Config{})
 	require.NoError(t, err)
 	defer st.Close()
