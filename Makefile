@@ -45,6 +45,6 @@ pictures: ## draw the pictures of the page again
 
 .PHONY: apidiff
 apidiff: ## what has changed in the API since the last tag
-	@set -e; tag=$$(git describe --tags --abbrev=0 --match 'v*'); old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	@set -e; tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "there is no tag yet"; exit 1; }; old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
 	git archive "$$tag" | tar -x -C "$$old"; \
 	(cd "$$old" && $(apidiff) -m -w "$$old/api" "$$(go list -m)"); $(apidiff) -m "$$old/api" "$$(go list -m)"
