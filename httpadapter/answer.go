@@ -113,6 +113,7 @@ var (
 	// Shared between answers, and never written to.
 	contentType  = []string{"application/json"}
 	cacheControl = []string{"no-store"}
+	nosniff      = []string{"nosniff"}
 )
 
 // writeJSON answers with what encode appends, unless that fails.

@@ -92,6 +92,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 
 // ServeHTTP answers one request. All answers are JSON or empty.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["X-Content-Type-Options"] = nosniff
 	rt, identifier := h.route(r)
 	if rt == nil && h.schema != "" && h.below(r) == "schema/" {
 		h.serveSchema(w, r)

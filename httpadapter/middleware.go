@@ -155,14 +155,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.cfg.Throttle != nil {
 		if wait := g.cfg.Throttle(r); wait > 0 {
 			w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
-			writeDetail(w, http.StatusTooManyRequests, "Too many requests.")
+			refuse(w, http.StatusTooManyRequests, "Too many requests.")
 			return
 		}
 	}
 	credentials, intents, ok := g.credentials(r)
 	if !ok {
 		g.challenge(w, "")
-		writeDetail(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
+		refuse(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
 		return
 	}
 	credentials.From = g.cfg.From(r)
@@ -173,18 +173,25 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.cfg.Refused(r, err)
 		}
 		g.challenge(w, `, error="invalid_token"`)
-		writeDetail(w, http.StatusUnauthorized, "Token invalid/expired")
+		refuse(w, http.StatusUnauthorized, "Token invalid/expired")
 		return
 	case err != nil:
 		g.cfg.Logger.ErrorContext(r.Context(), "request failed",
 			"method", r.Method, "path", r.URL.Path, "error", err)
-		writeDetail(w, http.StatusInternalServerError, "Internal server error.")
+		refuse(w, http.StatusInternalServerError, "Internal server error.")
 		return
 	}
 	if g.cfg.ExpiryHeader != "" && p.Token.Expiring && !p.Token.Expires.IsZero() {
 		w.Header().Set(g.cfg.ExpiryHeader, p.Token.Expires.UTC().Format(http.TimeFormat))
 	}
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+}
+
+// refuse answers a request that is not let through. Those that are get the
+// headers of the application only.
+func refuse(w http.ResponseWriter, status int, detail string) {
+	w.Header()["X-Content-Type-Options"] = nosniff
+	writeDetail(w, status, detail)
 }
 
 // credentials returns what r presents, and the intents that will do for it.
