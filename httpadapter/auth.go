@@ -17,13 +17,16 @@ var (
 
 // Bearer returns an authenticator that takes the key of a token of IntentAPI
 // from the header "Authorization: Bearer <key>", as RFC 6750 has it.
+// A request with more than one such header is refused.
 func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.User, error) {
 	return func(r *http.Request) (authtoken.User, error) {
-		scheme, key, ok := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
-		if !ok {
+		scheme, key, err := authorization(r)
+		switch {
+		case err != nil:
+			return authtoken.User{}, err
+		case key == "":
 			return authtoken.User{}, ErrNoCredentials
-		}
-		if !strings.EqualFold(scheme, "Bearer") {
+		case !strings.EqualFold(scheme, "Bearer"):
 			return authtoken.User{}, ErrUnsupportedScheme
 		}
 		p, err := svc.Check(r.Context(), authtoken.Presented{Key: key, From: remoteHost(r)}, authtoken.IntentAPI)

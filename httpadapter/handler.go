@@ -37,7 +37,9 @@ type Config struct {
 	// Authenticate says who sent a request. Defaults to [Bearer], which takes
 	// the key of a token of IntentAPI. Errors that match authtoken.ErrRefused,
 	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, as are
-	// users that are not active or have no pk, and all other errors with 500.
+	// users that are not active or have no pk, and all other errors with 500. It
+	// is not called for requests that more than one Authorization header makes
+	// ambiguous: those are answered as ErrRefused is.
 	Authenticate func(*http.Request) (authtoken.User, error)
 
 	// NoSchema takes away the OpenAPI document, which is served to anybody at
@@ -100,6 +102,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if rt == nil {
 		writeDetail(w, http.StatusNotFound, "Not found.")
+		return
+	}
+	if err := h.admit(r); err != nil {
+		h.fail(w, r, err, credentialStatuses)
 		return
 	}
 	// Credentials come before the method and everything else, so that nothing

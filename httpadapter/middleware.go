@@ -2,6 +2,7 @@ package httpadapter
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,13 +28,15 @@ type Source struct {
 	Challenge string
 
 	Credentials func(*http.Request) (authtoken.Presented, bool)
+
+	header string // that Credentials reads, besides Authorization
 }
 
 // FromBearer takes the key from "Authorization: Bearer <key>" (RFC 6750).
 func FromBearer() Source {
 	return Source{Challenge: "Bearer", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
-		scheme, key, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
-		return authtoken.Presented{Key: strings.TrimSpace(key)}, strings.EqualFold(scheme, "Bearer") && key != ""
+		key, ok := credentials(r, "Bearer")
+		return authtoken.Presented{Key: key}, ok
 	}}
 }
 
@@ -42,19 +45,22 @@ func FromBearer() Source {
 // that has usernames knows: authtoken.AnyUser, the default, has none.
 func FromBasic() Source {
 	return Source{Challenge: "Basic", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
-		username, password, ok := r.BasicAuth()
-		return authtoken.Presented{Key: password, Username: &username}, ok
+		encoded, _ := credentials(r, "Basic") // without them there is no colon
+		pair, err := base64.StdEncoding.DecodeString(encoded)
+		username, password, ok := strings.Cut(string(pair), ":")
+		return authtoken.Presented{Key: password, Username: &username}, ok && err == nil
 	}}
 }
 
-// FromHeader takes the key from a header of this name.
+// FromHeader takes the key from a header of this name, of which a request may
+// have one.
 func FromHeader(name string) Source {
 	if name == "" {
 		return Source{} // which RequireToken refuses
 	}
-	return Source{Credentials: func(r *http.Request) (authtoken.Presented, bool) {
-		key := strings.TrimSpace(r.Header.Get(name))
-		return authtoken.Presented{Key: key}, key != ""
+	return Source{header: name, Credentials: func(r *http.Request) (authtoken.Presented, bool) {
+		key := trimSpace(r.Header.Get(name))
+		return authtoken.Presented{Key: key}, key != "" && len(r.Header.Values(name)) == 1
 	}}
 }
 
@@ -98,7 +104,9 @@ type GuardConfig struct {
 //
 // Other requests are answered with 401 and WWW-Authenticate as RFC 6750 has it,
 // without saying what is wrong with the key. (The API of [Handler] answers
-// with 403 instead, as authentik does.)
+// with 403 instead, as authentik does.) A request that has the Authorization
+// header twice, or one that a source of [FromHeader] reads, is answered with 400:
+// whatever stands in between may have looked at another one than the guard would.
 //
 // If cfg has faults, the error names all of them.
 func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) http.Handler, error) {
@@ -159,6 +167,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if name, ok := g.repeated(r); ok {
+		g.challenge(w, `, error="invalid_request"`)
+		refuse(w, http.StatusBadRequest, "The request has more than one "+name+" header.")
+		return
+	}
 	credentials, intents, ok := g.credentials(r)
 	if !ok {
 		g.challenge(w, "")
@@ -192,6 +205,20 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header()["X-Content-Type-Options"] = nosniff
 	writeDetail(w, status, detail)
+}
+
+// repeated returns the name of a header for keys that r has more than once. It
+// reports false if there is none.
+func (g *guard) repeated(r *http.Request) (name string, ok bool) {
+	if len(r.Header["Authorization"]) > 1 {
+		return "Authorization", true
+	}
+	for _, s := range g.cfg.Sources {
+		if len(r.Header.Values(s.header)) > 1 {
+			return http.CanonicalHeaderKey(s.header), true
+		}
+	}
+	return "", false
 }
 
 // credentials returns what r presents, and the intents that will do for it.

@@ -1,0 +1,48 @@
+package httpadapter
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// errRepeated refuses a request whose credentials are in doubt: the first
+// Authorization header would count here, and a proxy may have looked at the last.
+var errRepeated = fmt.Errorf("%w: the request has more than one Authorization header", authtoken.ErrRefused)
+
+// authorization returns what r's Authorization header holds, as RFC 9110, section
+// 11.4, has it: a scheme, spaces, and credentials. Both are empty if there is no
+// header, and the credentials alone if nothing follows the scheme.
+func authorization(r *http.Request) (scheme, credentials string, err error) {
+	values := r.Header["Authorization"]
+	switch len(values) {
+	case 0:
+		return "", "", nil
+	case 1:
+		scheme, credentials, _ = strings.Cut(trimSpace(values[0]), " ")
+		return scheme, strings.TrimLeft(credentials, " "), nil
+	default:
+		return "", "", errRepeated
+	}
+}
+
+// credentials returns what r's Authorization header holds for a scheme. It
+// reports false if there is nothing, or another header of this name.
+func credentials(r *http.Request, scheme string) (string, bool) {
+	s, c, err := authorization(r)
+	if err != nil || c == "" || !strings.EqualFold(s, scheme) {
+		return "", false
+	}
+	return c, true
+}
+
+// trimSpace removes the white space that HTTP allows around the value of a header.
+func trimSpace(value string) string { return strings.Trim(value, " \t") }
+
+// admit returns why r is refused, whoever has sent it.
+func (h *Handler) admit(r *http.Request) error {
+	_, _, err := authorization(r)
+	return err
+}
