@@ -30,6 +30,7 @@ type status struct {
 // of ours.
 var (
 	credentialStatuses = []status{
+		{errCrossOrigin, errCrossOrigin.status, errCrossOrigin.detail},
 		{ErrNoCredentials, http.StatusForbidden, "Authentication credentials were not provided."},
 		{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
 		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},

@@ -40,9 +40,3 @@ func credentials(r *http.Request, scheme string) (string, bool) {
 
 // trimSpace removes the white space that HTTP allows around the value of a header.
 func trimSpace(value string) string { return strings.Trim(value, " \t") }
-
-// admit returns why r is refused, whoever has sent it.
-func (h *Handler) admit(r *http.Request) error {
-	_, _, err := authorization(r)
-	return err
-}

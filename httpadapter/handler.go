@@ -19,6 +19,7 @@ type Handler struct {
 	base         string // without a slash at the end
 	maxBody      int64
 	authenticate func(*http.Request) (authtoken.User, error)
+	crossOrigin  *http.CrossOriginProtection
 	log          *slog.Logger
 	schema       string // the OpenAPI document, empty if it is not served
 }
@@ -41,6 +42,17 @@ type Config struct {
 	// is not called for requests that more than one Authorization header makes
 	// ambiguous: those are answered as ErrRefused is.
 	Authenticate func(*http.Request) (authtoken.User, error)
+
+	// CrossOrigin decides which requests that change something are refused
+	// because a browser sends them from another origin. Defaults to a new
+	// http.CrossOriginProtection, which trusts no other origin. Requests that
+	// no browser sends pass it. Its deny handler is not called: the answer is
+	// 403 with a detail.
+	//
+	// It is not asked about requests with a bearer token in their only
+	// Authorization header. A page of another origin can't have that header
+	// sent unless the application allows it by CORS.
+	CrossOrigin *http.CrossOriginProtection
 
 	// NoSchema takes away the OpenAPI document, which is served to anybody at
 	// "schema/" below the base path otherwise.
@@ -76,6 +88,9 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = Bearer(svc)
 	}
+	if cfg.CrossOrigin == nil {
+		cfg.CrossOrigin = http.NewCrossOriginProtection()
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -84,6 +99,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 		base:         strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/"),
 		maxBody:      cfg.MaxBodyBytes,
 		authenticate: cfg.Authenticate,
+		crossOrigin:  cfg.CrossOrigin,
 		log:          cfg.Logger,
 	}
 	if !cfg.NoSchema {
