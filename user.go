@@ -91,6 +91,17 @@ type UserFinder interface {
 	UsersMatching(ctx context.Context, part string) ([]int64, error)
 }
 
+// BatchDirectory is what a [Directory] is too if it can look up many users at
+// once, as a database can. A list of tokens then costs one question for all of their
+// owners.
+type BatchDirectory interface {
+	// Users returns the users with these pks, by pk. Those that do not exist are
+	// not in the map. The pks are in ascending order and different from each
+	// other. There is at least one, and at most as many as a page of a list has
+	// tokens.
+	Users(ctx context.Context, pks []int64) (map[int64]User, error)
+}
+
 // AnyUser is a [Directory] for applications that know their users elsewhere: it
 // accepts every positive pk as an active user without a name, who is no
 // superuser.

@@ -21,13 +21,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	owners := make(map[int64]authtoken.User)
-	for _, t := range page.Tokens {
-		if _, ok := owners[t.User]; !ok {
-			if owners[t.User], err = c.caller.Owner(r.Context(), t); err != nil {
-				return err
-			}
-		}
+	owners, err := c.caller.Owners(r.Context(), page.Tokens)
+	if err != nil {
+		return err
 	}
 	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
 		return appendPage(b, &page, owners)

@@ -1,6 +1,7 @@
 package tokenpage
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -46,29 +47,25 @@ func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
 	return d
 }
 
-// owner returns what to call the owner of t. The page does without the directory
-// if need be: a key that it shows must not get lost.
+// owner returns what to call the owner of t.
 func (h *Handler) owner(r *http.Request, c call, t authtoken.Token) string {
-	if name, ok := c.owners[t.User]; ok {
-		return name
+	if _, ok := c.owners[t.User]; !ok {
+		h.nameOwners(r, c, []authtoken.Token{t})
 	}
-	name := h.findOwner(r, c, t)
-	c.owners[t.User] = name
-	return name
+	return c.owners[t.User]
 }
 
-func (h *Handler) findOwner(r *http.Request, c call, t authtoken.Token) string {
-	u, err := c.caller.Owner(r.Context(), t)
+// nameOwners notes what to call the owners of tokens. The page does without the
+// directory if need be: a key that it shows must not get lost.
+func (h *Handler) nameOwners(r *http.Request, c call, tokens []authtoken.Token) {
+	owners, err := c.caller.Owners(r.Context(), tokens)
 	if err != nil {
-		h.logError(r, "owner of the token can't be shown", err)
+		h.logError(r, "owners of tokens can't be shown", err)
 	}
-	switch {
-	case err == nil && u.Username != "":
-		return u.Username
-	case err == nil && u.Name != "":
-		return u.Name
+	for _, t := range tokens {
+		u := owners[t.User]
+		c.owners[t.User] = cmp.Or(u.Username, u.Name, "user "+strconv.FormatInt(t.User, 10))
 	}
-	return "user " + strconv.FormatInt(t.User, 10)
 }
 
 // listing is what the list shows.
@@ -124,6 +121,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	}
 	if c.Page < page.Pages {
 		l.After = new(c.At(c.Page + 1))
+	}
+	if c.caller.User().Superuser {
+		h.nameOwners(r, c, page.Tokens)
 	}
 	for _, t := range page.Tokens {
 		l.Rows = append(l.Rows, h.details(r, c, t))
