@@ -111,49 +111,9 @@ func intentChoice(i authtoken.Intent) choice {
 	}
 }
 
-func (h *Handler) lifetimeChoices(superuser bool) []choice {
-	if len(h.cfg.Lifetimes) == 0 {
-		return nil
-	}
-	choices := []choice{{Value: "", Label: "After the usual time"}}
-	for _, d := range h.cfg.Lifetimes {
-		choices = append(choices, choice{Value: d.String(), Label: "After " + span(d)})
-	}
-	choices = append(choices, choice{Value: "date", Label: "On a day of your choice"})
-	if superuser { // the service does not hear others on this
-		choices = append(choices, choice{Value: "never", Label: "Never"})
-	}
-	return choices
-}
-
-// setExpiry turns what was chosen in f into what p says about it.
-func (h *Handler) setExpiry(p *authtoken.CreateParams, f *form, now time.Time) {
-	fault := func(field string, code authtoken.Code, message string) {
-		p.Invalid = append(p.Invalid, authtoken.FieldError{Field: field, Code: code, Message: message})
-	}
-	switch f.Expires {
-	case "":
-	case "never":
-		p.Expiring = new(false)
-	case "date":
-		date, err := time.Parse(time.DateOnly, strings.TrimSpace(f.Date))
-		p.Expires = date.Add(day - time.Second)
-		switch {
-		case strings.TrimSpace(f.Date) == "":
-			fault("date", authtoken.CodeRequired, "Enter the last day on which the token is to work.")
-		case err != nil:
-			fault("date", authtoken.CodeInvalid, "Enter a day such as "+now.UTC().Add(30*day).Format(time.DateOnly)+".")
-		case !p.Expires.After(now):
-			fault("date", authtoken.CodeInvalid, "This day is over. Enter a later one.")
-		}
-	default:
-		i := slices.IndexFunc(h.cfg.Lifetimes, func(d time.Duration) bool { return d.String() == f.Expires })
-		if i < 0 {
-			fault("expires", authtoken.CodeChoice, "Choose one of the lifetimes.")
-			return
-		}
-		p.Expires = now.Add(h.cfg.Lifetimes[i])
-	}
+// offers reports whether one of choices has this value.
+func offers(choices []choice, value string) bool {
+	return slices.ContainsFunc(choices, func(c choice) bool { return c.Value == value })
 }
 
 // newForm is what the page to make a token shows.
@@ -161,6 +121,8 @@ type newForm struct {
 	*form
 	Intents   []choice // none if there is no choice
 	Lifetimes []choice
+	Dates     bool   // can be chosen
+	LastDay   string // that can be, if not any
 }
 
 func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error {
@@ -169,7 +131,11 @@ func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error 
 
 func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) error {
 	v := h.view(c, "New token")
-	n := newForm{form: f, Lifetimes: h.lifetimeChoices(v.Superuser)}
+	n := newForm{form: f, Lifetimes: h.lifetimes.choices(v.Superuser)}
+	n.Dates = offers(n.Lifetimes, "date")
+	if last := h.lifetimes.lastDay(c.now); n.Dates && !last.IsZero() {
+		n.LastDay = last.Format(time.DateOnly)
+	}
 	if len(h.cfg.Intents) > 1 {
 		for _, i := range h.cfg.Intents {
 			n.Intents = append(n.Intents, intentChoice(i))
@@ -179,11 +145,25 @@ func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) 
 	return h.render(w, status, "new", v)
 }
 
+// checkIntent notes in p if its intent is none that the form offers.
+func (h *Handler) checkIntent(p *authtoken.CreateParams) {
+	if slices.Contains(h.cfg.Intents, p.Intent) {
+		return
+	}
+	fault := authtoken.FieldError{Field: "intent", Code: authtoken.CodeChoice, Message: "Choose one of the kinds."}
+	if len(h.cfg.Intents) == 1 { // the form has no such field
+		fault.Field, fault.Message = "non_field_errors", "You can't choose the kind of a token here."
+		p.Intent = h.cfg.Intents[0]
+	}
+	p.Invalid = append(p.Invalid, fault)
+}
+
 func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
 	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
 	p := authtoken.CreateParams{Identifier: f.Identifier, Description: f.Description, Intent: f.Intent}
-	h.setExpiry(&p, f, c.now)
+	h.checkIntent(&p)
+	h.lifetimes.setExpiry(&p, f, c.caller.User().Superuser, c.now)
 	token, key, err := c.caller.Create(r.Context(), p)
 	if err == nil {
 		return h.renderKey(w, r, c, token, key)
@@ -266,7 +246,7 @@ func overlapChoices() []choice {
 func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
 	overlap, err := time.ParseDuration(f.Overlap)
-	if err != nil || !slices.ContainsFunc(overlapChoices(), func(c choice) bool { return c.Value == f.Overlap }) {
+	if err != nil || !offers(overlapChoices(), f.Overlap) {
 		return h.again(w, r, c, f, &authtoken.ValidationError{Fields: []authtoken.FieldError{
 			{Field: "overlap", Code: authtoken.CodeChoice, Message: "Choose what becomes of the old key."}}})
 	}

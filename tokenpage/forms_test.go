@@ -77,8 +77,8 @@ func TestCreateFaults(t *testing.T) {
 		{[]string{"identifier", strings.Repeat("a", 256)}, []string{"identifier", "Ensure this field has no more than 255 characters."}, nil},
 		{[]string{"description", strings.Repeat("a", 10_001)}, []string{"description", "Ensure this field has no more than 10000 characters."}, nil},
 		{[]string{"description", "\xff"}, []string{"description", "Not a valid string."}, nil},
-		{[]string{"intent", "recovery"}, []string{"intent", "Invalid intent recovery"}, map[string]string{"intent": "none"}},
-		{[]string{"intent", "none"}, []string{"intent", "&#34;none&#34; is not a valid choice."}, map[string]string{"intent": "none"}},
+		{[]string{"intent", "recovery"}, []string{"intent", "Choose one of the kinds."}, map[string]string{"intent": "none"}},
+		{[]string{"intent", "none"}, []string{"intent", "Choose one of the kinds."}, map[string]string{"intent": "none"}},
 		{[]string{"expires", "25h0m0s"}, []string{"expires", "Choose one of the lifetimes."}, map[string]string{"expires": ""}},
 		{[]string{"expires", "2160h0m0s"}, []string{"expires", "Token expires exceeds maximum lifetime (2030-02-14 12:00:00.000000&#43;00:00 UTC)."}, nil},
 		{[]string{"expires", "date"}, []string{"date", "Enter the last day on which the token is to work."}, nil},
@@ -135,7 +135,7 @@ func TestChoices(t *testing.T) {
 	s = newSite(t, authtoken.Policy{}, tokenpage.Config{Intents: authtoken.Intents(), Lifetimes: []time.Duration{90 * time.Minute}})
 	page = s.get(t, "alice", "?do=new")
 	require.Equal(t, "verification", fields(page).Get("intent"))
-	require.Regexp(t, "Kind Verification .* API access .* Recovery .* App password .* After the usual time After 90 minutes On a day", words(page))
+	require.Regexp(t, "Kind Verification .* API access .* Recovery .* App password .* After the usual time After 90 minutes Make token", words(page))
 	w := s.post(t, "alice", "?do=new", "identifier", "one")
 	require.Contains(t, says(t, w, http.StatusBadRequest), "Invalid intent verification")
 }

@@ -20,6 +20,7 @@ import (
 type Handler struct {
 	svc         *authtoken.Service
 	cfg         Config
+	lifetimes   lifetimes
 	crossOrigin *http.CrossOriginProtection
 	templates   map[string]*template.Template
 	assets      *assets
@@ -39,15 +40,25 @@ type Config struct {
 	Home        string
 
 	// Intents are those that a user can choose from. They default to
-	// IntentAPI and IntentAppPassword. A choice of one is none. Whether the user
-	// may make such tokens is up to the service's policy.
+	// IntentAPI and IntentAppPassword. A choice of one is none. The page makes no
+	// tokens of other intents. Whether the user may make tokens of these is up to
+	// the service's policy.
 	Intents []authtoken.Intent
 
-	// Lifetimes are those that a user can choose from, besides the one that the
-	// policy gives by itself, and a date. They default to 1, 7, 30 and 90 days and
-	// a year. If there are none, but it is not nil, there is no choice:
-	// that is for policies that leave none. A choice beyond what the policy allows
-	// is refused by the service.
+	// Lifetimes are those that a user can choose from. The page makes no tokens
+	// with a lifetime that it does not offer:
+	//
+	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Superusers are
+	//     also offered tokens that never expire.
+	//   - A list offers its lifetimes. If the longest of them is a day or more, it
+	//     also offers the dates that end before a token with the longest lifetime
+	//     expires. It offers nobody tokens that never expire.
+	//   - An empty list that is not nil offers no choice. That is for policies that
+	//     leave none.
+	//
+	// In each case, a user who chooses nothing gets what the policy gives by
+	// itself, even if that is longer. The service refuses a choice that the policy
+	// does not allow.
 	Lifetimes []time.Duration
 
 	// Logger gets what is wrong when a request is answered with 500. Defaults
@@ -79,9 +90,6 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 			fault("Config.Intents: %q is not an intent, or occurs twice", intent)
 		}
 	}
-	if cfg.Lifetimes == nil {
-		cfg.Lifetimes = []time.Duration{day, 7 * day, 30 * day, 90 * day, 365 * day}
-	}
 	for _, d := range cfg.Lifetimes {
 		if d <= 0 {
 			fault("Config.Lifetimes: %v is not positive", d)
@@ -107,10 +115,11 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Intents, cfg.Lifetimes = slices.Clone(cfg.Intents), slices.Clone(cfg.Lifetimes)
+	cfg.Intents = slices.Clone(cfg.Intents)
 	return &Handler{
 		svc:         svc,
 		cfg:         cfg,
+		lifetimes:   newLifetimes(cfg.Lifetimes),
 		crossOrigin: http.NewCrossOriginProtection(),
 		templates:   templates,
 		assets:      assets,
