@@ -24,7 +24,8 @@
 // Who may do what is up to the service, in the name of whoever is signed in.
 // Requests that change something are refused if a browser says that they come
 // from another origin, and do nothing if the token was changed since the form
-// was shown. The key of a token is in the one answer to the request that made it,
+// was shown. After a change, a cookie named "tokenpage-done" tells the list what to
+// say was done, once and for a minute at most. The key of a token is in the one answer to the request that made it,
 // which must not be stored, and nowhere else. The page works without JavaScript.
 //
 // Its Content-Security-Policy allows no script, style or image but its own, and no

@@ -232,7 +232,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return h.again(w, r, c, f, err)
 	}
-	return redirect(w, c.List().after("saved"))
+	return redirectDone(w, c, "saved")
 }
 
 func overlapChoices() []choice {
@@ -262,7 +262,7 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 	if err := c.caller.DeleteIf(r.Context(), c.Token, f.revision()); err != nil {
 		return h.again(w, r, c, f, err)
 	}
-	return redirect(w, c.List().after("revoked"))
+	return redirectDone(w, c, "revoked")
 }
 
 // renderKey answers with a key, which nobody sees again.

@@ -156,7 +156,7 @@ func TestEdit(t *testing.T) {
 	require.Contains(t, w.Body.String(), `action="?do=edit&amp;token=one"`, "still about the token that it is about")
 
 	w = s.post(t, "alice", "?do=edit&token=one&sort=name", "identifier", "two", "description", "a\r\nb")
-	require.Contains(t, s.requireDone(t, "alice", w, "?done=saved&sort=name"), "The token is saved. ")
+	require.Contains(t, s.requireDone(t, "alice", w, "?sort=name"), "The token is saved. ")
 	after, err := s.svc.Get(t.Context(), "two")
 	require.NoError(t, err)
 	want := before
@@ -221,7 +221,7 @@ func TestRevoke(t *testing.T) {
 	_, err := s.svc.Authenticate(t.Context(), key)
 	require.NoError(t, err, "looking does nothing")
 	w := s.post(t, "alice", "?do=revoke&token=one&search=o")
-	require.Contains(t, s.requireDone(t, "alice", w, "?done=revoked&search=o"), "The token is revoked. Its key is refused from now on.")
+	require.Contains(t, s.requireDone(t, "alice", w, "?search=o"), "The token is revoked. Its key is refused from now on.")
 	_, err = s.svc.Authenticate(t.Context(), key)
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 	require.Equal(t, http.StatusNotFound, s.do(t, "alice", "POST", "?do=revoke&token=one", url.Values{"revision": {"x"}}).Code)

@@ -134,7 +134,6 @@ type place struct {
 	Search    string
 	ByName    bool // rather than newest first
 	Page      int
-	Done      string // what has just been done
 }
 
 func placeOf(q url.Values) place {
@@ -145,7 +144,6 @@ func placeOf(q url.Values) place {
 		Search: q.Get("search"),
 		ByName: q.Get("sort") == "name",
 		Page:   max(page, 1),
-		Done:   q.Get("done"),
 	}
 }
 
@@ -165,13 +163,12 @@ func (p place) String() string {
 	if p.Page > 1 {
 		q.Set("page", strconv.Itoa(p.Page))
 	}
-	set("done", p.Done)
 	return "?" + q.Encode()
 }
 
 // To is where to do something with a token.
 func (p place) To(do, token string) place {
-	p.Do, p.Token, p.Done = do, token, ""
+	p.Do, p.Token = do, token
 	return p
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -141,6 +143,10 @@ func TestMountPoints(t *testing.T) {
 	mux.Handle("/deep/", http.StripPrefix("/deep", http.StripPrefix("/er/", s)))
 	server := httptest.NewServer(mux)
 	defer server.Close()
+	client := server.Client()
+	var err error
+	client.Jar, err = cookiejar.New(nil)
+	require.NoError(t, err)
 	for _, path := range []string{"/tokens", "/account/tokens/", "/deep/er/"} {
 		page := s.get(t, "alice", "")
 		links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(page, -1)
@@ -148,22 +154,27 @@ func TestMountPoints(t *testing.T) {
 		for _, link := range links {
 			require.Regexp(t, `^\?`, link[1], "relative to the path that it is on")
 		}
-		request := func(method, query string, form url.Values) *http.Response {
+		request := func(method, query string, form url.Values) (*http.Response, string) {
 			r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path+query, strings.NewReader(form.Encode()))
 			require.NoError(t, err)
 			r.Header.Set("User", "alice")
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			response, err := server.Client().Do(r)
+			response, err := client.Do(r)
 			require.NoError(t, err)
-			require.NoError(t, response.Body.Close())
-			return response
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			return response, string(body)
 		}
 		token, err := s.svc.Get(t.Context(), "one")
 		require.NoError(t, err)
-		response := request("POST", "?do=edit&token=one&search=o&sort=name", url.Values{"identifier": {"one"}, "revision": {token.Revision()}})
+		response, body := request("POST", "?do=edit&token=one&search=o&sort=name", url.Values{"identifier": {"one"}, "revision": {token.Revision()}})
 		require.Equal(t, http.StatusOK, response.StatusCode)
-		require.Equal(t, server.URL+path+"?done=saved&search=o&sort=name", response.Request.URL.String(), "where it was sent on to")
-		response = request("HEAD", "?do=new", nil)
+		require.Equal(t, server.URL+path+"?search=o&sort=name", response.Request.URL.String(), "where it was sent on to")
+		require.Contains(t, words(body), "The token is saved.", "a cookie finds its way there too")
+		_, body = request("GET", "", nil)
+		require.NotContains(t, words(body), "The token is saved.")
+		response, _ = request("HEAD", "?do=new", nil)
 		require.Positive(t, response.ContentLength)
 	}
 }

@@ -80,23 +80,6 @@ type listing struct {
 	Faults faults
 }
 
-// notice says what has just been done. There is nothing in them that comes from
-// the URL, which anybody can make up.
-func notice(done string) string {
-	switch done {
-	case "saved":
-		return "The token is saved."
-	case "revoked":
-		return "The token is revoked. Its key is refused from now on."
-	}
-	return ""
-}
-
-func (p place) after(done string) place {
-	p.Done = done
-	return p
-}
-
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	// Primary keys are in the order in which tokens were made, and need no sorting.
 	f := authtoken.Filter{Search: c.Search, Order: []authtoken.Order{{Field: "pk", Desc: true}}}
@@ -105,9 +88,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	}
 	page, err := c.caller.Page(r.Context(), f, c.Page, pageSize)
 	if errors.Is(err, authtoken.ErrNoPage) {
-		return redirect(w, c.At(1).after(c.Done)) // what was on it is gone
+		return redirect(w, c.At(1)) // what was on it is gone
 	}
-	l := listing{Notice: notice(c.Done), Count: page.Count, Number: page.Number, Pages: page.Pages}
+	l := listing{Count: page.Count, Number: page.Number, Pages: page.Pages}
 	status := http.StatusOK
 	if err != nil {
 		var refused form
@@ -116,6 +99,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 		}
 		l.Faults = refused.Faults
 	}
+	l.Notice = takeNotice(w, r)
 	if c.Page > 1 {
 		l.Before = new(c.At(c.Page - 1))
 	}

@@ -171,7 +171,7 @@ func (s *site) requireDone(t *testing.T, user string, w *httptest.ResponseRecord
 	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
 	require.Equal(t, location, w.Header().Get("Location"))
 	require.Empty(t, w.Body)
-	return words(s.get(t, user, location))
+	return says(t, s.getWith(t, user, location, w.Result().Cookies()...), http.StatusOK)
 }
 
 func slogTo(w *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -60,7 +60,10 @@ var states = []struct {
 }{
 	{"nothing to list", func(_ *testing.T, _ *site, b *tab) { b.goTo("/empty/tokens") }},
 	{"list", func(_ *testing.T, _ *site, b *tab) { b.goTo("/alice/tokens") }},
-	{"list of something done", func(_ *testing.T, _ *site, b *tab) { b.goTo("/alice/tokens?done=saved&sort=name") }},
+	{"list of something done", func(_ *testing.T, _ *site, b *tab) {
+		b.goTo("/alice/tokens?do=edit&token=mail-client&sort=name")
+		b.click(200, "form .primary")
+	}},
 	{"superuser's list", func(_ *testing.T, _ *site, b *tab) { b.goTo("/akadmin/tokens?page=2&search=a") }},
 	{"superuser's list of all sorts", func(_ *testing.T, _ *site, b *tab) { b.goTo("/akadmin/tokens?page=3") }},
 	{"long texts", func(_ *testing.T, _ *site, b *tab) { b.goTo("/akadmin/tokens?search=wide") }},
