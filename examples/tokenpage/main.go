@@ -119,7 +119,14 @@ func main() {
 	app, err := newApp(context.Background())
 	if err == nil {
 		fmt.Println("listening on http://" + address)
-		err = (&http.Server{Addr: address, Handler: app, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe()
+		err = (&http.Server{
+			Addr:              address,
+			Handler:           app,
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       15 * time.Second,
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+		}).ListenAndServe()
 	}
 	fmt.Fprintln(os.Stderr, "tokenpage:", err)
 	os.Exit(1)
