@@ -39,7 +39,8 @@
 // The handler decides about HTTP only: who may do what is up to the service, in
 // the name of whomever the request's credentials belong to. That is whom
 // [Config].Authenticate names: by default, the owner of the key that comes as a
-// bearer token.
+// bearer token. If it reads a cookie, a page of another site might use it: see
+// [Config].CrossOrigin.
 //
 // # The guard
 //
