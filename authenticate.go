@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,29 +11,23 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Principal is whom a key speaks for: its token, and the token's owner.
-type Principal struct {
-	Token Token
-	User  User
-}
-
-// Authenticate returns whom key speaks for, if it is the key of a token that has
-// not expired, whose intent is one of intents (any, if none are given), and
-// whose owner is active. It costs one look into the store, and none for what
-// can't be a key.
+// Authenticate returns whom key speaks for. The key must be that of a token that
+// has not expired, whose intent is one of intents, and whose owner is active.
+// Without intents, the intent must be IntentAPI; Intents()... accepts any, and an
+// empty list none.
+// Authenticate costs one look into the store, and none for text that can't be a
+// key.
 //
 // For a key that is not accepted the error matches [ErrRefused] and says why, by
 // matching [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent] or
 // [ErrUserInactive]. Keep that from whoever presented the key.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
-	return s.Check(ctx, Presented{Key: key}, intents...)
+	return s.Check(ctx, Credentials{Key: KeyOf(key)}, intents...)
 }
 
-// Presented is a key as somebody presents it. What prints, logs or encodes it gets
-// "[redacted]". But fmt prints it as it is where it stands in an unexported field of
-// another struct, since it asks no methods there.
-type Presented struct {
-	Key string
+// Credentials are a key as a request presents it, and what is known beside it.
+type Credentials struct {
+	Key Key
 
 	// Username, unless it is nil, is whom the key is said to belong to. If the
 	// token's owner has another username, the key is refused.
@@ -45,24 +38,23 @@ type Presented struct {
 	From string
 }
 
-func (Presented) Format(f fmt.State, _ rune)     { _, _ = io.WriteString(f, redacted) }
-func (Presented) MarshalText() ([]byte, error)   { return []byte(redacted), nil }
-func (Presented) MarshalBinary() ([]byte, error) { return []byte(redacted), nil }
-
 // Check is Authenticate for a key of which more is known. A key that is not its
 // Username's matches [ErrKeyUser].
-func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (who Principal, err error) {
+func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (who Principal, err error) {
+	if intents == nil {
+		intents = apiOnly
+	}
 	now := s.now()
-	p.From = cleanFrom(p.From)
+	c.From = cleanFrom(c.From)
 	var r store.Record
-	reason, err := s.find(ctx, &r, p.Key, intents, now)
+	digest, reason, err := s.find(ctx, &r, c.Key.Reveal(), intents, now)
 	if reason == nil && err == nil {
 		// Into its place at once: to copy users takes as long as to find tokens.
 		who.User, err = s.users.User(ctx, r.User)
 		switch {
 		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
 			reason, err = ErrUserInactive, nil
-		case err == nil && p.Username != nil && *p.Username != who.User.Username:
+		case err == nil && c.Username != nil && *c.Username != who.User.Username:
 			reason = ErrKeyUser
 		}
 	}
@@ -70,41 +62,44 @@ func (s *Service) Check(ctx context.Context, p Presented, intents ...Intent) (wh
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, p.From, now)
+		return Principal{}, s.refuse(ctx, reason, &r, c.From, now)
 	}
-	s.uses.note(&r, now, p.From)
+	s.uses.note(&r, now, c.From)
 	who.Token = tokenOf(&r)
+	who.proof = proof{kind: aKey, superuser: who.User.Superuser, user: who.User.PK, digest: digest}
 	return who, nil
 }
 
-// find sets r to the record with this key. It returns why the key is not accepted,
-// as far as its token goes, if it is not.
-func (s *Service) find(ctx context.Context, r *store.Record, key string, intents []Intent, now time.Time) (reason, err error) {
+var apiOnly = []Intent{IntentAPI}
+
+// find sets r to the record with this key. It returns the key's digest and, if the
+// key is not accepted, the reason why, as far as its token goes.
+func (s *Service) find(ctx context.Context, r *store.Record, key string, intents []Intent, now time.Time) (digest store.Digest, reason, err error) {
 	if !s.keys.plausible(key) {
-		return ErrKeyUnknown, nil
+		return digest, ErrKeyUnknown, nil
 	}
-	digest := digestOf(key)
+	digest = digestOf(key)
 	if s.cache != nil {
 		// Only what is accepted may be out of date: all else is looked at again.
 		if cached, ok := s.cache.get(digest, now); ok && acceptable(&cached, digest, intents, now) == nil {
 			*r = cached
-			return nil, nil
+			return digest, nil, nil
 		}
 	}
 	changes := s.cache.count()
 	*r, err = s.store.GetByDigest(ctx, digest)
 	if errors.Is(err, store.ErrNotFound) {
 		*r = store.Record{}
-		return ErrKeyUnknown, nil
+		return digest, ErrKeyUnknown, nil
 	}
 	if err != nil {
-		return nil, err
+		return digest, nil, err
 	}
 	reason = acceptable(r, digest, intents, now)
 	if reason == nil {
 		s.cache.put(digest, r, now, changes)
 	}
-	return reason, nil
+	return digest, reason, nil
 }
 
 // cleanFrom returns what of from a store can be asked to keep: it may come out
@@ -125,7 +120,7 @@ func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time
 		return ErrKeyRetired
 	case expired(r.Expiring, r.Expires, now):
 		return ErrKeyExpired
-	case len(intents) > 0 && !slices.Contains(intents, Intent(r.Intent)):
+	case !slices.Contains(intents, Intent(r.Intent)):
 		return ErrKeyIntent
 	}
 	return nil

@@ -37,7 +37,7 @@ func TestCache(t *testing.T) {
 	check := func(asked int, want error) {
 		t.Helper()
 		st.asked = 0
-		_, err := svc.Authenticate(t.Context(), key)
+		_, err := svc.Authenticate(t.Context(), key, authtoken.Intents()...)
 		require.ErrorIs(t, err, want)
 		require.Equal(t, asked, st.asked, "how often the store was asked")
 	}
@@ -52,7 +52,7 @@ func TestCache(t *testing.T) {
 	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Intent: new(authtoken.IntentRecovery)})
 	require.NoError(t, err)
 	check(1, nil)
-	p, err := svc.Authenticate(t.Context(), key)
+	p, err := svc.Authenticate(t.Context(), key, authtoken.IntentRecovery)
 	require.NoError(t, err)
 	require.Equal(t, authtoken.IntentRecovery, p.Token.Intent)
 	_, rotated, err := svc.Rotate(t.Context(), "one", time.Hour)
@@ -154,7 +154,10 @@ func TestCacheAfterAChangeInDoubt(t *testing.T) {
 	for name, change := range map[string]func() error{
 		"delete": func() error { return broken.Delete(t.Context(), "one") },
 		"rotate": func() error { _, _, err := broken.Rotate(t.Context(), "one", 0); return err },
-		"revoke": func() error { _, err := broken.Revoke(t.Context(), authtoken.Filter{Identifier: "one"}); return err },
+		"revoke": func() error {
+			_, err := broken.Revoke(t.Context(), authtoken.Filter{Identifier: "one", AllUsers: true})
+			return err
+		},
 	} {
 		_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
 		_, err := svc.Authenticate(t.Context(), key)

@@ -69,6 +69,9 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if cfg.Policy.MaxLifetime > 0 && cfg.Policy.DefaultLifetime > cfg.Policy.MaxLifetime {
 		fault("Config.Policy.DefaultLifetime: %v is more than MaxLifetime, %v", cfg.Policy.DefaultLifetime, cfg.Policy.MaxLifetime)
 	}
+	if !cfg.Policy.UnboundedKeys && (cfg.Policy.FixedAPILifetime || cfg.Policy.RenewExpired) {
+		fault("Config.Policy: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require UnboundedKeys")
+	}
 	for _, i := range slices.Concat(cfg.Policy.SuperuserIntents, cfg.Policy.UserIntents) {
 		if !i.Valid() {
 			fault("Config.Policy: %q is not an intent", i)
@@ -118,6 +121,7 @@ func New(st store.Store, cfg Config) (*Service, error) {
 		},
 		store: st,
 	}
+	s.Access = trusted(s)
 	if cfg.TrackLastUsed {
 		s.uses = new(uses)
 	}

@@ -15,11 +15,12 @@ var (
 	// may not know of it.
 	ErrNotFound = store.ErrNotFound
 
-	// ErrStale says that the token has changed since the version that was
-	// asked for, or that it changes too fast to get a word in.
+	// ErrStale says that a [Condition] does not hold, or that others change the
+	// token so fast that the change could not be made.
 	ErrStale = store.ErrStale
 
-	// ErrForbidden says that the caller sees the token but may not do this.
+	// ErrForbidden says that the actor sees the token but may not do this, or is
+	// nobody.
 	ErrForbidden = errors.New("not permitted")
 
 	// ErrNoPage says that a list has no page of this number.
@@ -37,14 +38,14 @@ var (
 	// key tells an attacker which keys exist.
 	ErrRefused = errors.New("key refused")
 
-	// The reasons. ErrUserInactive stands for an owner too who is not in the
-	// directory any more.
+	// The reasons. ErrUserInactive stands too for an owner who is not in the
+	// directory any more, and is what [Service.As] gives a user who is not active.
 	ErrKeyUnknown   = fmt.Errorf("%w: no token has it", ErrRefused)
 	ErrKeyExpired   = fmt.Errorf("%w: its token has expired", ErrRefused)
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
 	ErrKeyIntent    = fmt.Errorf("%w: its token is for something else", ErrRefused)
 	ErrKeyUser      = fmt.Errorf("%w: it is not that user's", ErrRefused)
-	ErrUserInactive = fmt.Errorf("%w: the owner of its token is not active", ErrRefused)
+	ErrUserInactive = fmt.Errorf("%w: the user is not active", ErrRefused)
 )
 
 // ValidationError says everything that is wrong with the parameters of a call.

@@ -2,9 +2,13 @@ package authtoken
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // EventKind is what has happened.
@@ -29,9 +33,13 @@ type Event struct {
 	Kind EventKind
 	Time time.Time
 
-	// Actor is the pk of the user in whose name it was done through
-	// [Service.As]; zero for trusted code, and for keys that were refused.
+	// Actor is the pk of the user who did it, through [Service.As] or
+	// [Service.For]. It is zero for trusted code, and for keys that were refused.
 	Actor int64
+
+	// Via is the PK of the token whose key did it, through [Service.For]. It is
+	// zero if no key did.
+	Via uuid.UUID
 
 	// Token is the token as it was left. It is zero if a key that was refused
 	// is no token's, and for EventFailed.
@@ -48,8 +56,8 @@ type Event struct {
 }
 
 // Observer is told of events, after what they tell of is done, on the goroutine
-// that did it. If it panics, the event is lost and nothing else happens; if it
-// takes long, put a [Queue] before it.
+// that did it. If it panics, the event is lost, and the panic is logged to
+// [slog.Default] as an error. If it takes long, put a [Queue] before it.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -64,16 +72,23 @@ func (s *Service) emit(ctx context.Context, e Event) {
 	if s.observer == nil {
 		return
 	}
-	defer func() { _ = recover() }() // as Observer says
-	s.observer.Observe(ctx, e)
+	observe(ctx, s.observer, e)
 }
 
-func (s *Service) emitBy(ctx context.Context, kind EventKind, by *Caller, t Token, now time.Time) {
-	e := Event{Kind: kind, Time: now, Token: t}
-	if by != nil {
-		e.Actor = by.user.PK
-	}
-	s.emit(ctx, e)
+// observe tells o of e, and logs it if o panics.
+func observe(ctx context.Context, o Observer, e Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			// The value of the panic is the observer's, and may hold anything.
+			slog.Default().ErrorContext(ctx, "token event lost: the observer panicked",
+				"event", string(e.Kind), "token", e.Token.Identifier, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		}
+	}()
+	o.Observe(ctx, e)
+}
+
+func (s *Service) emitBy(ctx context.Context, kind EventKind, by *actor, t Token, now time.Time) {
+	s.emit(ctx, Event{Kind: kind, Time: now, Actor: by.user.PK, Via: by.via, Token: t})
 }
 
 // LogObserver returns an [Observer] that logs events to l: refused keys and
@@ -90,6 +105,9 @@ func LogObserver(l *slog.Logger) Observer {
 		}
 		if e.Actor != 0 {
 			attrs = append(attrs, slog.Int64("actor", e.Actor))
+		}
+		if e.Via != uuid.Nil {
+			attrs = append(attrs, slog.String("via", e.Via.String()))
 		}
 		if e.From != "" {
 			attrs = append(attrs, slog.String("from", e.From))
@@ -134,12 +152,10 @@ func (q *Queue) Observe(ctx context.Context, e Event) {
 func (q *Queue) Dropped() int64 { return q.dropped.Load() }
 
 // Run passes events on to o, one after the other, until ctx ends, and then
-// what the queue still holds. An o that panics loses that event only.
+// what the queue still holds. A panic of o is logged as [Observer] says, and loses that
+// event only.
 func (q *Queue) Run(ctx context.Context, o Observer) {
-	pass := func(v queued) {
-		defer func() { _ = recover() }()
-		o.Observe(v.ctx, v.event)
-	}
+	pass := func(v queued) { observe(v.ctx, o, v.event) }
 	for {
 		select {
 		case v := <-q.events:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -58,7 +59,7 @@ func TestEvents(t *testing.T) {
 	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{1}, 32))
 	require.NoError(t, err)
 	svc, clock, told := newObserved(t, authtoken.Config{Sealer: sealer})
-	as := svc.As(alice)
+	as := svc.As(alice.PK)
 	step := func(want string, err error) {
 		t.Helper()
 		require.NoError(t, err)
@@ -74,11 +75,11 @@ func TestEvents(t *testing.T) {
 	step("revealed uno 2", err)
 	_, _, err = as.Rotate(t.Context(), "uno", 0)
 	step("rotated uno 2", err)
-	step("key_set uno 1", svc.As(root).SetKey(t.Context(), "uno", "a-key-of-more-than-thirty-two-bytes"))
+	step("key_set uno 1", svc.As(root.PK).SetKey(t.Context(), "uno", "a-key-of-more-than-thirty-two-bytes"))
 
 	refused := func(want, key string, intents ...authtoken.Intent) {
 		t.Helper()
-		_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "192.0.2.7"}, intents...)
+		_, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.7"}, intents...)
 		require.ErrorIs(t, err, authtoken.ErrRefused)
 		require.Equal(t, "192.0.2.7", told.events[0].From)
 		require.Equal(t, []string{want + " 0 " + err.Error()}, told.take())
@@ -91,7 +92,7 @@ func TestEvents(t *testing.T) {
 	refused("refused two", two.Reveal()) // dave is not active
 	clock.Advance(time.Hour)
 	refused("refused uno", "a-key-of-more-than-thirty-two-bytes")
-	_, err = svc.Check(t.Context(), authtoken.Presented{Key: "a-key-of-more-than-thirty-two-bytes", Username: new("bob")})
+	_, err = svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf("a-key-of-more-than-thirty-two-bytes"), Username: new("bob")})
 	require.Error(t, err)
 	told.take()
 
@@ -108,16 +109,67 @@ func TestEvents(t *testing.T) {
 	require.Empty(t, told.take())
 }
 
-func TestObserversHarmNobody(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{
-		Observer: authtoken.ObserverFunc(func(context.Context, authtoken.Event) { panic("observer") }),
-	})
+// A panic in an observer is nobody's loss, and is not lost either. It is logged to
+// the default logger, so that this test can't run beside others.
+func TestObserversHarmNobody(t *testing.T) { //nolint:paralleltest // changes the default logger
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	logged := func(event string) {
+		t.Helper()
+		require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), "once for each event")
+		require.Contains(t, log.String(), "event="+event)
+		require.Contains(t, log.String(), "TestObserversHarmNobody", "where it came from")
+		require.NotContains(t, log.String(), "a secret")
+		log.Reset()
+	}
+
+	angry := authtoken.ObserverFunc(func(context.Context, authtoken.Event) { panic("a secret") })
+	svc, _ := authtokentest.NewService(t, authtoken.Config{Observer: angry})
 	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+	logged("created")
 	_, err := svc.Authenticate(t.Context(), key)
 	require.NoError(t, err)
+	require.Empty(t, log.String())
 	_, err = svc.Authenticate(t.Context(), "garbage")
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	logged("refused")
+
+	queue := authtoken.NewQueue(1)
+	queue.Observe(t.Context(), authtoken.Event{Kind: authtoken.EventFailed})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	queue.Run(ended, angry)
+	logged("failed")
+}
+
+// An event names the token whose key did it.
+func TestEventsTellByWhichToken(t *testing.T) {
+	t.Parallel()
+	svc, _, told := newObserved(t, authtoken.Config{})
+	acting, key := create(t, svc, authtoken.CreateParams{Identifier: "acting", User: 2})
+	as := svc.For(check(t, svc, key))
+	_, _, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
+	require.NoError(t, err)
+	_, _, err = as.Rotate(t.Context(), "one", 0)
+	require.NoError(t, err)
+	_, err = as.Update(t.Context(), "one", authtoken.UpdateParams{})
+	require.NoError(t, err)
+	require.NoError(t, as.Delete(t.Context(), "one"))
+	require.Len(t, told.events, 5)
+	require.Zero(t, told.events[0].Via, "trusted code")
+	for _, e := range told.events[1:] {
+		require.Equal(t, acting.PK, e.Via, e.Kind)
+		require.EqualValues(t, 2, e.Actor, e.Kind)
+	}
+	var log bytes.Buffer
+	authtoken.LogObserver(slog.New(slog.NewTextHandler(&log, nil))).Observe(t.Context(), told.events[1])
+	require.Contains(t, log.String(), "via="+acting.PK.String())
+
+	told.take()
+	require.NoError(t, svc.As(2).Delete(t.Context(), "acting"))
+	require.Zero(t, told.events[0].Via, "a person")
 }
 
 func TestQueue(t *testing.T) {
@@ -163,9 +215,9 @@ func TestLogObserver(t *testing.T) {
 	users, err := authtoken.NewUserList(root, alice)
 	require.NoError(t, err)
 	svc, _ := authtokentest.NewService(t, authtoken.Config{Users: users, Observer: authtoken.LogObserver(logger)})
-	_, _, err = svc.As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
+	_, _, err = svc.As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
 	require.NoError(t, err)
-	_, err = svc.Check(t.Context(), authtoken.Presented{Key: "garbage", From: "192.0.2.7"})
+	_, err = svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf("garbage"), From: "192.0.2.7"})
 	require.Error(t, err)
 	require.Equal(t, `level=INFO msg="token created" token=one intent=api user=2 actor=2
 level=WARN msg="token refused" from=192.0.2.7 reason="key refused: no token has it"

@@ -71,7 +71,7 @@ func ExampleService_Update() {
 	fmt.Println(token.Identifier, token.Description, token.Version)
 
 	// Change it only if nobody else has since it was read.
-	_, err := svc.Update(ctx, "deploy", authtoken.UpdateParams{If: "an old revision", Description: new("x")})
+	_, err := svc.Update(ctx, "deploy", authtoken.UpdateParams{Description: new("x")}, authtoken.IfRevision("an old revision"))
 	fmt.Println(errors.Is(err, authtoken.ErrStale))
 	// Output:
 	// deploy builds 2
@@ -84,9 +84,9 @@ func ExampleService_As() {
 	alice := authtoken.User{PK: 1, Username: "alice", Active: true}
 	bob := authtoken.User{PK: 2, Username: "bob", Active: true}
 
-	token, _, _ := svc.As(alice).Create(ctx, authtoken.CreateParams{Identifier: "hers"})
+	token, _, _ := svc.As(alice.PK).Create(ctx, authtoken.CreateParams{Identifier: "hers"})
 	fmt.Println(token.User)
-	_, err := svc.As(bob).Get(ctx, "hers")
+	_, err := svc.As(bob.PK).Get(ctx, "hers")
 	fmt.Println(err)
 	// Output:
 	// 1
@@ -117,7 +117,7 @@ func ExampleService_Check() {
 
 	// An app password stands in for the password of its owner only.
 	for _, username := range []string{"alice", "bob"} {
-		_, err := svc.Check(ctx, authtoken.Presented{Key: key.Reveal(), Username: &username, From: "192.0.2.1"},
+		_, err := svc.Check(ctx, authtoken.Credentials{Key: key, Username: &username, From: "192.0.2.1"},
 			authtoken.IntentAppPassword)
 		fmt.Println(username, err)
 	}
@@ -221,7 +221,7 @@ func ExampleService_FlushLastUsed() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{TrackLastUsed: true})
 	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
-	_, _ = svc.Check(ctx, authtoken.Presented{Key: key.Reveal(), From: "192.0.2.1"})
+	_, _ = svc.Check(ctx, authtoken.Credentials{Key: key, From: "192.0.2.1"})
 	_ = svc.FlushLastUsed(ctx) // RunJanitor does it
 	token := must(svc.Get(ctx, "ci"))
 	fmt.Println(token.LastUsed.Format(time.TimeOnly), token.LastUsedFrom)
@@ -262,7 +262,7 @@ func ExamplePolicy() {
 		MaxLifetime: 90 * 24 * time.Hour,
 		MaxTokens:   1,
 	}})
-	alice := svc.As(authtoken.User{PK: 1, Active: true})
+	alice := svc.As(1)
 	_, _, err := alice.Create(ctx, authtoken.CreateParams{Identifier: "a", Expires: clock.Now().AddDate(1, 0, 0)})
 	fmt.Println(err)
 	_, _, _ = alice.Create(ctx, authtoken.CreateParams{Identifier: "b"})
@@ -334,13 +334,13 @@ func ExampleKeyPattern() {
 	// Output: true
 }
 
-func ExampleService_DeleteIf() {
+func ExampleIfRevision() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
 	shown, _, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
 	must(svc.Update(ctx, "ci", authtoken.UpdateParams{Description: new("still needed")}))
 
-	err := svc.DeleteIf(ctx, "ci", shown.Revision())
+	err := svc.Delete(ctx, "ci", authtoken.IfRevision(shown.Revision()))
 	fmt.Println(errors.Is(err, authtoken.ErrStale))
 	// Output: true
 }
@@ -357,7 +357,7 @@ func ExampleNewUserList() {
 	fmt.Println(err)
 
 	root := must(users.User(ctx, 1))
-	page := must(svc.As(root).Page(ctx, authtoken.Filter{Username: "alice"}, 1, 10))
+	page := must(svc.As(root.PK).Page(ctx, authtoken.Filter{Username: "alice"}, 1, 10))
 	fmt.Println(page.Tokens[0].Identifier)
 	// Output:
 	// create token: invalid input: user: Invalid pk "3" - object does not exist.

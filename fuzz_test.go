@@ -168,7 +168,7 @@ func FuzzCursor(f *testing.F) {
 		require.Equal(t, all[len(all)-len(got):], got)
 
 		alice := authtoken.User{PK: 2, Active: true}
-		visible, _, err := inSQLite.As(alice).List(t.Context(), filter, cursor, limit)
+		visible, _, err := inSQLite.As(alice.PK).List(t.Context(), filter, cursor, limit)
 		require.NoError(t, err)
 		for _, token := range visible {
 			require.EqualValues(t, 2, token.User)

@@ -27,6 +27,9 @@ type Key struct {
 	secret *string
 }
 
+// KeyOf returns text, such as a request presents, as a Key.
+func KeyOf(text string) Key { return Key{&text} }
+
 const redacted = "[redacted]"
 
 // Reveal returns the key itself. It is "" for the zero Key.

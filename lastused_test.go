@@ -51,7 +51,7 @@ func TestLastUsed(t *testing.T) {
 	_, other := create(t, svc, authtoken.CreateParams{Identifier: "two", Expiring: new(false)})
 	_, _ = create(t, svc, authtoken.CreateParams{Identifier: "three"})
 	use := func(key string) {
-		_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "192.0.2.1"})
+		_, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.1"})
 		require.NoError(t, err)
 	}
 	first := clock.Now().UTC().Truncate(time.Microsecond)
@@ -139,7 +139,7 @@ func TestWhereFromIsMadeFitToKeep(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})
 	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	_, err := svc.Check(t.Context(), authtoken.Presented{Key: key, From: "a\x00b\xff" + strings.Repeat("ä", 1000)})
+	_, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "a\x00b\xff" + strings.Repeat("ä", 1000)})
 	require.NoError(t, err)
 	require.NoError(t, svc.FlushLastUsed(t.Context()))
 	token, err := svc.Get(t.Context(), "one")

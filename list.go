@@ -44,11 +44,12 @@ func ParseOrder(s string) []Order {
 }
 
 // Filter says which tokens to list, and in which order. The zero Filter is for
-// all that the caller may see. A token is listed if every field that is set fits.
+// all that the actor may see. A token is listed if every field that is set fits.
 type Filter struct {
 	Identifier  string // exactly
 	Intent      Intent
-	User        int64  // the owner's pk
+	User        int64  // the owner's pk; zero for the tokens of all
+	AllUsers    bool   // see [Access.Revoke], which alone asks for it; an error together with User or Username
 	Username    string // the owner's, exactly; needs a Directory that is a [UserFinder]
 	Description string // exactly
 	Managed     string // exactly
@@ -67,12 +68,6 @@ type Filter struct {
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError
-}
-
-// empty reports whether f says nothing about which tokens to list.
-func (f *Filter) empty() bool {
-	return f.Identifier == "" && f.Intent == "" && f.User == 0 && f.Username == "" && f.Description == "" &&
-		f.Managed == "" && f.Expires.IsZero() && f.Expiring == nil && len(words(f.Search)) == 0
 }
 
 // words splits a search into its words.
@@ -98,13 +93,10 @@ const maxSearchLength = 255
 //
 // The further back the page, the more the store has to count off; to go through
 // everything, List and All take the same time for each piece.
-func (s *Service) Page(ctx context.Context, f Filter, number, size int) (Page, error) {
-	return s.page(ctx, f, number, size, nil)
-}
-
-func (s *Service) page(ctx context.Context, f Filter, number, size int, by *Caller) (Page, error) {
+func (a *Access) Page(ctx context.Context, f Filter, number, size int) (Page, error) {
 	fail := func(err error) (Page, error) { return Page{}, fmt.Errorf("list tokens: %w", err) }
-	q, err := s.query(ctx, &f, by)
+	s := a.s
+	q, err := a.query(ctx, &f)
 	if err != nil {
 		return fail(err)
 	}
@@ -138,13 +130,10 @@ func (s *Service) page(ctx context.Context, f Filter, number, size int, by *Call
 //
 // A cursor is good for the order it was made with. For any other text, the error
 // is a [*ValidationError] about "cursor".
-func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) ([]Token, string, error) {
-	return s.list(ctx, f, cursor, limit, nil)
-}
-
-func (s *Service) list(ctx context.Context, f Filter, cursor string, limit int, by *Caller) ([]Token, string, error) {
+func (a *Access) List(ctx context.Context, f Filter, cursor string, limit int) ([]Token, string, error) {
 	fail := func(err error) ([]Token, string, error) { return nil, "", fmt.Errorf("list tokens: %w", err) }
-	q, err := s.query(ctx, &f, by)
+	s := a.s
+	q, err := a.query(ctx, &f)
 	if err != nil {
 		return fail(err)
 	}
@@ -173,18 +162,14 @@ func (s *Service) list(ctx context.Context, f Filter, cursor string, limit int, 
 
 // All returns an iterator over the tokens that fit f. It reads them in
 // pieces, as List does. An error ends the iteration.
-func (s *Service) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
-	return s.all(ctx, f, nil)
-}
-
-func (s *Service) all(ctx context.Context, f Filter, by *Caller) iter.Seq2[Token, error] {
+func (a *Access) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		q, err := s.query(ctx, &f, by)
+		q, err := a.query(ctx, &f)
 		if err != nil {
 			yield(Token{}, fmt.Errorf("list tokens: %w", err))
 			return
 		}
-		s.each(ctx, q, yield)
+		a.s.each(ctx, q, yield)
 	}
 }
 
@@ -223,8 +208,17 @@ func (s *Service) each(ctx context.Context, q store.Query, yield func(Token, err
 	}
 }
 
+// query turns f into what a store understands, of what the actor may see.
+func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
+	by, err := a.reader(ctx)
+	if err != nil {
+		return store.Query{}, err
+	}
+	return a.s.query(ctx, f, by)
+}
+
 // query turns f into what a store understands, of what by may see.
-func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query, error) {
+func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query, error) {
 	q := store.Query{
 		Identifier:  f.Identifier,
 		Description: f.Description,
@@ -234,6 +228,9 @@ func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query
 		Order:       f.Order,
 	}
 	faults := faults{slices.Clone(f.Invalid)}
+	if f.AllUsers && (f.User != 0 || f.Username != "") {
+		return q, errors.New("the filter is for the tokens of all users and for those of one")
+	}
 	if f.Intent != "" {
 		q.Intents = []string{string(f.Intent)}
 		if !f.Intent.Valid() {
@@ -267,7 +264,7 @@ func (s *Service) query(ctx context.Context, f *Filter, by *Caller) (store.Query
 	}
 
 	seen := []int64(nil) // the owners of what the caller sees; nil for all
-	if by != nil && !by.user.Superuser {
+	if !by.seesAll() {
 		seen = []int64{by.user.PK}
 	}
 	q.Users = seen
@@ -302,11 +299,11 @@ func intersect(a, b []int64) []int64 {
 	return both
 }
 
-func (s *Service) usersNamed(ctx context.Context, username string, by *Caller) ([]int64, error) {
-	if by != nil && by.user.Username == username {
+func (s *Service) usersNamed(ctx context.Context, username string, by *actor) ([]int64, error) {
+	if !by.trusted && by.user.Username == username {
 		return []int64{by.user.PK}, nil
 	}
-	if by != nil && !by.user.Superuser {
+	if !by.seesAll() {
 		return nil, nil // whoever that is, the caller sees nothing of theirs
 	}
 	finder, ok := s.users.(UserFinder)
@@ -321,8 +318,8 @@ func (s *Service) usersNamed(ctx context.Context, username string, by *Caller) (
 	return []int64{pk}, err
 }
 
-func (s *Service) usersMatching(ctx context.Context, part string, by *Caller) ([]int64, error) {
-	if by != nil && !by.user.Superuser {
+func (s *Service) usersMatching(ctx context.Context, part string, by *actor) ([]int64, error) {
+	if !by.seesAll() {
 		if store.ContainsFold(by.user.Username, part) {
 			return []int64{by.user.PK}, nil
 		}

@@ -73,7 +73,7 @@ func TestFilters(t *testing.T) {
 		"order nonsense":  {authtoken.Filter{Order: authtoken.ParseOrder("key, --user,,- ,user,identifier")}, "b c a d e"},
 	} {
 		want := strings.Fields(x.want)
-		page, err := svc.As(root).Page(t.Context(), x.filter, 1, 10)
+		page, err := svc.As(root.PK).Page(t.Context(), x.filter, 1, 10)
 		require.NoError(t, err, name)
 		require.Equal(t, x.want, strings.Join(identifiers(page.Tokens), " "), name)
 		require.Equal(t, len(want), page.Count, name)
@@ -88,7 +88,7 @@ func TestFilters(t *testing.T) {
 		// The same in pieces.
 		all = nil
 		for cursor := ""; ; {
-			tokens, next, err := svc.As(root).List(t.Context(), x.filter, cursor, 2)
+			tokens, next, err := svc.As(root.PK).List(t.Context(), x.filter, cursor, 2)
 			require.NoError(t, err, name)
 			all = append(all, identifiers(tokens)...)
 			if next == "" {
@@ -124,7 +124,7 @@ func TestFilterFaults(t *testing.T) {
 	nameless, _ := authtokentest.NewService(t, authtoken.Config{})
 	_, err = nameless.Page(t.Context(), authtoken.Filter{Username: "x"}, 1, 1)
 	requireFaults(t, err, "user__username: Users can't be looked up by name here.")
-	page, err := nameless.As(alice).Page(t.Context(), authtoken.Filter{Username: "x"}, 1, 1)
+	page, err := nameless.As(alice.PK).Page(t.Context(), authtoken.Filter{Username: "x"}, 1, 1)
 	require.NoError(t, err, "plain users see their own tokens only, and need no look-up")
 	require.Zero(t, page.Count)
 }
@@ -162,7 +162,7 @@ func TestCursors(t *testing.T) {
 	require.Equal(t, []string{"c", "d"}, identifiers(tokens))
 
 	// In the hands of another it shows no more than they may see.
-	tokens, _, err = svc.As(bob).List(t.Context(), authtoken.Filter{}, cursor, 9)
+	tokens, _, err = svc.As(bob.PK).List(t.Context(), authtoken.Filter{}, cursor, 9)
 	require.NoError(t, err)
 	require.Equal(t, []string{"d"}, identifiers(tokens))
 
@@ -183,7 +183,7 @@ func TestAllStops(t *testing.T) {
 		create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprintf("t%03d", i), User: 2})
 	}
 	n := 0
-	for token, err := range svc.As(alice).All(t.Context(), authtoken.Filter{}) {
+	for token, err := range svc.As(alice.PK).All(t.Context(), authtoken.Filter{}) {
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprintf("t%03d", n), token.Identifier)
 		n++

@@ -21,7 +21,6 @@ import (
 var plainKeys = map[string]string{
 	"authtoken.Config.KeyPrefix": "what all keys begin with is no secret",
 	"authtoken.Key.secret":       "Key prints redacted, and what is around it finds a pointer",
-	"authtoken.Presented.Key":    "Presented prints redacted",
 	"torture.lived.keys":         "the keys of tokens that are gone with a test",
 	"authtokentest.Server.Key":   "the key of a server that is gone with its test",
 }

@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,9 +18,13 @@ import (
 // In the default policy a token that expires always has a time at which it
 // does, expiry is what was asked for, and asking for too much is an error.
 type Policy struct {
-	// SuperuserIntents and UserIntents are what superusers, and all others,
-	// may ask for through [Service.As]. Nil means all four for superusers
-	// and IntentAPI and IntentAppPassword for others.
+	// SuperuserIntents and UserIntents are the intents that superusers, and all
+	// other users, may ask for through [Service.As] and [Service.For]. Nil means
+	// all four for superusers, and IntentAPI and IntentAppPassword for others.
+	// Empty means none.
+	//
+	// A user who is no superuser may list and delete a token of any other intent,
+	// but not change, rotate or reveal it.
 	SuperuserIntents []Intent
 	UserIntents      []Intent
 
@@ -29,7 +34,7 @@ type Policy struct {
 
 	// MaxLifetime is the longest life that may be asked for, for owners
 	// without a readable [AttributeMaximumLifetime], which goes first. Zero is
-	// no limit. With a limit in force nobody can make a token that does not
+	// no limit, or DefaultLifetime for an owner whose attribute can't be read. With a limit in force nobody can make a token that does not
 	// expire, unless [AttributeExpires] of the owner or OptionalExpiry says so.
 	MaxLifetime time.Duration
 
@@ -56,6 +61,16 @@ type Policy struct {
 	// among callers in one process.
 	MaxTokens int
 
+	// UnboundedKeys lets a key make and manage tokens that last longer than the
+	// key itself. Without it, [Service.For] does not. FixedAPILifetime and
+	// RenewExpired make tokens last longer by themselves, so that they require it.
+	UnboundedKeys bool
+
+	// UsersSetManaged lets users who are no superusers set and change Managed of
+	// their own tokens. Since names there are unique, one user can take the name
+	// that the application is going to use.
+	UsersSetManaged bool
+
 	// RevokeOnReuse deletes a token when a key of it is used that a rotation has
 	// replaced and whose overlap is over, since somebody must have kept it who
 	// should not have. Without it, such a use is refused and reported, as any
@@ -76,6 +91,8 @@ func Authentik() Policy {
 		OptionalExpiry:   true,
 		Retention:        -1,
 		RenewExpired:     true,
+		UnboundedKeys:    true,
+		UsersSetManaged:  true,
 	}
 }
 
@@ -105,10 +122,10 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// allowed reports whether the caller may ask for intent.
-func (p *Policy) allowed(by *Caller, intent Intent) bool {
+// allowed reports whether by may ask for intent.
+func (p *Policy) allowed(by *actor, intent Intent) bool {
 	switch {
-	case by == nil:
+	case by.trusted:
 		return true
 	case by.user.Superuser:
 		return slices.Contains(p.SuperuserIntents, intent)
@@ -117,27 +134,76 @@ func (p *Policy) allowed(by *Caller, intent Intent) bool {
 	}
 }
 
+// mayUse reports whether by, who sees r, may change it, give it another key, or
+// be shown its key.
+func (p *Policy) mayUse(by *actor, r *store.Record) bool {
+	return (by.seesAll() || slices.Contains(p.UserIntents, Intent(r.Intent))) && by.holds(r)
+}
+
+// holds reports whether r is within what by may touch: for a key that ends, only
+// what has the intent of its token and is over when the key is.
+func (by *actor) holds(r *store.Record) bool {
+	return by.ends.IsZero() ||
+		Intent(r.Intent) == by.intent && r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
+}
+
+// confine notes what in p asks for more than by holds. An expiry that p does not
+// name is cut.
+func (by *actor) confine(r *store.Record, p *UpdateParams, f *faults) {
+	if by.ends.IsZero() {
+		return
+	}
+	if Intent(r.Intent) != by.intent && !f.has("intent") {
+		f.add("intent", CodeDenied, fmt.Sprintf("A key of intent %q can't make or change tokens of another intent.", by.intent))
+	}
+	if !r.Expiring {
+		f.add("expiring", CodeDenied, "A key that expires can't make tokens that do not.")
+	}
+	if r.Expires.IsZero() || r.Expires.After(by.ends) {
+		if p.Expires != nil && !p.Expires.IsZero() && !f.has("expires") {
+			f.add("expires", CodeTooLong, "A key can't make a token last longer than itself: "+by.ends.Format(time.RFC3339)+".")
+		}
+		r.Expires = by.ends
+	}
+}
+
+// end returns when the key with this digest, by which r was found, is refused for
+// good. It is zero for never.
+func end(r *store.Record, digest store.Digest) time.Time {
+	var ends time.Time
+	if r.Expiring {
+		ends = r.Expires
+	}
+	if r.Digest != digest && (ends.IsZero() || r.RetiredUntil.Before(ends)) {
+		ends = r.RetiredUntil
+	}
+	return ends
+}
+
 // latest returns the last instant at which a token of this owner and intent may
 // expire. It is zero if there is no bound.
 func (p *Policy) latest(intent Intent, owner *User, now time.Time) time.Time {
 	if p.FixedAPILifetime && intent == IntentAPI {
 		return time.Time{}
 	}
-	lifetime, ok := owner.maximumLifetime()
-	if !ok {
-		if p.MaxLifetime == 0 {
-			return time.Time{}
-		}
-		lifetime = p.MaxLifetime
+	lifetime, limited := owner.maximumLifetime()
+	if lifetime == nil && p.MaxLifetime > 0 {
+		lifetime = &p.MaxLifetime
 	}
-	return now.Add(lifetime)
+	switch {
+	case lifetime != nil:
+		return now.Add(*lifetime)
+	case limited: // nobody knows how: not at all would be the widest reading
+		return now.Add(p.DefaultLifetime)
+	}
+	return time.Time{}
 }
 
 // setExpiry decides when r expires, which has its new Intent and Expiring
 // already; before is what it was. asked is nil if the caller has not named a
 // time, and zero if they asked for none.
-func (p *Policy) setExpiry(r, before *store.Record, asked *time.Time, by *Caller, owner *User, now time.Time) *FieldError {
-	if p.FixedAPILifetime && by != nil && Intent(r.Intent) == IntentAPI {
+func (p *Policy) setExpiry(r, before *store.Record, asked *time.Time, by *actor, owner *User, now time.Time) *FieldError {
+	if p.FixedAPILifetime && !by.trusted && Intent(r.Intent) == IntentAPI {
 		r.Expires = now.Add(p.DefaultLifetime)
 		return nil
 	}
@@ -166,12 +232,16 @@ func (p *Policy) setExpiry(r, before *store.Record, asked *time.Time, by *Caller
 // makesExpiring reports whether tokens that u makes for themselves expire.
 func (u *User) makesExpiring() bool { return u.Attributes[AttributeExpires] != false }
 
-func (u *User) maximumLifetime() (time.Duration, bool) {
-	s, ok := u.Attributes[AttributeMaximumLifetime].(string)
-	if !ok {
-		return 0, false
+// maximumLifetime returns the longest life that a token of u may be given, and
+// whether u has such a limit. It is nil if there is none, or none that can be read.
+func (u *User) maximumLifetime() (lifetime *time.Duration, limited bool) {
+	v, limited := u.Attributes[AttributeMaximumLifetime]
+	if s, ok := v.(string); ok {
+		if d, ok := parseLifetime(s); ok {
+			return &d, true
+		}
 	}
-	return parseLifetime(s)
+	return nil, limited
 }
 
 var lifetimeUnits = map[string]time.Duration{

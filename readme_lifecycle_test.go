@@ -59,7 +59,7 @@ func TestReadmePage(t *testing.T) {
 	t.Parallel()
 	svc, _ := newReadme(t)
 	mux := http.NewServeMux()
-	signedIn := func(*http.Request) (authtoken.User, error) { return authtoken.User{PK: 7, Active: true}, nil }
+	signedIn := func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(7), nil }
 
 	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn, Application: "Shop"})
 	mux.Handle("/account/tokens", page)

@@ -154,7 +154,7 @@ func TestReadmeAs(t *testing.T) {
 	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 8})
 	require.NoError(t, err)
 
-	alice := svc.As(authtoken.User{PK: 7, Username: "alice", Active: true})
+	alice := svc.As(7)
 	token, key, err := alice.Create(ctx, authtoken.CreateParams{Identifier: "laptop"}) // alice's own
 	_, absent := alice.Get(ctx, "deploy")                                              // another user's: authtoken.ErrNotFound
 	require.NoError(t, err)

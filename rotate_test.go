@@ -1,6 +1,7 @@
 package authtoken_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ func TestRotate(t *testing.T) {
 	svc, clock := newService(t, authtoken.Policy{})
 	before, first := create(t, svc, authtoken.CreateParams{Identifier: "one", User: 2, Expires: clock.Now().Add(24 * time.Hour)})
 
-	after, key, err := svc.As(alice).Rotate(t.Context(), "one", time.Hour)
+	after, key, err := svc.As(alice.PK).Rotate(t.Context(), "one", time.Hour)
 	require.NoError(t, err)
 	second := key.Reveal()
 	want := before
@@ -51,7 +52,7 @@ func TestRotate(t *testing.T) {
 
 	_, _, err = svc.Rotate(t.Context(), "one", -1)
 	requireFaults(t, err, "overlap: Ensure this value is greater than or equal to 0.")
-	_, _, err = svc.As(bob).Rotate(t.Context(), "one", -1)
+	_, _, err = svc.As(bob.PK).Rotate(t.Context(), "one", -1)
 	require.ErrorIs(t, err, authtoken.ErrNotFound)
 	clock.Advance(48 * time.Hour)
 	require.ErrorIs(t, good("a-key-of-more-than-thirty-two-bytes"), authtoken.ErrKeyExpired, "rotating gives no longer life")
@@ -152,7 +153,7 @@ func TestRevoke(t *testing.T) {
 	t.Parallel()
 	svc, _ := newService(t, authtoken.Policy{})
 	start := func() {
-		_, err := svc.Revoke(t.Context(), authtoken.Filter{Search: "t"})
+		_, err := svc.Revoke(t.Context(), authtoken.Filter{AllUsers: true})
 		require.NoError(t, err)
 		for i, user := range []int64{2, 2, 3, 4} {
 			create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: user,
@@ -164,9 +165,9 @@ func TestRevoke(t *testing.T) {
 		filter authtoken.Filter
 		want   []string
 	}{
-		"one":         {nil, authtoken.Filter{Identifier: "t1"}, []string{"t1"}},
+		"one":         {nil, authtoken.Filter{Identifier: "t1", AllUsers: true}, []string{"t1"}},
 		"user":        {nil, authtoken.Filter{User: 2}, []string{"t0", "t1"}},
-		"intent":      {nil, authtoken.Filter{Intent: authtoken.IntentRecovery}, []string{"t1", "t3"}},
+		"intent":      {nil, authtoken.Filter{Intent: authtoken.IntentRecovery, AllUsers: true}, []string{"t1", "t3"}},
 		"own":         {&bob, authtoken.Filter{Search: "t"}, []string{"t2"}},
 		"foreign":     {&bob, authtoken.Filter{User: 2}, []string{}},
 		"none of any": {nil, authtoken.Filter{User: 99}, []string{}},
@@ -174,7 +175,7 @@ func TestRevoke(t *testing.T) {
 		start()
 		revoke := svc.Revoke
 		if c.by != nil {
-			revoke = svc.As(*c.by).Revoke
+			revoke = svc.As(c.by.PK).Revoke
 		}
 		tokens, err := revoke(t.Context(), c.filter)
 		require.NoError(t, err, name)
@@ -183,10 +184,20 @@ func TestRevoke(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 4-len(c.want), page.Count, name)
 	}
-	for _, f := range []authtoken.Filter{{}, {Order: authtoken.ParseOrder("user")}, {Search: " , \x00"}} {
-		_, err := svc.Revoke(t.Context(), f)
-		require.ErrorContains(t, err, "all tokens")
+	// A user id that is empty by mistake is nobody, not everybody.
+	start()
+	for _, f := range []authtoken.Filter{
+		{}, {Intent: authtoken.IntentAPI}, {Identifier: "t1"}, {Search: "t"},
+		{AllUsers: true, User: 2}, {AllUsers: true, Username: "alice"},
+	} {
+		for _, revoke := range []func(context.Context, authtoken.Filter) ([]authtoken.Token, error){svc.Revoke, svc.As(root.PK).Revoke} {
+			_, err := revoke(t.Context(), f)
+			require.ErrorContains(t, err, "user")
+		}
 	}
-	_, err := svc.Revoke(t.Context(), authtoken.Filter{Intent: "x"})
+	page, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
+	require.NoError(t, err)
+	require.Equal(t, 4, page.Count)
+	_, err = svc.Revoke(t.Context(), authtoken.Filter{Intent: "x", AllUsers: true})
 	require.Error(t, err)
 }

@@ -13,15 +13,13 @@ import (
 // unless [Config] says otherwise, at most 1024, without white space. The
 // keys it had are refused from then on.
 //
-// Errors are as for [Service.Update]; faults in the key are reported about the
-// field "key".
-func (s *Service) SetKey(ctx context.Context, identifier, key string) error {
-	return s.importKey(ctx, identifier, key, nil)
-}
-
-func (s *Service) importKey(ctx context.Context, identifier, key string, by *Caller) error {
-	_, err := s.change(ctx, identifier, "", by, EventKeySet, func(r *store.Record, _ time.Time) error {
-		if by != nil && !by.user.Superuser {
+// It is for trusted code and superusers; for others the error matches
+// [ErrForbidden]. Faults in the key are a [*ValidationError] about "key". Other
+// errors are as for [Access.Update].
+func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) error {
+	s := a.s
+	_, err := a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, _ time.Time) error {
+		if !by.seesAll() {
 			return ErrForbidden
 		}
 		if fault := s.keys.checkImported(key); fault != nil {
@@ -62,30 +60,41 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 	return nil
 }
 
-// Reveal returns the key of the token. It returns ErrNoSealer if the token's
-// key is kept as a digest only: because there is no [Sealer], or there was none
-// when the key was made.
-func (s *Service) Reveal(ctx context.Context, identifier string) (Key, error) {
-	return s.reveal(ctx, identifier, nil)
+// Reveal returns the key of the token. The error matches ErrNoSealer if the key
+// is kept as a digest only: because there is no [Sealer], or there was none when
+// the key was made. Other errors are as for [Access.Update].
+func (a *Access) Reveal(ctx context.Context, identifier string) (Key, error) {
+	key, err := a.reveal(ctx, identifier)
+	if err != nil {
+		return Key{}, fmt.Errorf("reveal key: %w", err)
+	}
+	return key, nil
 }
 
 // Reveals reports whether the keys of tokens made now can be shown again.
 func (s *Service) Reveals() bool { return s.sealer != nil }
 
-func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Key, error) {
-	r, err := s.read(ctx, identifier, by)
-	if err == nil && (s.sealer == nil || len(r.Sealed) == 0) {
-		err = ErrNoSealer
-	}
+func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
+	s, now := a.s, a.s.now()
+	by, err := a.writer(ctx, now)
 	if err != nil {
-		return Key{}, fmt.Errorf("reveal key: %w", err)
+		return Key{}, err
+	}
+	r, err := s.read(ctx, identifier, by, nil)
+	switch {
+	case err != nil:
+		return Key{}, err
+	case !s.policy.mayUse(by, &r):
+		return Key{}, ErrForbidden
+	case s.sealer == nil || len(r.Sealed) == 0:
+		return Key{}, ErrNoSealer
 	}
 	plain, err := s.sealer.Decrypt(r.Sealed, r.PK[:])
 	if err != nil {
-		return Key{}, fmt.Errorf("reveal key, which another sealer may have sealed: %w", err)
+		return Key{}, fmt.Errorf("another sealer may have sealed it: %w", err)
 	}
 	secret := string(plain)
-	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), s.now())
+	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)
 	return Key{&secret}, nil
 }
 
@@ -99,20 +108,10 @@ func (s *Service) reveal(ctx context.Context, identifier string, by *Caller) (Ke
 //
 // What comes of a key that is used after its overlap is up to [Policy] and the
 // [Observer].
-func (s *Service) Rotate(ctx context.Context, identifier string, overlap time.Duration) (Token, Key, error) {
-	return s.rotate(ctx, identifier, "", overlap, nil)
-}
-
-// RotateIf is Rotate if the token still has this [Token.Revision]. If it has
-// another, it keeps its keys, and the error matches [ErrStale]: of two people who
-// rotate it at once, the second learns of it rather than end the first's new key.
-func (s *Service) RotateIf(ctx context.Context, identifier, revision string, overlap time.Duration) (Token, Key, error) {
-	return s.rotate(ctx, identifier, revision, overlap, nil)
-}
-
-func (s *Service) rotate(ctx context.Context, identifier, revision string, overlap time.Duration, by *Caller) (Token, Key, error) {
+func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (Token, Key, error) {
 	var key Key
-	token, err := s.change(ctx, identifier, revision, by, EventRotated, func(r *store.Record, now time.Time) error {
+	s := a.s
+	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, _ *actor, now time.Time) error {
 		if overlap < 0 {
 			return &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
 		}
@@ -131,25 +130,34 @@ func (s *Service) rotate(ctx context.Context, identifier, revision string, overl
 }
 
 // Revoke deletes all tokens that fit f, in one go, and returns them. Their keys
-// are refused from then on. f must set something besides the order, except for a
-// caller who sees their own tokens only: to revoke everything there is, revoke
-// each intent. A User of zero is any user, not none: look at a pk before it gets
-// here.
-func (s *Service) Revoke(ctx context.Context, f Filter) ([]Token, error) {
-	return s.revoke(ctx, f, nil)
-}
-
-func (s *Service) revoke(ctx context.Context, f Filter, by *Caller) ([]Token, error) {
-	if f.empty() && (by == nil || by.user.Superuser) {
-		return nil, errors.New("revoke tokens: the filter is for all tokens there are")
-	}
-	q, err := s.query(ctx, &f, by)
-	if err != nil {
-		return nil, fmt.Errorf("revoke tokens: %w", err)
-	}
-	tokens, err := s.purge(ctx, q, EventRevoked, by, s.now())
+// are refused from then on.
+//
+// Trusted code and superusers must say whose tokens: f names a User or a Username,
+// or has AllUsers. So a user id that is empty by mistake is an error, not
+// everybody. Anybody else revokes only their own. For a key that ends (see
+// [Service.For]) the error matches [ErrForbidden].
+func (a *Access) Revoke(ctx context.Context, f Filter) ([]Token, error) {
+	tokens, err := a.revoke(ctx, &f)
 	if err != nil {
 		return nil, fmt.Errorf("revoke tokens: %w", err)
 	}
 	return tokens, nil
+}
+
+func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
+	now := a.s.now()
+	by, err := a.writer(ctx, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case !by.ends.IsZero():
+		return nil, ErrForbidden
+	case by.seesAll() && f.User == 0 && f.Username == "" && !f.AllUsers:
+		return nil, errors.New("the filter names no user; AllUsers is for the tokens of all")
+	}
+	q, err := a.s.query(ctx, f, by)
+	if err != nil {
+		return nil, err
+	}
+	return a.s.purge(ctx, q, EventRevoked, by, now)
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Service manages tokens. Its own methods are for trusted code: see [Service.As]
-// for what acts on behalf of a user. Make one with [New]; its methods may be
-// called from any number of goroutines.
+// Service manages tokens. Its own methods, and those of the Access in it, are for
+// trusted code. [Service.As] and [Service.For] narrow them to what a person or a
+// key may do. Make a Service with [New]. It is safe for concurrent use.
 type Service struct {
+	Access
 	settings
 	store   store.Store
 	uses    *uses          // nil unless last uses are tracked
@@ -60,6 +61,7 @@ type settings struct {
 // if the transaction has the only one of the pool.
 func (s *Service) WithStore(st store.Store, users Directory) *Service {
 	d := &Service{settings: s.settings, store: st, changed: s.changed}
+	d.Access = trusted(d)
 	if users != nil {
 		d.users = users
 	}
@@ -69,25 +71,35 @@ func (s *Service) WithStore(st store.Store, users Directory) *Service {
 	return d
 }
 
+// trusted returns the access of trusted code to the tokens of s.
+func trusted(s *Service) Access {
+	return Access{s: s, kind: trustedCode, actor: actor{trusted: true}}
+}
+
 // now is the time, to the microsecond, like all times here.
 func (s *Service) now() time.Time { return time.UnixMicro(s.clock().UnixMicro()).UTC() }
 
-// Create makes a token and returns it with its key, which can't be had again
-// unless there is a [Sealer].
+// Create makes a token and returns it with its key. Unless there is a [Sealer], the
+// key can't be had again.
 //
 // Faults in p come as a [*ValidationError]; no token is made then.
-func (s *Service) Create(ctx context.Context, p CreateParams) (Token, Key, error) {
-	return s.create(ctx, p, nil)
-}
-
-func (s *Service) create(ctx context.Context, p CreateParams, by *Caller) (Token, Key, error) {
-	fail := func(err error) (Token, Key, error) {
+func (a *Access) Create(ctx context.Context, p CreateParams) (Token, Key, error) {
+	token, key, err := a.create(ctx, p)
+	if err != nil {
 		return Token{}, Key{}, fmt.Errorf("create token: %w", err)
 	}
-	now := s.now()
+	return token, key, nil
+}
+
+func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error) {
+	s, now := a.s, a.s.now()
+	by, err := a.writer(ctx, now)
+	if err != nil {
+		return Token{}, Key{}, err
+	}
 	pk, err := uuid.NewV7()
 	if err != nil {
-		return fail(err)
+		return Token{}, Key{}, err
 	}
 	r := store.Record{PK: pk, Created: now}
 	u := UpdateParams{
@@ -108,15 +120,15 @@ func (s *Service) create(ctx context.Context, p CreateParams, by *Caller) (Token
 		u.Expires = &p.Expires
 	}
 	if err := s.apply(ctx, &r, &u, by, now); err != nil {
-		return fail(err)
+		return Token{}, Key{}, err
 	}
 	key := s.keys.generate()
 	if err := s.setKey(&r, key); err != nil {
-		return fail(err)
+		return Token{}, Key{}, err
 	}
 	r.Version = 1
 	if err := s.insert(ctx, r, by); err != nil {
-		return fail(s.explainTaken(ctx, &r, err))
+		return Token{}, Key{}, s.explainTaken(ctx, &r, err)
 	}
 	token := tokenOf(&r)
 	s.emitBy(ctx, EventCreated, by, token, now)
@@ -124,8 +136,8 @@ func (s *Service) create(ctx context.Context, p CreateParams, by *Caller) (Token
 }
 
 // insert adds r, unless its owner has as many tokens as they may.
-func (s *Service) insert(ctx context.Context, r store.Record, by *Caller) error {
-	if by == nil || s.policy.MaxTokens == 0 {
+func (s *Service) insert(ctx context.Context, r store.Record, by *actor) error {
+	if by.trusted || s.policy.MaxTokens == 0 {
 		return s.store.Create(ctx, r)
 	}
 	making := &s.making[uint64(r.User)%uint64(len(s.making))]
@@ -144,12 +156,12 @@ func (s *Service) insert(ctx context.Context, r store.Record, by *Caller) error 
 
 // Get returns the token with this identifier. If there is none, the error
 // matches [ErrNotFound].
-func (s *Service) Get(ctx context.Context, identifier string) (Token, error) {
-	return s.get(ctx, identifier, nil)
-}
-
-func (s *Service) get(ctx context.Context, identifier string, by *Caller) (Token, error) {
-	r, err := s.read(ctx, identifier, by)
+func (a *Access) Get(ctx context.Context, identifier string) (Token, error) {
+	by, err := a.reader(ctx)
+	var r store.Record
+	if err == nil {
+		r, err = a.s.read(ctx, identifier, by, nil)
+	}
 	if err != nil {
 		return Token{}, fmt.Errorf("get token: %w", err)
 	}
@@ -159,18 +171,25 @@ func (s *Service) get(ctx context.Context, identifier string, by *Caller) (Token
 // Update changes the fields of the token that p names and leaves the others as
 // they are. It returns the token as it is afterwards.
 //
-// Errors are as for Create, and match [ErrNotFound] if there is no such token.
-// Under a policy with FixedAPILifetime, each update through [Service.As] renews
-// the lifetime of a token of IntentAPI.
-func (s *Service) Update(ctx context.Context, identifier string, p UpdateParams) (Token, error) {
-	return s.update(ctx, identifier, p, nil)
+// Errors are as for Create. They match [ErrNotFound] if there is no such token,
+// and [ErrForbidden] if the actor may not change it. Under a policy with
+// FixedAPILifetime, each update by a person or a key renews the lifetime of a
+// token of IntentAPI.
+func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
+	token, err := a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) error {
+		return a.s.apply(ctx, r, &p, by, now)
+	})
+	if err != nil {
+		return Token{}, fmt.Errorf("update token: %w", err)
+	}
+	return token, nil
 }
 
-// Replace changes the token as a PUT of authentik's API does: p must name the
-// identifier, an intent that it does not name becomes IntentAPI, and all else
-// that it does not name stays as it is. Otherwise it is like Update.
-func (s *Service) Replace(ctx context.Context, identifier string, p UpdateParams) (Token, error) {
-	return s.update(ctx, identifier, p.complete(), nil)
+// Replace changes the token as a PUT of authentik's API does. p must name the
+// identifier. An intent that p does not name becomes IntentAPI; every other field
+// that it does not name stays as it is. Otherwise Replace is like Update.
+func (a *Access) Replace(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
+	return a.Update(ctx, identifier, p.complete(), conditions...)
 }
 
 func (p UpdateParams) complete() UpdateParams {
@@ -185,38 +204,27 @@ func (p UpdateParams) complete() UpdateParams {
 	return p
 }
 
-func (s *Service) update(ctx context.Context, identifier string, p UpdateParams, by *Caller) (Token, error) {
-	token, err := s.change(ctx, identifier, p.If, by, EventUpdated, func(r *store.Record, now time.Time) error {
-		return s.apply(ctx, r, &p, by, now)
-	})
-	if err != nil {
-		return Token{}, fmt.Errorf("update token: %w", err)
-	}
-	return token, nil
-}
-
-// Delete removes the token with this identifier; its key is refused from then
-// on. If there is none, the error matches [ErrNotFound].
-func (s *Service) Delete(ctx context.Context, identifier string) error {
-	return s.delete(ctx, identifier, "", nil)
-}
-
-// DeleteIf is Delete if the token still has this [Token.Revision]. If it has
-// another, it stays, and the error matches [ErrStale].
-func (s *Service) DeleteIf(ctx context.Context, identifier, revision string) error {
-	return s.delete(ctx, identifier, revision, nil)
-}
-
-func (s *Service) delete(ctx context.Context, identifier, revision string, by *Caller) error {
-	err := retry(ctx, revision != "", func() error {
-		r, err := s.readIf(ctx, identifier, revision, by)
+// Delete removes the token with this identifier. Its key is refused from then on.
+// If there is no such token, the error matches [ErrNotFound].
+func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) error {
+	s := a.s
+	err := retry(ctx, len(conditions) > 0, func() error {
+		now := s.now()
+		by, err := a.writer(ctx, now)
 		if err != nil {
 			return err
+		}
+		r, err := s.read(ctx, identifier, by, conditions)
+		if err != nil {
+			return err
+		}
+		if !by.holds(&r) {
+			return ErrForbidden
 		}
 		err = s.store.Delete(ctx, r.PK, r.Version)
 		s.changed.forget(r)
 		if err == nil {
-			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), s.now())
+			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), now)
 		}
 		return err
 	})
@@ -226,40 +234,58 @@ func (s *Service) delete(ctx context.Context, identifier, revision string, by *C
 	return nil
 }
 
-// read returns a record if the caller may know of it.
-func (s *Service) read(ctx context.Context, identifier string, by *Caller) (store.Record, error) {
+// Condition is what must hold for a change to be made. If it does not, nothing is
+// changed and the error matches [ErrStale]. [IfRevision] makes one.
+type Condition struct {
+	revision string
+}
+
+// IfRevision returns the condition that the token still has this [Token.Revision].
+// So of two people who change a token at once, the second learns of the first. No
+// token has an empty revision.
+func IfRevision(revision string) Condition { return Condition{revision} }
+
+// read returns a record if the actor may know of it and the conditions hold.
+func (s *Service) read(ctx context.Context, identifier string, by *actor, conditions []Condition) (store.Record, error) {
 	if !isText(identifier) {
 		return store.Record{}, ErrNotFound
 	}
 	r, err := s.store.Get(ctx, identifier)
-	if err == nil && !by.sees(&r) {
+	if err != nil {
+		return store.Record{}, err
+	}
+	if !by.sees(&r) {
 		return store.Record{}, ErrNotFound
 	}
-	return r, err
-}
-
-// readIf is read, and fails with ErrStale if a revision is given that the record
-// does not have.
-func (s *Service) readIf(ctx context.Context, identifier, revision string, by *Caller) (store.Record, error) {
-	r, err := s.read(ctx, identifier, by)
-	if err == nil && revision != "" && revision != tokenOf(&r).Revision() {
-		err = ErrStale
+	for _, c := range conditions {
+		if c.revision != tokenOf(&r).Revision() {
+			return store.Record{}, ErrStale
+		}
 	}
-	return r, err
+	return r, nil
 }
 
 // change reads the record, has edit change it, and writes it, until nobody else
 // has written in between. It returns the token as it was written.
-func (s *Service) change(ctx context.Context, identifier, revision string, by *Caller, kind EventKind,
-	edit func(r *store.Record, now time.Time) error) (Token, error) {
+func (a *Access) change(ctx context.Context, identifier string, conditions []Condition, kind EventKind,
+	edit func(r *store.Record, by *actor, now time.Time) error) (Token, error) {
+	s := a.s
 	var token Token
-	err := retry(ctx, revision != "", func() error {
-		r, err := s.readIf(ctx, identifier, revision, by)
+	err := retry(ctx, len(conditions) > 0, func() error {
+		now := s.now()
+		by, err := a.writer(ctx, now)
 		if err != nil {
 			return err
 		}
-		before, now := r, s.now()
-		if err := edit(&r, now); err != nil {
+		r, err := s.read(ctx, identifier, by, conditions)
+		if err != nil {
+			return err
+		}
+		if !s.policy.mayUse(by, &r) {
+			return ErrForbidden
+		}
+		before := r
+		if err := edit(&r, by, now); err != nil {
 			return err
 		}
 		err = s.store.Update(ctx, r)
@@ -306,23 +332,4 @@ func (s *Service) explainTaken(ctx context.Context, r *store.Record, err error) 
 	var f faults
 	f.addTaken(taken.Field)
 	return s.addTaken(ctx, r, f)
-}
-
-// owner returns the user a token belongs to. A token outlives its owner's
-// entry in the directory; what is left is a user without a name who is not
-// active.
-func (s *Service) owner(ctx context.Context, pk int64, by *Caller) (User, error) {
-	u, err := s.userOrCaller(ctx, pk, by)
-	if errors.Is(err, ErrUserNotFound) {
-		return User{PK: pk}, nil
-	}
-	return u, err
-}
-
-// userOrCaller spares the directory if the caller is the one asked for.
-func (s *Service) userOrCaller(ctx context.Context, pk int64, by *Caller) (User, error) {
-	if by != nil && by.user.PK == pk {
-		return by.user, nil
-	}
-	return s.users.User(ctx, pk)
 }

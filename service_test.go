@@ -136,8 +136,7 @@ func TestUpdateChangesOnlyWhatIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, after.Managed)
 
-	_, err = svc.Authenticate(t.Context(), key)
-	require.NoError(t, err, "updating leaves the key alone")
+	check(t, svc, key) // updating leaves the key alone
 }
 
 func TestReplace(t *testing.T) {
@@ -155,13 +154,11 @@ func TestReplace(t *testing.T) {
 	require.Equal(t, before.Description, after.Description)
 	require.Equal(t, before.Expires, after.Expires)
 
-	for _, p := range []authtoken.UpdateParams{
-		{Identifier: new("one"), User: new(int64(8))},
-		{Identifier: new("one"), User: new(int64(8)), If: after.Revision()},
-	} {
-		_, err = svc.Replace(t.Context(), "one", p)
-		requireFaults(t, err, "user: User cannot be changed")
-	}
+	p := authtoken.UpdateParams{Identifier: new("one"), User: new(int64(8))}
+	_, err = svc.Replace(t.Context(), "one", p)
+	requireFaults(t, err, "user: User cannot be changed")
+	_, err = svc.Replace(t.Context(), "one", p, authtoken.IfRevision(after.Revision()))
+	requireFaults(t, err, "user: User cannot be changed")
 	_, err = svc.Replace(t.Context(), "none", authtoken.UpdateParams{})
 	require.ErrorIs(t, err, authtoken.ErrNotFound, "what is not there comes before what is wrong")
 }
@@ -195,25 +192,33 @@ func TestIfUnchanged(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{})
 	first, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	second, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{If: first.Revision(), Description: new("b")})
+	second, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new("b")}, authtoken.IfRevision(first.Revision()))
 	require.NoError(t, err)
-	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{If: first.Revision(), Description: new("c")})
+	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new("c")}, authtoken.IfRevision(first.Revision()))
 	require.ErrorIs(t, err, authtoken.ErrStale)
-	require.ErrorIs(t, svc.DeleteIf(t.Context(), "one", first.Revision()), authtoken.ErrStale)
-	_, _, err = svc.RotateIf(t.Context(), "one", first.Revision(), 0)
+	require.ErrorIs(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())), authtoken.ErrStale)
+	_, _, err = svc.Rotate(t.Context(), "one", 0, authtoken.IfRevision(first.Revision()))
 	require.ErrorIs(t, err, authtoken.ErrStale)
 	_, err = svc.Authenticate(t.Context(), key)
 	require.NoError(t, err, "the key is not touched")
-	third, _, err := svc.RotateIf(t.Context(), "one", second.Revision(), 0)
+	third, _, err := svc.Rotate(t.Context(), "one", 0, authtoken.IfRevision(second.Revision()))
 	require.NoError(t, err)
 	_, err = svc.Authenticate(t.Context(), key)
 	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
-	require.NoError(t, svc.DeleteIf(t.Context(), "one", third.Revision()))
+	for _, empty := range []authtoken.Condition{authtoken.IfRevision(""), {}} {
+		require.ErrorIs(t, svc.Delete(t.Context(), "one", empty), authtoken.ErrStale, "no token has an empty revision")
+		_, _, err = svc.Rotate(t.Context(), "one", 0, empty)
+		require.ErrorIs(t, err, authtoken.ErrStale)
+		_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{}, empty)
+		require.ErrorIs(t, err, authtoken.ErrStale)
+		require.ErrorIs(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes", empty), authtoken.ErrStale)
+	}
+	require.NoError(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(third.Revision())))
 
 	// A token made anew under the same name is another token.
 	again, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
 	require.Equal(t, first.Version, again.Version)
-	require.ErrorIs(t, svc.DeleteIf(t.Context(), "one", first.Revision()), authtoken.ErrStale)
+	require.ErrorIs(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())), authtoken.ErrStale)
 }
 
 func TestDelete(t *testing.T) {

@@ -38,7 +38,7 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 		}
 		q.Intents = []string{string(IntentVerification), string(IntentRecovery), string(IntentAppPassword)}
 	}
-	gone, err := s.purge(ctx, q, EventExpired, nil, now)
+	gone, err := s.purge(ctx, q, EventExpired, &s.actor, now)
 	if err != nil {
 		return done, fmt.Errorf("sweep: %w", err)
 	}
@@ -67,13 +67,13 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 		}
 		done++
 		r.Version++
-		s.emitBy(ctx, EventRenewed, nil, tokenOf(&r), now)
+		s.emitBy(ctx, EventRenewed, &s.actor, tokenOf(&r), now)
 	}
 	return done, nil
 }
 
 // purge deletes what q matches and tells of it.
-func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *Caller, now time.Time) ([]Token, error) {
+func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *actor, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
 	if err != nil {
 		s.changed.forgetAll() // a store may not know itself what it has deleted, as after a broken connection

@@ -118,7 +118,7 @@ func TestMaxTokens(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			_, _, err := svc.As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+			_, _, err := svc.As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 			var v *authtoken.ValidationError
 			switch {
 			case err == nil:
@@ -133,9 +133,9 @@ func TestMaxTokens(t *testing.T) {
 	wg.Wait()
 	require.EqualValues(t, 5, made.Load())
 	require.EqualValues(t, 15, full.Load())
-	_, _, err := svc.As(root).Create(t.Context(), authtoken.CreateParams{Identifier: "more", User: 2})
+	_, _, err := svc.As(root.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "more", User: 2})
 	requireFaults(t, err, "non_field_errors: User has reached the maximum of 5 tokens.")
-	_, _, err = svc.As(bob).Create(t.Context(), authtoken.CreateParams{Identifier: "other"})
+	_, _, err = svc.As(bob.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "other"})
 	require.NoError(t, err, "another user")
 	create(t, svc, authtoken.CreateParams{Identifier: "trusted", User: 2})
 }

@@ -100,8 +100,8 @@ func tokenOf(r *store.Record) Token {
 	}
 }
 
-// CreateParams says what token to make. Only Identifier is required, and for
-// the trusted methods of [Service] also User.
+// CreateParams says what token to make. Only Identifier is required and, for
+// trusted code, User.
 type CreateParams struct {
 	// Identifier names the token: 1 to 255 characters out of letters a to z and
 	// A to Z, digits, "_" and "-", unique over all owners. Surrounding white
@@ -111,8 +111,8 @@ type CreateParams struct {
 	// Intent defaults to IntentAPI.
 	Intent Intent
 
-	// User is the owner's pk. Through [Service.As] it defaults to the caller,
-	// and a caller who is no superuser always becomes the owner.
+	// User is the owner's pk. For [Service.As] and [Service.For] it defaults to
+	// the user who acts. A user who is no superuser always becomes the owner.
 	User int64
 
 	// Description is free text of up to 10,000 characters, as is Managed.
@@ -126,7 +126,7 @@ type CreateParams struct {
 	// accepted and makes a token that is expired already.
 	Expires time.Time
 
-	// Expiring defaults to true. Through [Service.As], only superusers choose it.
+	// Expiring defaults to true. Only trusted code and superusers choose it.
 	Expiring *bool
 
 	// Invalid holds faults that were found while the parameters were
@@ -144,11 +144,7 @@ type UpdateParams struct {
 	Description *string
 	Managed     *string    // "" removes it
 	Expires     *time.Time // the zero time removes it, or asks for the default; see [Policy]
-	Expiring    *bool      // ignored for callers who are no superusers
-
-	// If, unless it is empty, is the [Token.Revision] that the token must still
-	// have; if it has another, the error matches [ErrStale] and nothing is changed.
-	If string
+	Expiring    *bool      // ignored unless trusted code or a superuser says it
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError

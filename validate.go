@@ -18,18 +18,21 @@ const (
 	maxTextLength       = 10_000 // characters of any other text
 )
 
-// apply checks p and makes r what p asks for, on behalf of by, or of trusted
-// code if by is nil. A record of version 0 is one in the making. Other
+// apply checks p and makes r what p asks for, on behalf of by. A record of version 0 is one in the making. Other
 // tokens are not looked at unless something is wrong with p: whether names are
 // taken is for the store to say, at the moment of writing.
-func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *Caller, now time.Time) error {
+func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *actor, now time.Time) error {
 	f := faults{slices.Clone(p.Invalid)}
 	before := *r
 
 	if p.Managed != nil && !f.has("managed") {
 		r.Managed = f.text("managed", *p.Managed)
-		if r.Managed == "" && *p.Managed != "" && !f.has("managed") {
+		switch {
+		case f.has("managed"):
+		case r.Managed == "" && *p.Managed != "":
 			f.add("managed", CodeBlank, msgBlank)
+		case r.Managed != before.Managed && !by.seesAll() && !s.policy.UsersSetManaged:
+			f.add("managed", CodeDenied, "Only administrators may set or change this.")
 		}
 	}
 	if p.Identifier != nil && !f.has("identifier") {
@@ -59,12 +62,12 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 
 	// What depends on several fields comes second, as it does in authentik: a
 	// caller who has a field wrong is not told about these.
-	chosen := p.Expiring != nil && (by == nil || by.user.Superuser)
+	chosen := p.Expiring != nil && by.seesAll()
 	switch {
 	case chosen:
 		r.Expiring = *p.Expiring
 	case r.Version == 0:
-		r.Expiring = by == nil || by.user.Superuser || by.user.makesExpiring()
+		r.Expiring = by.seesAll() || by.user.makesExpiring() || !by.ends.IsZero()
 	}
 	if p.Intent != nil && !s.policy.allowed(by, *p.Intent) {
 		f.add("intent", CodeDenied, "Invalid intent "+r.Intent)
@@ -76,6 +79,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	if fault := s.policy.setExpiry(r, &before, p.Expires, by, &owner, now); fault != nil {
 		f.fields = append(f.fields, *fault)
 	}
+	by.confine(r, p, &f)
 	if len(f.fields) > 0 {
 		taken := s.addTaken(ctx, r, faults{})
 		if taken != nil {
@@ -87,10 +91,10 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 
 // ownerFor returns the user that r belongs to or, if it is in the making,
 // will belong to. asked is the pk that the caller named, nil for none.
-func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, by *Caller, f *faults) (User, error) {
+func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, by *actor, f *faults) (User, error) {
 	creating := r.Version == 0
 	if asked != nil && !f.has("user") {
-		named, err := s.userOrCaller(ctx, *asked, by)
+		named, err := s.user(ctx, *asked, by)
 		switch {
 		case errors.Is(err, ErrUserNotFound):
 			f.add("user", CodeMissing, fmt.Sprintf(`Invalid pk "%d" - object does not exist.`, *asked))
@@ -102,7 +106,7 @@ func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, b
 			return User{}, nil
 		case !creating:
 			return named, nil
-		case by == nil || by.user.Superuser:
+		case by.seesAll():
 			r.User = *asked
 			return named, nil
 		}
@@ -110,11 +114,9 @@ func (s *Service) ownerFor(ctx context.Context, r *store.Record, asked *int64, b
 	switch {
 	case f.has("user"):
 		return User{}, nil
-	case creating && by == nil:
+	case creating && by.trusted:
 		f.add("user", CodeRequired, msgRequired)
 		return User{}, nil
-	case creating && by.user.PK <= 0:
-		return User{}, errors.New("the caller has no pk")
 	case creating:
 		r.User = by.user.PK
 		return by.user, nil

@@ -41,7 +41,7 @@ func TestWithStore(t *testing.T) {
 	require.Equal(t, otherKey, revealed.Reveal())
 	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 8})
 	requireFaults(t, err, `user: Invalid pk "8" - object does not exist.`)
-	_, _, err = other.As(authtoken.User{PK: 7}).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	_, _, err = other.As(7).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
 	requireFaults(t, err, "non_field_errors: User has reached the maximum of 1 tokens.")
 	require.Error(t, other.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
 
@@ -93,11 +93,11 @@ func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 	alice := authtoken.User{PK: 7, Active: true}
 	done := make(chan error)
 	go func() {
-		_, _, err := svc.As(alice).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		_, _, err := svc.As(alice.PK).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
 		done <- err
 	}()
 	<-g.entered
-	_, _, err = svc.WithStore(memory.New(), nil).As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	_, _, err = svc.WithStore(memory.New(), nil).As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
 	require.NoError(t, err)
 	close(g.open)
 	require.NoError(t, <-done)
@@ -198,11 +198,11 @@ func TestFaultsInATransaction(t *testing.T) {
 	}
 	_, err := inTx.Update(ctx, "two", authtoken.UpdateParams{Identifier: new("one")})
 	requireFaults(t, err, "identifier: Token with this identifier already exists.")
-	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{If: "old", Description: new("x")})
+	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{Description: new("x")}, authtoken.IfRevision("old"))
 	require.ErrorIs(t, err, authtoken.ErrStale)
 	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{Description: new("x")})
 	require.NoError(t, err)
-	revoked, err := inTx.Revoke(ctx, authtoken.Filter{Managed: "m"})
+	revoked, err := inTx.Revoke(ctx, authtoken.Filter{User: 7, Managed: "m"})
 	require.NoError(t, err)
 	require.Len(t, revoked, 1)
 	_, err = a.Get(ctx, "two")

@@ -194,8 +194,8 @@ func (g *grown) findCursors() error {
 }
 
 func (g *grown) measure(t task) (sample, error) {
-	superuser := g.As(authtoken.User{PK: 1 << 40, Active: true, Superuser: true})
-	page := func(ctx context.Context, by *authtoken.Caller) error {
+	superuser := g.As(1)
+	page := func(ctx context.Context, by *authtoken.Access) error {
 		p, err := by.Page(ctx, authtoken.Filter{}, 1, pageSize)
 		return enough(len(p.Tokens), err)
 	}
@@ -213,7 +213,7 @@ func (g *grown) measure(t task) (sample, error) {
 	case ownPage:
 		return spread(t, 1, func(ctx context.Context, _ int) error {
 			owner := authtoken.User{PK: grownOwner(rand.IntN(g.n), g.n), Active: true}
-			return page(ctx, g.As(owner))
+			return page(ctx, g.As(owner.PK))
 		})
 	case allPage:
 		return spread(t, 1, func(ctx context.Context, _ int) error { return page(ctx, superuser) })

@@ -46,9 +46,13 @@ var login = []string{"Authorization", "Bearer " + keyOf("akadmin")}
 // otherHandler serves w's tokens, once made, as a superuser's and under other conditions.
 func otherHandler(t *testing.T, st store.Store, cfg httpadapter.Config) http.Handler {
 	t.Helper()
-	svc, err := authtoken.New(st, sealed(t, authtoken.Policy{}))
+	serviceConfig := sealed(t, authtoken.Policy{})
+	var err error
+	serviceConfig.Users, err = authtoken.NewUserList(users...)
 	require.NoError(t, err)
-	cfg.Authenticate = func(*http.Request) (authtoken.User, error) { return admin, nil }
+	svc, err := authtoken.New(st, serviceConfig)
+	require.NoError(t, err)
+	cfg.Authenticate = func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(admin.PK), nil }
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	h, err := httpadapter.New(svc, cfg)
 	require.NoError(t, err)

@@ -58,7 +58,8 @@ var (
 )
 
 // world is a running server with these users. Each has a token to log in with,
-// whose identifier is "login-" and the username.
+// whose identifier is "login-" and the username. It never expires: see
+// TestKeyThatEnds for what one that does is refused.
 type world struct {
 	svc    *authtoken.Service
 	server *httptest.Server
@@ -85,13 +86,16 @@ func newService(t *testing.T, st store.Store, cfg authtoken.Config) *authtoken.S
 	cfg.Now = func() time.Time { return now }
 	svc, err := authtoken.New(st, cfg)
 	require.NoError(t, err)
+	cfg.Policy = authtoken.Policy{OptionalExpiry: true} // whatever limit an owner has
+	unlimited, err := authtoken.New(st, cfg)
+	require.NoError(t, err)
 	for _, u := range users {
 		identifier := "login-" + u.Username
-		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: identifier, User: u.PK, Expires: now.Add(time.Hour),
+		_, _, err := unlimited.Create(t.Context(), authtoken.CreateParams{
+			Identifier: identifier, User: u.PK, Expiring: new(false),
 		})
 		require.NoError(t, err)
-		require.NoError(t, svc.SetKey(t.Context(), identifier, keyOf(u.Username)))
+		require.NoError(t, unlimited.SetKey(t.Context(), identifier, keyOf(u.Username)))
 	}
 	return svc
 }

@@ -264,7 +264,7 @@ func TestChecks(t *testing.T) {
 		"type":               {spoil: replace(`"user":2`, `"user":"2"`)},
 		"intent":             {spoil: replace(`"api"`, `"other"`)},
 		"uuid":               {spoil: replace(`"pk":"0`, `"pk":"x`)},
-		"time":               {spoil: replace(`"expires":"2`, `"expires":"x`)},
+		"time":               {method: "POST", body: `{"identifier": "timed"}`, spoil: replace(`"expires":"2`, `"expires":"x`)},
 		"no JSON":            {spoil: replace(`}`, ``)},
 		"media type":         {spoil: func(x *exchange) { x.header.Set("Content-Type", "text/html") }},
 		"no media type":      {spoil: func(x *exchange) { x.header.Del("Content-Type") }},

@@ -53,7 +53,7 @@ func TestList(t *testing.T) {
 				return r.Expires(late.In(time.FixedZone("", -3*3600)))
 			}, "ls-1"},
 			"expiring":          {func(r listRequest) listRequest { return ls(r).Expiring(true) }, "ls-1 ls-2 ls-3"},
-			"not expiring":      {func(r listRequest) listRequest { return r.Expiring(false) }, "ls-4"},
+			"not expiring":      {func(r listRequest) listRequest { return ls(r).Expiring(false) }, "ls-4"},
 			"identifier":        {func(r listRequest) listRequest { return r.Identifier("ls-3") }, "ls-3"},
 			"identifier, other": {func(r listRequest) listRequest { return r.Identifier("LS-3") }, ""},
 			"intent":            {func(r listRequest) listRequest { return r.Intent("recovery") }, "ls-3"},

@@ -231,3 +231,48 @@ func TestIfMatch(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// A key that ends makes and changes only what ends with it, unless the policy is
+// authentik's. It reads all that its owner may see.
+func TestKeyThatEnds(t *testing.T) {
+	overStores(t, func(t *testing.T, build func(cfg authtoken.Config) *world) {
+		for _, policy := range []authtoken.Policy{{}, authtoken.Authentik()} {
+			w := build(sealed(t, policy))
+			ends := now.Add(time.Hour)
+			_, key, err := w.svc.Create(t.Context(), authtoken.CreateParams{Identifier: "short", User: alice.PK, Expires: ends})
+			require.NoError(t, err)
+			client, _ := w.clientWith(t, "Bearer "+key.Reveal())
+			tokens := client.CoreApi
+			status := func(answer *http.Response, err error) int {
+				t.Helper()
+				require.NotNil(t, answer, err)
+				return answer.StatusCode
+			}
+			later := timeOrNull(ends.Add(time.Second))
+			want := func(free, bound int) int {
+				if policy.UnboundedKeys {
+					return free
+				}
+				return bound
+			}
+
+			_, answer, err := tokens.CoreTokensRetrieve(t.Context(), "login-alice").Execute()
+			require.Equal(t, http.StatusOK, status(answer, err))
+			_, answer, err = tokens.CoreTokensCreate(t.Context()).TokenRequest(api.TokenRequest{Identifier: "later", Expires: later}).Execute()
+			require.Equal(t, want(http.StatusCreated, http.StatusBadRequest), status(answer, err))
+			_, answer, err = tokens.CoreTokensPartialUpdate(t.Context(), "short").PatchedTokenRequest(api.PatchedTokenRequest{Expires: later}).Execute()
+			require.Equal(t, want(http.StatusOK, http.StatusBadRequest), status(answer, err))
+			_, answer, err = tokens.CoreTokensPartialUpdate(t.Context(), "login-alice").PatchedTokenRequest(api.PatchedTokenRequest{Description: new("x")}).Execute()
+			require.Equal(t, want(http.StatusOK, http.StatusForbidden), status(answer, err))
+			_, answer, err = tokens.CoreTokensViewKeyRetrieve(t.Context(), "login-alice").Execute()
+			require.Equal(t, want(http.StatusOK, http.StatusForbidden), status(answer, err))
+			answer, err = tokens.CoreTokensDestroy(t.Context(), "login-alice").Execute()
+			require.Equal(t, want(http.StatusNoContent, http.StatusForbidden), status(answer, err))
+
+			_, answer, err = tokens.CoreTokensCreate(t.Context()).TokenRequest(api.TokenRequest{Identifier: "same"}).Execute()
+			require.Equal(t, http.StatusCreated, status(answer, err))
+			answer, err = tokens.CoreTokensDestroy(t.Context(), "same").Execute()
+			require.Equal(t, http.StatusNoContent, status(answer, err))
+		}
+	})
+}

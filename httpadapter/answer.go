@@ -34,8 +34,11 @@ var (
 		{ErrNoCredentials, http.StatusForbidden, "Authentication credentials were not provided."},
 		{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
 		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},
+		{authtoken.ErrUserNotFound, http.StatusForbidden, "Token invalid/expired"},
+		{authtoken.ErrForbidden, http.StatusForbidden, "Authentication credentials were not provided."}, // nobody
 	}
 	callStatuses = []status{
+		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"}, // since it was checked
 		{authtoken.ErrForbidden, http.StatusForbidden, "You do not have permission to perform this action."},
 		{authtoken.ErrNotFound, http.StatusNotFound, "No Token matches the given query."},
 		{authtoken.ErrNoPage, http.StatusNotFound, "Invalid page."},

@@ -31,8 +31,8 @@ func withHeaders(t *testing.T, h http.Handler, path, name string, values ...stri
 func TestNoSniffing(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{Logger: slog.New(slog.DiscardHandler)})
-	down := newAPI(t, httpadapter.Config{Logger: slog.New(slog.DiscardHandler), Authenticate: func(*http.Request) (authtoken.User, error) {
-		return authtoken.User{}, errors.New("sessions are down")
+	down := newAPI(t, httpadapter.Config{Logger: slog.New(slog.DiscardHandler), Authenticate: func(*http.Request) (authtoken.Principal, error) {
+		return authtoken.Principal{}, errors.New("sessions are down")
 	}})
 	answers := map[string]*httptest.ResponseRecorder{
 		"list":          a.do(t, "alice", "GET", tokens, ""),

@@ -18,18 +18,17 @@ var (
 // Bearer returns an authenticator that takes the key of a token of IntentAPI
 // from the header "Authorization: Bearer <key>", as RFC 6750 has it.
 // A request with more than one such header is refused.
-func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.User, error) {
-	return func(r *http.Request) (authtoken.User, error) {
+func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.Principal, error) {
+	return func(r *http.Request) (authtoken.Principal, error) {
 		scheme, key, err := authorization(r)
 		switch {
 		case err != nil:
-			return authtoken.User{}, err
+			return authtoken.Principal{}, err
 		case key == "":
-			return authtoken.User{}, ErrNoCredentials
+			return authtoken.Principal{}, ErrNoCredentials
 		case !strings.EqualFold(scheme, "Bearer"):
-			return authtoken.User{}, ErrUnsupportedScheme
+			return authtoken.Principal{}, ErrUnsupportedScheme
 		}
-		p, err := svc.Check(r.Context(), authtoken.Presented{Key: key, From: remoteHost(r)}, authtoken.IntentAPI)
-		return p.User, err
+		return svc.Check(r.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: remoteHost(r)}, authtoken.IntentAPI)
 	}
 }

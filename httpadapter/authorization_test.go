@@ -73,8 +73,8 @@ func TestAuthorizationHeader(t *testing.T) {
 func TestRepeatedAuthorization(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
-	cookie := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.User, error) {
-		return authtoken.User{PK: 2, Active: true}, nil
+	cookie := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) {
+		return authtoken.SignedIn(2), nil
 	}})
 	guard, err := httpadapter.RequireToken(a.svc, httpadapter.GuardConfig{
 		Realm:   "things",

@@ -14,10 +14,10 @@ import (
 
 // byCookie takes the name of the cookie "session" for who sent a request, or, like
 // many an application, the bearer token in its place.
-func byCookie(a **api) func(*http.Request) (authtoken.User, error) {
-	return func(r *http.Request) (authtoken.User, error) {
+func byCookie(a **api) func(*http.Request) (authtoken.Principal, error) {
+	return func(r *http.Request) (authtoken.Principal, error) {
 		if cookie, err := r.Cookie("session"); err == nil && cookie.Value == "alice" {
-			return authtoken.User{PK: 2, Username: "alice", Active: true}, nil
+			return authtoken.SignedIn(2), nil
 		}
 		return httpadapter.Bearer((*a).svc)(r)
 	}
@@ -136,9 +136,9 @@ func TestCrossOriginOfTheApplication(t *testing.T) {
 // Nothing can be learnt from another site, such as whether a session is good.
 func TestCrossOriginComesFirst(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.User, error) {
+	a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) {
 		t.Error("asked who it was")
-		return authtoken.User{}, nil
+		return authtoken.Principal{}, nil
 	}})
 	w := a.send(t, "POST", tokens, `{}`, "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, http.StatusForbidden, w.Code)

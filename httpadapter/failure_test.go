@@ -22,8 +22,8 @@ func TestOwnAuthenticator(t *testing.T) {
 	var failure error
 	a := newAPI(t, httpadapter.Config{
 		Logger: slog.New(slog.DiscardHandler),
-		Authenticate: func(r *http.Request) (authtoken.User, error) {
-			return authtoken.User{PK: 2, Active: true}, failure
+		Authenticate: func(r *http.Request) (authtoken.Principal, error) {
+			return authtoken.SignedIn(2), failure
 		},
 	})
 	require.Equal(t, http.StatusOK, a.do(t, "", "GET", tokens+"key-alice/", "").Code)
@@ -67,7 +67,12 @@ type changeable struct {
 	err  error
 }
 
-func (c *changeable) User(context.Context, int64) (authtoken.User, error) { return c.user, c.err }
+func (c *changeable) User(_ context.Context, pk int64) (authtoken.User, error) {
+	if pk == 1 {
+		return authtoken.User{PK: 1, Active: true, Superuser: true}, nil
+	}
+	return c.user, c.err
+}
 
 func TestKeysAreNotLostToTheDirectory(t *testing.T) {
 	t.Parallel()
@@ -76,10 +81,9 @@ func TestKeysAreNotLostToTheDirectory(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 2})
 	require.NoError(t, err)
-	caller := authtoken.User{PK: 1, Active: true, Superuser: true}
 	var log bytes.Buffer
 	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.User, error) { return caller, nil },
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(1), nil },
 		Logger:       slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	require.NoError(t, err)
@@ -109,12 +113,15 @@ func TestAuthenticatorErrorsAreNotTheAPIs(t *testing.T) {
 	} {
 		a := newAPI(t, httpadapter.Config{
 			Logger:       slog.New(slog.DiscardHandler),
-			Authenticate: func(*http.Request) (authtoken.User, error) { return authtoken.User{}, failure },
+			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(2), failure },
 		})
 		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens, "").Code, failure)
 	}
-	for _, nobody := range []authtoken.User{{}, {Active: true}, {PK: -1, Active: true, Superuser: true}, {PK: 2}} {
-		a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.User, error) { return nobody, nil }})
+	for _, nobody := range []authtoken.Principal{
+		{}, {User: authtoken.User{PK: 1, Active: true, Superuser: true}},
+		authtoken.SignedIn(0), authtoken.SignedIn(-1), authtoken.SignedIn(99),
+	} {
+		a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) { return nobody, nil }})
 		require.Equal(t, http.StatusForbidden, a.do(t, "", "POST", tokens, `{"identifier":"x"}`).Code)
 	}
 }

@@ -38,8 +38,8 @@ func FuzzQuery(f *testing.F) {
 	for _, st := range stores {
 		svc, err := authtoken.New(st, authtoken.Config{Users: directory})
 		require.NoError(f, err)
-		h, err := httpadapter.New(svc, httpadapter.Config{Authenticate: func(r *http.Request) (authtoken.User, error) {
-			return r.Context().Value(caller{}).(authtoken.User), nil
+		h, err := httpadapter.New(svc, httpadapter.Config{Authenticate: func(r *http.Request) (authtoken.Principal, error) {
+			return authtoken.SignedIn(r.Context().Value(caller{}).(authtoken.User).PK), nil
 		}})
 		require.NoError(f, err)
 		handlers = append(handlers, h)

@@ -18,7 +18,7 @@ type Handler struct {
 	svc          *authtoken.Service
 	base         string // without a slash at the end
 	maxBody      int64
-	authenticate func(*http.Request) (authtoken.User, error)
+	authenticate func(*http.Request) (authtoken.Principal, error)
 	crossOrigin  *http.CrossOriginProtection
 	log          *slog.Logger
 	schema       string // the OpenAPI document, empty if it is not served
@@ -35,13 +35,15 @@ type Config struct {
 	// answered with 413. Defaults to 1 MiB.
 	MaxBodyBytes int64
 
-	// Authenticate says who sent a request. Defaults to [Bearer], which takes
-	// the key of a token of IntentAPI. Errors that match authtoken.ErrRefused,
-	// [ErrNoCredentials] or [ErrUnsupportedScheme] are answered with 403, as are
-	// users that are not active or have no pk, and all other errors with 500. It
-	// is not called for requests that more than one Authorization header makes
-	// ambiguous: those are answered as ErrRefused is.
-	Authenticate func(*http.Request) (authtoken.User, error)
+	// Authenticate says who sent a request: a principal of Service.Check, or of
+	// authtoken.SignedIn. What it may do is up to Service.For. Defaults to
+	// [Bearer], which takes the key of a token of IntentAPI. Errors that match
+	// authtoken.ErrRefused, [ErrNoCredentials] or [ErrUnsupportedScheme] are
+	// answered with 403, as are the zero Principal and users who are not active or
+	// not in the directory, and all other errors with 500. It is not called for
+	// requests that more than one Authorization header makes ambiguous: those are
+	// answered as ErrRefused is.
+	Authenticate func(*http.Request) (authtoken.Principal, error)
 
 	// CrossOrigin decides which requests that change something are refused
 	// because a browser sends them from another origin. Defaults to a new
@@ -126,19 +128,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Credentials come before the method and everything else, so that nothing
 	// can be learnt without.
-	user, err := h.authenticate(r)
-	switch {
-	case err != nil:
-	case user.PK <= 0:
-		err = ErrNoCredentials // whatever an authenticator meant by that
-	case !user.Active:
-		err = authtoken.ErrUserInactive
+	who, err := h.authenticate(r)
+	access := h.svc.For(who)
+	if err == nil {
+		_, err = access.User(r.Context())
 	}
 	if err != nil {
 		h.fail(w, r, err, credentialStatuses)
 		return
 	}
-	if err := rt.method(r.Method)(h, w, r, call{rt, h.svc.As(user), identifier}); err != nil {
+	if err := rt.method(r.Method)(h, w, r, call{rt, access, identifier}); err != nil {
 		h.failCall(w, r, err)
 	}
 }

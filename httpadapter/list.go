@@ -17,11 +17,11 @@ const (
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	query := parseQuery(r.URL.RawQuery)
 	number, size := pageParams(query)
-	page, err := c.caller.Page(r.Context(), filter(query), number, size)
+	page, err := c.access.Page(r.Context(), filter(query), number, size)
 	if err != nil {
 		return err
 	}
-	owners, err := c.caller.Owners(r.Context(), page.Tokens)
+	owners, err := c.access.Owners(r.Context(), page.Tokens)
 	if err != nil {
 		return err
 	}

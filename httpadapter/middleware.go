@@ -27,16 +27,16 @@ type Source struct {
 	// the source has none.
 	Challenge string
 
-	Credentials func(*http.Request) (authtoken.Presented, bool)
+	Credentials func(*http.Request) (authtoken.Credentials, bool)
 
 	header string // that Credentials reads, besides Authorization
 }
 
 // FromBearer takes the key from "Authorization: Bearer <key>" (RFC 6750).
 func FromBearer() Source {
-	return Source{Challenge: "Bearer", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
+	return Source{Challenge: "Bearer", Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
 		key, ok := credentials(r, "Bearer")
-		return authtoken.Presented{Key: key}, ok
+		return authtoken.Credentials{Key: authtoken.KeyOf(key)}, ok
 	}}
 }
 
@@ -44,11 +44,11 @@ func FromBearer() Source {
 // 7617). The username must be that of the token's owner, which only a Directory
 // that has usernames knows: authtoken.AnyUser, the default, has none.
 func FromBasic() Source {
-	return Source{Challenge: "Basic", Credentials: func(r *http.Request) (authtoken.Presented, bool) {
+	return Source{Challenge: "Basic", Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
 		encoded, _ := credentials(r, "Basic") // without them there is no colon
 		pair, err := base64.StdEncoding.DecodeString(encoded)
 		username, password, ok := strings.Cut(string(pair), ":")
-		return authtoken.Presented{Key: password, Username: &username}, ok && err == nil
+		return authtoken.Credentials{Key: authtoken.KeyOf(password), Username: &username}, ok && err == nil
 	}}
 }
 
@@ -58,9 +58,9 @@ func FromHeader(name string) Source {
 	if name == "" {
 		return Source{} // which RequireToken refuses
 	}
-	return Source{header: name, Credentials: func(r *http.Request) (authtoken.Presented, bool) {
+	return Source{header: name, Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
 		key := trimSpace(r.Header.Get(name))
-		return authtoken.Presented{Key: key}, key != "" && len(r.Header.Values(name)) == 1
+		return authtoken.Credentials{Key: authtoken.KeyOf(key)}, key != "" && len(r.Header.Values(name)) == 1
 	}}
 }
 
@@ -222,7 +222,7 @@ func (g *guard) repeated(r *http.Request) (name string, ok bool) {
 }
 
 // credentials returns what r presents, and the intents that will do for it.
-func (g *guard) credentials(r *http.Request) (authtoken.Presented, []authtoken.Intent, bool) {
+func (g *guard) credentials(r *http.Request) (authtoken.Credentials, []authtoken.Intent, bool) {
 	for _, s := range g.cfg.Sources {
 		if c, ok := s.Credentials(r); ok {
 			if s.Intents != nil {
@@ -231,7 +231,7 @@ func (g *guard) credentials(r *http.Request) (authtoken.Presented, []authtoken.I
 			return c, g.cfg.Intents, true
 		}
 	}
-	return authtoken.Presented{}, nil, false
+	return authtoken.Credentials{}, nil, false
 }
 
 // challenge names the schemes by which a key can be presented. What comes after

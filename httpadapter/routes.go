@@ -24,7 +24,7 @@ type method func(h *Handler, w http.ResponseWriter, r *http.Request, c call) err
 // call is what is known of a request when its method is called.
 type call struct {
 	route      *route
-	caller     *authtoken.Caller
+	access     *authtoken.Access
 	identifier string // from the path, if it has one
 }
 
@@ -137,7 +137,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	token, key, err := c.caller.Create(r.Context(), createParams(p))
+	token, key, err := c.access.Create(r.Context(), createParams(p))
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 }
 
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
-	token, err := c.caller.Get(r.Context(), c.identifier)
+	token, err := c.access.Get(r.Context(), c.identifier)
 	if err != nil {
 		return err
 	}
@@ -156,25 +156,26 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
 }
 
 func (h *Handler) replace(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.change(w, r, c, c.caller.Replace)
+	return h.change(w, r, c, c.access.Replace)
 }
 
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.change(w, r, c, c.caller.Update)
+	return h.change(w, r, c, c.access.Update)
 }
 
 func (h *Handler) change(w http.ResponseWriter, r *http.Request, c call,
-	change func(ctx context.Context, identifier string, p authtoken.UpdateParams) (authtoken.Token, error)) error {
+	change func(context.Context, string, authtoken.UpdateParams, ...authtoken.Condition) (authtoken.Token, error)) error {
 	p, err := h.readParams(r)
 	if err != nil {
 		return c.absentOr(r, err)
 	}
-	if p.If, err = h.ifMatch(r, c); err != nil {
+	conditions, err := h.ifMatch(r, c)
+	if err != nil {
 		return err
 	}
-	token, err := change(r.Context(), c.identifier, p)
+	token, err := change(r.Context(), c.identifier, p, conditions...)
 	if err != nil {
-		return preconditionFailed(p.If, err)
+		return preconditionFailed(conditions, err)
 	}
 	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
 }
@@ -182,31 +183,26 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, c call,
 // absentOr returns err, which is about the body of a request, unless the token
 // that the request is about is not there, which comes first.
 func (c call) absentOr(r *http.Request, err error) error {
-	if _, absent := c.caller.Get(r.Context(), c.identifier); absent != nil {
+	if _, absent := c.access.Get(r.Context(), c.identifier); absent != nil {
 		return absent
 	}
 	return err
 }
 
 func (h *Handler) delete(w http.ResponseWriter, r *http.Request, c call) error {
-	revision, err := h.ifMatch(r, c)
+	conditions, err := h.ifMatch(r, c)
 	if err != nil {
 		return err
 	}
-	if revision == "" {
-		err = c.caller.Delete(r.Context(), c.identifier)
-	} else {
-		err = c.caller.DeleteIf(r.Context(), c.identifier, revision)
-	}
-	if err != nil {
-		return preconditionFailed(revision, err)
+	if err := c.access.Delete(r.Context(), c.identifier, conditions...); err != nil {
+		return preconditionFailed(conditions, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error {
-	key, err := c.caller.Reveal(r.Context(), c.identifier)
+	key, err := c.access.Reveal(r.Context(), c.identifier)
 	if err != nil {
 		return err
 	}
@@ -220,12 +216,12 @@ func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		// Whether the caller may do this at all comes first, and the service
 		// knows: an empty key changes nothing.
-		if denied := c.caller.SetKey(r.Context(), c.identifier, ""); !isValidation(denied) {
+		if denied := c.access.SetKey(r.Context(), c.identifier, ""); !isValidation(denied) {
 			return denied
 		}
 		return err
 	}
-	if err := c.caller.SetKey(r.Context(), c.identifier, key); err != nil {
+	if err := c.access.SetKey(r.Context(), c.identifier, key); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -238,27 +234,27 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return c.absentOr(r, err)
 	}
-	revision, err := h.ifMatch(r, c)
+	conditions, err := h.ifMatch(r, c)
 	if err != nil {
 		return err
 	}
-	token, key, err := c.caller.RotateIf(r.Context(), c.identifier, revision, overlap)
+	token, key, err := c.access.Rotate(r.Context(), c.identifier, overlap, conditions...)
 	if err != nil {
-		return preconditionFailed(revision, err)
+		return preconditionFailed(conditions, err)
 	}
 	return h.writeToken(w, r, c, http.StatusOK, token, key)
 }
 
 // usedBy answers with nothing: here, nothing refers to tokens.
 func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
-	if _, err := c.caller.Get(r.Context(), c.identifier); err != nil {
+	if _, err := c.access.Get(r.Context(), c.identifier); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) { return append(b, "[]"...), nil })
 }
 
 func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
-	owner, err := c.caller.Owner(r.Context(), t)
+	owner, err := c.access.Owner(r.Context(), t)
 	if err == nil {
 		err = h.writeOwned(w, status, t, owner, key)
 	}
@@ -282,29 +278,29 @@ func (h *Handler) writeOwned(w http.ResponseWriter, status int, t authtoken.Toke
 	})
 }
 
-// ifMatch returns the revision that r demands of the token in its header
-// If-Match, or "" if it has none (RFC 9110, section 13.1.1).
-func (h *Handler) ifMatch(r *http.Request, c call) (string, error) {
+// ifMatch returns the condition that r sets in its header If-Match, or none
+// (RFC 9110, section 13.1.1).
+func (h *Handler) ifMatch(r *http.Request, c call) ([]authtoken.Condition, error) {
 	header := strings.Join(r.Header.Values("If-Match"), ",")
 	if header == "" || strings.TrimSpace(header) == "*" {
-		return "", nil
+		return nil, nil
 	}
-	token, err := c.caller.Get(r.Context(), c.identifier)
+	token, err := c.access.Get(r.Context(), c.identifier)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for tag := range strings.SplitSeq(header, ",") {
 		if strings.TrimSpace(tag) == `"`+token.Revision()+`"` {
-			return token.Revision(), nil
+			return []authtoken.Condition{authtoken.IfRevision(token.Revision())}, nil
 		}
 	}
-	return "", errPrecondition
+	return nil, errPrecondition
 }
 
 var errPrecondition = &httpError{http.StatusPreconditionFailed, "The token has changed: it has another ETag now."}
 
-func preconditionFailed(revision string, err error) error {
-	if revision != "" && errors.Is(err, authtoken.ErrStale) {
+func preconditionFailed(conditions []authtoken.Condition, err error) error {
+	if len(conditions) > 0 && errors.Is(err, authtoken.ErrStale) {
 		return errPrecondition
 	}
 	return err

@@ -46,7 +46,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	show := func(vs ...any) {
 		for _, v := range vs {
-			fmt.Fprintf(&out, "%v %+v %#v %s %q %x %d\n", v, v, v, v, v, v, v)
+			fmt.Fprintf(&out, "%v %+v %#v %s %q %x %d %p %t\n", v, v, v, v, v, v, v, v, v)
 			text, err := json.Marshal(v)
 			if err == nil {
 				out.Write(text)
@@ -75,7 +75,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	require.NoError(t, err)
 	h, err := httpadapter.New(svc, httpadapter.Config{Logger: logger})
 	require.NoError(t, err)
-	super := svc.As(authtokentest.Users()[0])
+	super := svc.As(1)
 
 	secrets := []string{sealing}
 	keep := func(token authtoken.Token, key authtoken.Key, err error) string {
@@ -98,11 +98,11 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 		super.SetKey(ctx, "none", imported),
 	}
 	for _, key := range []string{first, second, other, imported, "wrong-" + imported, second[:len(second)-1] + "!"} {
-		presented := authtoken.Presented{Key: key, From: "192.0.2.1"}
+		presented := authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.1"}
 		p, err := svc.Check(ctx, presented, authtoken.IntentAPI)
-		show(p, presented, &presented, []authtoken.Presented{presented}, map[string]any{"presented": presented})
+		show(p, presented, &presented, []authtoken.Credentials{presented}, map[string]any{"presented": presented})
 		errs = append(errs, err)
-		_, err = svc.Check(ctx, authtoken.Presented{Key: key, Username: new("nobody")}, authtoken.IntentRecovery)
+		_, err = svc.Check(ctx, authtoken.Credentials{Key: authtoken.KeyOf(key), Username: new("nobody")}, authtoken.IntentRecovery)
 		errs = append(errs, err)
 	}
 	key, err := super.Reveal(ctx, "two")

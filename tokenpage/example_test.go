@@ -23,8 +23,8 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 
-	signedIn := func(*http.Request) (authtoken.User, error) { // what the application's sessions know
-		return authtoken.User{PK: 7, Username: "alice", Active: true}, nil
+	signedIn := func(*http.Request) (authtoken.Principal, error) { // what the application's sessions know
+		return authtoken.SignedIn(7), nil
 	}
 	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn, Application: "Shop"})
 	if err != nil {

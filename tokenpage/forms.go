@@ -163,8 +163,8 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
 	p := authtoken.CreateParams{Identifier: f.Identifier, Description: f.Description, Intent: f.Intent}
 	h.checkIntent(&p)
-	h.lifetimes.setExpiry(&p, f, c.caller.User().Superuser, c.now)
-	token, key, err := c.caller.Create(r.Context(), p)
+	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
+	token, key, err := c.access.Create(r.Context(), p)
 	if err == nil {
 		return h.renderKey(w, r, c, token, key)
 	}
@@ -184,7 +184,7 @@ type about struct {
 // showAbout answers with a page about a token. f is nil for a form that starts
 // with what the token is.
 func (h *Handler) showAbout(w http.ResponseWriter, r *http.Request, c call, status int, name string, f *form) error {
-	token, err := c.caller.Get(r.Context(), c.Token)
+	token, err := c.access.Get(r.Context(), c.Token)
 	if err != nil {
 		return err
 	}
@@ -220,15 +220,16 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form,
 	return err
 }
 
-// revision returns the revision that f is about. A form without one is not from
-// this page, and is answered as one that is out of date.
-func (f *form) revision() string { return cmp.Or(f.Revision, "none") }
+// unchanged returns the condition that the token is as it was when the form was
+// shown. A form without a revision is not from this page, and is answered as one
+// that is out of date.
+func (f *form) unchanged() authtoken.Condition { return authtoken.IfRevision(f.Revision) }
 
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
-	_, err := c.caller.Update(r.Context(), c.Token, authtoken.UpdateParams{
-		Identifier: &f.Identifier, Description: &f.Description, If: f.revision(),
-	})
+	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{
+		Identifier: &f.Identifier, Description: &f.Description,
+	}, f.unchanged())
 	if err != nil {
 		return h.again(w, r, c, f, err)
 	}
@@ -250,7 +251,7 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 		return h.again(w, r, c, f, &authtoken.ValidationError{Fields: []authtoken.FieldError{
 			{Field: "overlap", Code: authtoken.CodeChoice, Message: "Choose what becomes of the old key."}}})
 	}
-	token, key, err := c.caller.RotateIf(r.Context(), c.Token, f.revision(), overlap)
+	token, key, err := c.access.Rotate(r.Context(), c.Token, overlap, f.unchanged())
 	if err != nil {
 		return h.again(w, r, c, f, err)
 	}
@@ -259,7 +260,7 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 
 func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
-	if err := c.caller.DeleteIf(r.Context(), c.Token, f.revision()); err != nil {
+	if err := c.access.Delete(r.Context(), c.Token, f.unchanged()); err != nil {
 		return h.again(w, r, c, f, err)
 	}
 	return redirectDone(w, c, "revoked")

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
-	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/tokenpage"
 )
 
@@ -246,7 +245,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	} {
 		query := "?do=" + c.do + "&token=one"
 		shown := fields(s.get(t, "alice", query))
-		_, err := s.svc.As(authtokentest.Users()[0]).Update(t.Context(), "one", authtoken.UpdateParams{Description: new("other")})
+		_, err := s.svc.As(1).Update(t.Context(), "one", authtoken.UpdateParams{Description: new("other")})
 		require.NoError(t, err)
 		between, err := s.svc.Get(t.Context(), "one")
 		require.NoError(t, err)

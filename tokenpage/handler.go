@@ -28,10 +28,11 @@ type Handler struct {
 
 // Config is how a Handler behaves. Authenticate is required.
 type Config struct {
-	// Authenticate says who is signed in; the zero User is nobody. Whoever has
-	// no pk or is not active is answered with 403, as is an error that matches
-	// authtoken.ErrRefused, and any other error with 500.
-	Authenticate func(*http.Request) (authtoken.User, error)
+	// Authenticate says who is signed in, usually by authtoken.SignedIn; the zero
+	// Principal is nobody. What it may do is up to Service.For. Nobody, and users
+	// who are not active or not in the directory, are answered with 403, as is an
+	// error that matches authtoken.ErrRefused, and any other error with 500.
+	Authenticate func(*http.Request) (authtoken.Principal, error)
 
 	// Application is the name of the application, for the head of the page, and
 	// Home the URL that it links to, which defaults to "/". Without a name there
@@ -192,7 +193,8 @@ func (p place) Sorted(byName bool) place {
 // call is what is known of a request when it is acted upon.
 type call struct {
 	place
-	caller *authtoken.Caller
+	access *authtoken.Access // nil until it is known who is signed in
+	user   authtoken.User
 	now    time.Time
 	owners map[int64]string // what to call those looked up so far
 }
@@ -240,16 +242,24 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	// Who it is comes before the method and all else, so that nothing can be
 	// learnt without.
-	user, err := h.cfg.Authenticate(r)
-	switch {
-	case errors.Is(err, authtoken.ErrRefused), err == nil && user.PK <= 0:
+	who, err := h.cfg.Authenticate(r)
+	if errors.Is(err, authtoken.ErrRefused) {
 		return errSignedOut
+	}
+	if err != nil {
+		return &internalError{err}
+	}
+	access := h.svc.For(who)
+	user, err := access.User(r.Context())
+	switch {
+	case errors.Is(err, authtoken.ErrForbidden), errors.Is(err, authtoken.ErrUserNotFound):
+		return errSignedOut
+	case errors.Is(err, authtoken.ErrUserInactive):
+		return errInactive
 	case err != nil:
 		return &internalError{err}
-	case !user.Active:
-		return errInactive
 	}
-	c.caller = h.svc.As(user)
+	c.access, c.user = access, user
 
 	a, ok := actionFor(c.Do)
 	switch {
@@ -304,6 +314,7 @@ var (
 	errCrossOrigin = &pageError{http.StatusForbidden, "Not allowed", "This request came from another site, so nothing was done."}
 	errSignedOut   = &pageError{http.StatusForbidden, "Not signed in", "Sign in to see your tokens."}
 	errInactive    = &pageError{http.StatusForbidden, "Not allowed", "Your account is not active."}
+	errForbidden   = &pageError{http.StatusForbidden, "Not allowed", "You may not do this with this token."}
 	errNoPage      = &pageError{http.StatusNotFound, "Not found", "There is no such page."}
 	errNoToken     = &pageError{http.StatusNotFound, "Not found", "There is no such token. It may have been renamed or revoked."}
 	errMethod      = &pageError{http.StatusMethodNotAllowed, "Not allowed", "This page can't be used like that."}
@@ -322,6 +333,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error
 	case known:
 	case errors.Is(err, authtoken.ErrNotFound):
 		answer = errNoToken
+	case errors.Is(err, authtoken.ErrForbidden):
+		answer = errForbidden
+	case errors.Is(err, authtoken.ErrRefused): // since it was checked
+		answer = errSignedOut
 	default:
 		answer = errInternal
 	}
@@ -330,7 +345,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error
 		h.logError(r, "request failed", err)
 	}
 	v := h.view(c, answer.title)
-	v.Main = map[string]any{"Message": answer.message, "SignedIn": c.caller != nil}
+	v.Main = map[string]any{"Message": answer.message, "SignedIn": c.access != nil}
 	if err := h.render(w, answer.status, "message", v); err != nil {
 		h.logError(r, "page failed", err)
 		http.Error(w, answer.message, answer.status)
@@ -361,13 +376,10 @@ type view struct {
 }
 
 func (h *Handler) view(c call, title string) *view {
-	v := &view{
+	return &view{
 		place: c.place, Title: title, Application: h.cfg.Application, Home: h.cfg.Home, Assets: h.assets,
+		Superuser: c.user.Superuser,
 	}
-	if c.caller != nil {
-		v.Superuser = c.caller.User().Superuser
-	}
-	return v
 }
 
 // render answers with a page, unless the template fails.

@@ -98,10 +98,10 @@ func TestMethods(t *testing.T) {
 
 func TestWhoIsSignedIn(t *testing.T) {
 	t.Parallel()
-	var user authtoken.User
+	var who authtoken.Principal
 	var failure error
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{
-		Authenticate: func(*http.Request) (authtoken.User, error) { return user, failure },
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, failure },
 	})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
 	try := func(status int, says string) {
@@ -116,11 +116,16 @@ func TestWhoIsSignedIn(t *testing.T) {
 		}
 	}
 	try(http.StatusForbidden, "Sign in to see your tokens.")
-	user = authtoken.User{PK: -1, Active: true, Superuser: true}
-	try(http.StatusForbidden, "Sign in to see your tokens.")
-	user = authtoken.User{PK: 2, Superuser: true}
+	for _, nobody := range []authtoken.Principal{
+		authtoken.SignedIn(0), authtoken.SignedIn(-1), authtoken.SignedIn(99),
+		{User: authtoken.User{PK: 1, Active: true, Superuser: true}}, // put together by hand
+	} {
+		who = nobody
+		try(http.StatusForbidden, "Sign in to see your tokens.")
+	}
+	who = authtoken.SignedIn(inactive.PK)
 	try(http.StatusForbidden, "Your account is not active.")
-	user.Active, failure = true, authtoken.ErrKeyExpired
+	who, failure = authtoken.SignedIn(2), authtoken.ErrKeyExpired
 	try(http.StatusForbidden, "Sign in to see your tokens.")
 	require.NotContains(t, s.log.String(), "request failed")
 

@@ -41,7 +41,7 @@ func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
 	if c.now.Before(until) {
 		d.OldKey = moment{"for " + span(until.Sub(c.now)), until}
 	}
-	if c.caller.User().Superuser {
+	if c.user.Superuser {
 		d.Owner = h.owner(r, c, t)
 	}
 	return d
@@ -58,7 +58,7 @@ func (h *Handler) owner(r *http.Request, c call, t authtoken.Token) string {
 // nameOwners notes what to call the owners of tokens. The page does without the
 // directory if need be: a key that it shows must not get lost.
 func (h *Handler) nameOwners(r *http.Request, c call, tokens []authtoken.Token) {
-	owners, err := c.caller.Owners(r.Context(), tokens)
+	owners, err := c.access.Owners(r.Context(), tokens)
 	if err != nil {
 		h.logError(r, "owners of tokens can't be shown", err)
 	}
@@ -86,7 +86,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if c.ByName {
 		f.Order = nil
 	}
-	page, err := c.caller.Page(r.Context(), f, c.Page, pageSize)
+	page, err := c.access.Page(r.Context(), f, c.Page, pageSize)
 	if errors.Is(err, authtoken.ErrNoPage) {
 		return redirect(w, c.At(1)) // what was on it is gone
 	}
@@ -106,7 +106,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if c.Page < page.Pages {
 		l.After = new(c.At(c.Page + 1))
 	}
-	if c.caller.User().Superuser {
+	if c.user.Superuser {
 		h.nameOwners(r, c, page.Tokens)
 	}
 	for _, t := range page.Tokens {

@@ -190,14 +190,18 @@ func TestOthersTokens(t *testing.T) {
 
 type brokenDirectory struct{ asked int }
 
-func (d *brokenDirectory) User(context.Context, int64) (authtoken.User, error) {
+func (d *brokenDirectory) User(_ context.Context, pk int64) (authtoken.User, error) {
+	if pk == 1 { // who is signed in
+		return authtokentest.Users()[0], nil
+	}
 	d.asked++
 	return authtoken.User{}, errors.New("directory down")
 }
 
-type batchDirectory struct {
-	authtoken.AnyUser
-	batches [][]int64
+type batchDirectory struct{ batches [][]int64 }
+
+func (d *batchDirectory) User(_ context.Context, pk int64) (authtoken.User, error) {
+	return authtoken.User{PK: pk, Active: true, Superuser: pk == 1}, nil
 }
 
 func (d *batchDirectory) Users(_ context.Context, pks []int64) (map[int64]authtoken.User, error) {

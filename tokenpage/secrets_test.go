@@ -57,7 +57,7 @@ func TestHostileTexts(t *testing.T) {
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{Application: hostile, Home: "javascript:alert(4)"})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2, Description: hostile, Managed: hostile, Expiring: new(false)})
 	_, key := s.make(t, authtoken.CreateParams{Identifier: "two", User: 2, Expiring: new(false)})
-	_, err := s.svc.Check(t.Context(), authtoken.Presented{Key: key, From: hostile})
+	_, err := s.svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: hostile})
 	require.NoError(t, err)
 	require.NoError(t, s.svc.FlushLastUsed(t.Context()))
 	escaped := url.QueryEscape(hostile)

@@ -22,6 +22,9 @@ import (
 
 const day = 24 * time.Hour
 
+// inactive is a user of each site, besides authtokentest.Users.
+var inactive = authtoken.User{PK: 4, Username: "carol", Superuser: true}
+
 // site is a page, and what is behind it. Who sends a request is in its header
 // "User".
 type site struct {
@@ -33,7 +36,7 @@ type site struct {
 
 func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site {
 	t.Helper()
-	users, err := authtoken.NewUserList(authtokentest.Users()...)
+	users, err := authtoken.NewUserList(append(authtokentest.Users(), inactive)...)
 	require.NoError(t, err)
 	s := &site{log: new(bytes.Buffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -50,16 +53,16 @@ func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site 
 	return s
 }
 
-func byHeader(r *http.Request) (authtoken.User, error) {
+func byHeader(r *http.Request) (authtoken.Principal, error) {
 	for _, u := range authtokentest.Users() {
 		if u.Username == r.Header.Get("User") {
-			return u, nil
+			return authtoken.SignedIn(u.PK), nil
 		}
 	}
 	if r.Header.Get("User") != "" {
-		return authtoken.User{}, errors.New("sessions are down")
+		return authtoken.Principal{}, errors.New("sessions are down")
 	}
-	return authtoken.User{}, nil
+	return authtoken.Principal{}, nil
 }
 
 // make makes a token and returns it with its key.

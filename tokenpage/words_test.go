@@ -82,7 +82,7 @@ func TestUseInWords(t *testing.T) {
 	_, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2, Expiring: new(false)})
 	require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")), "Last use No recorded use Made just now (15 January 2030, 12:00 UTC)")
 	s.clock.Advance(time.Hour)
-	_, err := s.svc.Check(t.Context(), authtoken.Presented{Key: key, From: "192.0.2.7"})
+	_, err := s.svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.7"})
 	require.NoError(t, err)
 	require.NoError(t, s.svc.FlushLastUsed(t.Context()))
 	for _, c := range []struct {

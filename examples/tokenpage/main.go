@@ -30,17 +30,19 @@ var home = template.Must(template.New("home").Parse(`<!doctype html>
 <form method="post" action="/sign-in">{{range .}}<button name="user" value="{{.Username}}">{{.Username}}</button> {{end}}</form>
 `))
 
-// signedIn stands for the application's own sessions. Don't copy it: anybody can
-// make this cookie.
-func signedIn(r *http.Request) (authtoken.User, error) {
+// user stands for the application's own sessions. Don't copy it: anybody can make
+// this cookie. It returns the pk of whoever is signed in, or 0.
+func user(r *http.Request) int64 {
 	cookie, err := r.Cookie("user")
 	for _, u := range people {
 		if err == nil && cookie.Value == u.Username {
-			return u, nil
+			return u.PK
 		}
 	}
-	return authtoken.User{}, nil
+	return 0
 }
+
+func signedIn(r *http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(user(r)), nil }
 
 func signIn(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{Name: "user", Value: r.PostFormValue("user"), HttpOnly: true, SameSite: http.SameSiteLaxMode})
@@ -50,7 +52,7 @@ func signIn(w http.ResponseWriter, r *http.Request) {
 // guard sends whoever is not signed in to where they can.
 func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, _ := signedIn(r); u.PK == 0 {
+		if user(r) == 0 {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return
 		}

@@ -25,14 +25,16 @@ import (
 )
 
 const (
-	lifetime = 30 * 24 * time.Hour // of a token
-	overlap  = time.Hour           // for which a key that was renewed stays good
+	lifetime = 30 * 24 * time.Hour  // of a token
+	overlap  = time.Hour            // for which a key that was renewed stays good
+	maxAge   = 365 * 24 * time.Hour // after which a token can't be renewed any more
 )
 
 // app is the application: notes, and the tokens that open them.
 type app struct {
 	tokens *authtoken.Service
 	log    *slog.Logger
+	now    func() time.Time
 
 	mu    sync.Mutex
 	notes map[int64][]string // by the user's pk
@@ -45,7 +47,7 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 		TrackLastUsed: true,
 		Now:           now,
 	})
-	return &app{tokens: svc, log: log, notes: make(map[int64][]string)}, err
+	return &app{tokens: svc, log: log, now: now, notes: make(map[int64][]string)}, err
 }
 
 // routes are all behind a token, but for the one that says the server is up.
@@ -85,12 +87,30 @@ func (a *app) add(w http.ResponseWriter, r *http.Request) {
 
 // renew gives the client a new key and a new life for its token. The key it
 // has stays good for an hour, in case the answer gets lost.
+//
+// A key that ends can't renew itself: Service.For forbids it. So the application
+// decides, and does it as trusted code: for the client's own token only, and only
+// until the token is a year old.
 func (a *app) renew(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
-	as := a.tokens.As(who.User)
-	token, key, err := as.Rotate(r.Context(), who.Token.Identifier, overlap)
+	end := who.Token.Created.Add(maxAge)
+	expires := a.now().Add(lifetime)
+	if expires.After(end) {
+		expires = end
+	}
+	if !expires.After(who.Token.Expires) {
+		a.answer(w, http.StatusForbidden, "this token can't be renewed any more; make another one")
+		return
+	}
+	token, err := a.tokens.Update(r.Context(), who.Token.Identifier, authtoken.UpdateParams{Expires: &expires},
+		authtoken.IfRevision(who.Token.Revision()))
+	var key authtoken.Key
 	if err == nil {
-		token, err = as.Update(r.Context(), token.Identifier, authtoken.UpdateParams{Expires: new(time.Time)})
+		token, key, err = a.tokens.Rotate(r.Context(), token.Identifier, overlap, authtoken.IfRevision(token.Revision()))
+	}
+	if errors.Is(err, authtoken.ErrStale) {
+		a.answer(w, http.StatusConflict, "the token has changed; check in again")
+		return
 	}
 	if err != nil {
 		a.log.ErrorContext(r.Context(), "renew", "error", err)

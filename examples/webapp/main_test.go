@@ -63,6 +63,11 @@ func TestWebapp(t *testing.T) {
 	require.JSONEq(t, `["hello"]`, do("GET", "/notes", renewed.Key, "").Body.String())
 	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", bob, "").Code, "expired")
 
+	// A year is the end of it.
+	_, err = a.tokens.Update(t.Context(), "alice", authtoken.UpdateParams{Expires: new(clock.Now().Add(400 * 24 * time.Hour))})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, do("POST", "/token/renew", renewed.Key, "").Code)
+
 	// Whoever still has the old key should not: the token is revoked.
 	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", alice, "").Code)
 	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", renewed.Key, "").Code)

@@ -118,7 +118,7 @@ func (r *replay) serve(t *testing.T, st store.Store) http.Handler {
 		Sealer: sealer,
 	})
 	check(err)
-	super := svc.As(r.users[0])
+	super := svc.As(r.users[0].PK)
 	for _, u := range r.users {
 		identifier := "seed-" + u.Username
 		_, _, err := super.Create(t.Context(), authtoken.CreateParams{

@@ -196,7 +196,7 @@ func (o *owner) any(ctx context.Context, after map[string]owned) error {
 		token, err := o.svc.Update(ctx, name, authtoken.UpdateParams{Identifier: &made, Managed: &made})
 		return keep(token, is.key, err)
 	case 1:
-		token, err := o.svc.Replace(ctx, name, authtoken.UpdateParams{Identifier: &name, Description: &made, If: is.token.Revision()})
+		token, err := o.svc.Replace(ctx, name, authtoken.UpdateParams{Identifier: &name, Description: &made}, authtoken.IfRevision(is.token.Revision()))
 		return keep(token, is.key, err)
 	case 2:
 		token, key, err := o.svc.Rotate(ctx, name, 0)
@@ -211,7 +211,7 @@ func (o *owner) any(ctx context.Context, after map[string]owned) error {
 		return o.svc.Delete(ctx, name)
 	case 5:
 		delete(after, name)
-		return o.svc.DeleteIf(ctx, name, is.token.Revision())
+		return o.svc.Delete(ctx, name, authtoken.IfRevision(is.token.Revision()))
 	case 6:
 		clear(after)
 		tokens, err := o.svc.Revoke(ctx, mine)

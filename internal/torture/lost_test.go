@@ -33,13 +33,13 @@ type state struct {
 // revision than the token has fails with authtoken.ErrStale.
 type way struct {
 	read  func() (s state, revision string)
-	write func(p authtoken.UpdateParams, replace bool) (state, error)
+	write func(c acknowledged) (state, error)
 }
 
 var super = authtoken.User{PK: 1, Active: true, Superuser: true}
 
 func byService(t *testing.T, svc *authtoken.Service) way {
-	caller := svc.As(super)
+	caller := svc.As(super.PK)
 	seen := func(token authtoken.Token) state {
 		return state{token.Version, token.Description, token.Expires, token.Intent}
 	}
@@ -49,12 +49,16 @@ func byService(t *testing.T, svc *authtoken.Service) way {
 			require.NoError(t, err)
 			return seen(token), token.Revision()
 		},
-		write: func(p authtoken.UpdateParams, replace bool) (state, error) {
+		write: func(c acknowledged) (state, error) {
 			change := caller.Update
-			if replace {
+			if c.replace {
 				change = caller.Replace
 			}
-			token, err := change(t.Context(), "one", p)
+			var conditions []authtoken.Condition
+			if c.revision != "" {
+				conditions = append(conditions, authtoken.IfRevision(c.revision))
+			}
+			token, err := change(t.Context(), "one", c.p, conditions...)
 			return seen(token), err
 		},
 	}
@@ -62,7 +66,7 @@ func byService(t *testing.T, svc *authtoken.Service) way {
 
 func byHTTP(t *testing.T, svc *authtoken.Service) way {
 	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.User, error) { return super, nil }})
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(super.PK), nil }})
 	require.NoError(t, err)
 	do := func(method, condition string, body any) (s state, etag string, code int) {
 		text, err := json.Marshal(body)
@@ -95,9 +99,9 @@ func byHTTP(t *testing.T, svc *authtoken.Service) way {
 			require.Equal(t, http.StatusOK, code)
 			return s, etag
 		},
-		write: func(p authtoken.UpdateParams, replace bool) (state, error) {
-			method, fields := "PATCH", map[string]any{}
-			if replace {
+		write: func(c acknowledged) (state, error) {
+			p, method, fields := c.p, "PATCH", map[string]any{}
+			if c.replace {
 				method = "PUT"
 			}
 			for name, v := range map[string]any{
@@ -107,7 +111,7 @@ func byHTTP(t *testing.T, svc *authtoken.Service) way {
 					fields[name] = v
 				}
 			}
-			s, _, code := do(method, p.If, fields)
+			s, _, code := do(method, c.revision, fields)
 			switch code {
 			case http.StatusOK:
 				return s, nil
@@ -121,9 +125,10 @@ func byHTTP(t *testing.T, svc *authtoken.Service) way {
 
 // acknowledged is a change that was made, and what the token was said to be then.
 type acknowledged struct {
-	p       authtoken.UpdateParams
-	replace bool
-	after   state
+	p        authtoken.UpdateParams
+	replace  bool
+	revision string // that the token must have; empty for any
+	after    state
 }
 
 // randomChange returns one that a writer may ask for. What it writes is different
@@ -156,8 +161,11 @@ func TestNoUpdateIsLost(t *testing.T) {
 				t.Parallel()
 				st, closeStore := newStore(t)
 				defer closeStore()
-				svc := newService(t, st)
-				_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+				users, err := authtoken.NewUserList(super)
+				require.NoError(t, err)
+				svc, err := authtoken.New(st, authtoken.Config{Users: users})
+				require.NoError(t, err)
+				_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
 				require.NoError(t, err)
 				changeFrom16(t, newWay(t, svc))
 			})
@@ -178,10 +186,10 @@ func changeFrom16(t *testing.T, w way) {
 			for done := false; !done; {
 				var was state
 				if conditional {
-					was, c.p.If = w.read()
+					was, c.revision = w.read()
 				}
 				var err error
-				c.after, err = w.write(c.p, c.replace)
+				c.after, err = w.write(c)
 				done = err == nil
 				mu.Lock()
 				switch {

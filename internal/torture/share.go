@@ -80,7 +80,7 @@ func add(ctx context.Context, svc *authtoken.Service, name string) int64 {
 		require.NoError(t, err)
 		n, err := strconv.Atoi(token.Description)
 		require.NoError(t, err)
-		token, err = svc.Update(ctx, name, authtoken.UpdateParams{Description: new(strconv.Itoa(n + 1)), If: token.Revision()})
+		token, err = svc.Update(ctx, name, authtoken.UpdateParams{Description: new(strconv.Itoa(n + 1))}, authtoken.IfRevision(token.Revision()))
 		if err == nil {
 			return token.Version
 		}

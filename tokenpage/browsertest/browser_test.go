@@ -67,7 +67,7 @@ func newSite(t *testing.T) *site {
 	mux := http.NewServeMux()
 	for _, u := range people {
 		page, err := tokenpage.New(svc, tokenpage.Config{
-			Authenticate: func(*http.Request) (authtoken.User, error) { return u, nil },
+			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(u.PK), nil },
 			Application:  "Example",
 			Now:          clock.Now,
 		})

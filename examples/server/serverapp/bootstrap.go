@@ -45,7 +45,7 @@ func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (auth
 	}
 	if err := setBootstrapKey(ctx, svc, ownKey); err != nil {
 		if made { // nobody would ever know the key it has
-			err = errors.Join(err, svc.DeleteIf(ctx, bootstrapToken, token.Revision()))
+			err = errors.Join(err, svc.Delete(ctx, bootstrapToken, authtoken.IfRevision(token.Revision())))
 		}
 		return authtoken.Key{}, err
 	}

@@ -34,7 +34,7 @@ func TestOwnership(t *testing.T) {
 	t.Parallel()
 	svc, _ := newService(t, authtoken.Policy{})
 	make := func(by authtoken.User, p authtoken.CreateParams) authtoken.Token {
-		token, _, err := svc.As(by).Create(t.Context(), p)
+		token, _, err := svc.As(by.PK).Create(t.Context(), p)
 		require.NoError(t, err)
 		return token
 	}
@@ -43,7 +43,7 @@ func TestOwnership(t *testing.T) {
 	require.EqualValues(t, 1, make(root, authtoken.CreateParams{Identifier: "c"}).User)
 	require.EqualValues(t, 3, make(root, authtoken.CreateParams{Identifier: "d", User: 3}).User)
 
-	_, _, err := svc.As(alice).Create(t.Context(), authtoken.CreateParams{Identifier: "e", User: 99})
+	_, _, err := svc.As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "e", User: 99})
 	requireFaults(t, err, `user: Invalid pk "99" - object does not exist.`)
 }
 
@@ -63,7 +63,7 @@ func TestExpiringIsForSuperusersToChoose(t *testing.T) {
 			{root, 3, nil, true}, {root, 2, new(false), false},
 		} {
 			identifier := fmt.Sprint("t", i)
-			token, _, err := svc.As(c.by).Create(t.Context(), authtoken.CreateParams{
+			token, _, err := svc.As(c.by.PK).Create(t.Context(), authtoken.CreateParams{
 				Identifier: identifier, User: c.user, Expiring: c.asked})
 			require.NoError(t, err)
 			require.Equal(t, c.expiring, token.Expiring, "%+v", c)
@@ -72,11 +72,11 @@ func TestExpiringIsForSuperusersToChoose(t *testing.T) {
 				continue
 			}
 			// Nor can they change it afterwards.
-			token, err = svc.As(c.by).Update(t.Context(), identifier, authtoken.UpdateParams{Expiring: new(!c.expiring)})
+			token, err = svc.As(c.by.PK).Update(t.Context(), identifier, authtoken.UpdateParams{Expiring: new(!c.expiring)})
 			require.NoError(t, err)
 			require.Equal(t, c.expiring, token.Expiring)
 		}
-		token, err := svc.As(root).Update(t.Context(), "t0", authtoken.UpdateParams{Expiring: new(false)})
+		token, err := svc.As(root.PK).Update(t.Context(), "t0", authtoken.UpdateParams{Expiring: new(false)})
 		require.NoError(t, err)
 		require.False(t, token.Expiring)
 	}
@@ -90,7 +90,7 @@ func TestForeignTokensAreNotThere(t *testing.T) {
 	create(t, svc, authtoken.CreateParams{Identifier: "foreign", User: 2, Managed: "m", Description: "d"})
 	create(t, svc, authtoken.CreateParams{Identifier: "expired", User: 2, Expires: clock.Now()})
 	create(t, svc, authtoken.CreateParams{Identifier: "own", User: 4})
-	as := svc.As(carol)
+	as := svc.As(carol.PK)
 	foreign, err := svc.Get(t.Context(), "foreign")
 	require.NoError(t, err)
 
@@ -109,18 +109,18 @@ func TestForeignTokensAreNotThere(t *testing.T) {
 			return err
 		},
 		"Update if": func(id string) error {
-			_, err := as.Update(t.Context(), id, authtoken.UpdateParams{If: foreign.Revision()})
+			_, err := as.Update(t.Context(), id, authtoken.UpdateParams{}, authtoken.IfRevision(foreign.Revision()))
 			return err
 		},
 		"Update if changed": func(id string) error {
-			_, err := as.Update(t.Context(), id, authtoken.UpdateParams{If: "other"})
+			_, err := as.Update(t.Context(), id, authtoken.UpdateParams{}, authtoken.IfRevision("other"))
 			return err
 		},
 		"Replace":  func(id string) error { _, err := as.Replace(t.Context(), id, authtoken.UpdateParams{}); return err },
 		"Delete":   func(id string) error { return as.Delete(t.Context(), id) },
-		"DeleteIf": func(id string) error { return as.DeleteIf(t.Context(), id, foreign.Revision()) },
+		"DeleteIf": func(id string) error { return as.Delete(t.Context(), id, authtoken.IfRevision(foreign.Revision())) },
 		"RotateIf": func(id string) error {
-			_, _, err := as.RotateIf(t.Context(), id, foreign.Revision(), time.Hour)
+			_, _, err := as.Rotate(t.Context(), id, time.Hour, authtoken.IfRevision(foreign.Revision()))
 			return err
 		},
 		"SetKey": func(id string) error { return as.SetKey(t.Context(), id, "short") },
@@ -165,9 +165,9 @@ func TestSetKeyIsForSuperusers(t *testing.T) {
 	t.Parallel()
 	svc, _ := newService(t, authtoken.Policy{})
 	create(t, svc, authtoken.CreateParams{Identifier: "a", User: 2})
-	require.ErrorIs(t, svc.As(alice).SetKey(t.Context(), "a", "short"), authtoken.ErrForbidden)
-	require.ErrorIs(t, svc.As(bob).SetKey(t.Context(), "a", "short"), authtoken.ErrNotFound)
-	require.NoError(t, svc.As(root).SetKey(t.Context(), "a", "a-key-of-more-than-thirty-two-bytes"))
+	require.ErrorIs(t, svc.As(alice.PK).SetKey(t.Context(), "a", "short"), authtoken.ErrForbidden)
+	require.ErrorIs(t, svc.As(bob.PK).SetKey(t.Context(), "a", "short"), authtoken.ErrNotFound)
+	require.NoError(t, svc.As(root.PK).SetKey(t.Context(), "a", "a-key-of-more-than-thirty-two-bytes"))
 }
 
 func TestIntentsThatMayBeAskedFor(t *testing.T) {
@@ -186,7 +186,7 @@ func TestIntentsThatMayBeAskedFor(t *testing.T) {
 	} {
 		svc, _ := newService(t, c.policy)
 		for _, intent := range authtoken.Intents() {
-			_, _, err := svc.As(c.by).Create(t.Context(), authtoken.CreateParams{Identifier: string(intent), Intent: intent})
+			_, _, err := svc.As(c.by.PK).Create(t.Context(), authtoken.CreateParams{Identifier: string(intent), Intent: intent})
 			if slices.Contains(c.allowed, intent) {
 				require.NoError(t, err)
 			} else {
@@ -197,24 +197,52 @@ func TestIntentsThatMayBeAskedFor(t *testing.T) {
 	}
 }
 
-func TestCallerKeepsAnIntentItMayNotAskFor(t *testing.T) {
+// An intent that a user may not ask for is not for them to use either: whoever
+// may rotate or be shown a recovery key has one.
+func TestIntentsThatMayNotBeUsed(t *testing.T) {
 	t.Parallel()
-	svc, _ := newService(t, authtoken.Policy{})
-	create(t, svc, authtoken.CreateParams{Identifier: "r", User: 2, Intent: authtoken.IntentRecovery})
-	token, err := svc.As(alice).Update(t.Context(), "r", authtoken.UpdateParams{Description: new("mine")})
-	require.NoError(t, err)
-	require.Equal(t, authtoken.IntentRecovery, token.Intent)
-	_, err = svc.As(alice).Update(t.Context(), "r", authtoken.UpdateParams{Intent: new(authtoken.IntentRecovery)})
-	requireFaults(t, err, "intent: Invalid intent recovery")
+	for _, intent := range []authtoken.Intent{authtoken.IntentRecovery, authtoken.IntentVerification} {
+		t.Run(string(intent), func(t *testing.T) {
+			t.Parallel()
+			svc, _ := newService(t, authtoken.Policy{})
+			before, key := create(t, svc, authtoken.CreateParams{Identifier: "r", User: 2, Intent: intent})
+			apiKey := loginKey(t, svc, alice)
+			for name, as := range map[string]*authtoken.Access{
+				"person": svc.As(alice.PK), "key": svc.For(check(t, svc, apiKey)),
+			} {
+				_, err := as.Update(t.Context(), "r", authtoken.UpdateParams{Description: new("mine")})
+				require.ErrorIs(t, err, authtoken.ErrForbidden, name)
+				_, err = as.Update(t.Context(), "r", authtoken.UpdateParams{Intent: new(authtoken.IntentAPI)})
+				require.ErrorIs(t, err, authtoken.ErrForbidden, name)
+				_, err = as.Replace(t.Context(), "r", authtoken.UpdateParams{Identifier: new("r")})
+				require.ErrorIs(t, err, authtoken.ErrForbidden, name)
+				_, _, err = as.Rotate(t.Context(), "r", 0)
+				require.ErrorIs(t, err, authtoken.ErrForbidden, name)
+				_, err = as.Reveal(t.Context(), "r")
+				require.ErrorIs(t, err, authtoken.ErrForbidden, name)
+				require.ErrorIs(t, as.SetKey(t.Context(), "r", "a-key-of-more-than-thirty-two-bytes"), authtoken.ErrForbidden, name)
+
+				page, err := as.Page(t.Context(), authtoken.Filter{Intent: intent}, 1, 10)
+				require.NoError(t, err, name)
+				require.Equal(t, []authtoken.Token{before}, page.Tokens, name)
+			}
+			_, err := svc.Authenticate(t.Context(), key, intent)
+			require.NoError(t, err, "the key that was handed out is still the only one")
+
+			_, err = svc.As(root.PK).Update(t.Context(), "r", authtoken.UpdateParams{Description: new("checked")})
+			require.NoError(t, err, "superusers may")
+			require.NoError(t, svc.As(alice.PK).Delete(t.Context(), "r"))
+		})
+	}
 }
 
 func TestOwner(t *testing.T) {
 	t.Parallel()
 	svc, _ := newService(t, authtoken.Policy{})
-	owner, err := svc.As(root).Owner(t.Context(), authtoken.Token{User: 2})
+	owner, err := svc.As(root.PK).Owner(t.Context(), authtoken.Token{User: 2})
 	require.NoError(t, err)
 	require.Equal(t, alice, owner)
-	owner, err = svc.As(root).Owner(t.Context(), authtoken.Token{User: 99})
+	owner, err = svc.As(root.PK).Owner(t.Context(), authtoken.Token{User: 99})
 	require.NoError(t, err)
 	require.Equal(t, authtoken.User{PK: 99}, owner, "a token outlives its owner")
 }
@@ -247,4 +275,26 @@ func TestAuthenticate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = svc.Authenticate(t.Context(), key)
 	require.NoError(t, err, "it does not expire any more")
+}
+
+// No intents are those of an API, and an empty list is none.
+func TestAuthenticateWithoutIntents(t *testing.T) {
+	t.Parallel()
+	svc, _ := newService(t, authtoken.Policy{})
+	for _, intent := range authtoken.Intents() {
+		t.Run(string(intent), func(t *testing.T) {
+			t.Parallel()
+			_, key := create(t, svc, authtoken.CreateParams{Identifier: string(intent), User: 2, Intent: intent})
+			_, err := svc.Authenticate(t.Context(), key)
+			if intent == authtoken.IntentAPI {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, authtoken.ErrKeyIntent)
+			}
+			_, err = svc.Authenticate(t.Context(), key, []authtoken.Intent{}...)
+			require.ErrorIs(t, err, authtoken.ErrKeyIntent)
+			_, err = svc.Authenticate(t.Context(), key, authtoken.Intents()...)
+			require.NoError(t, err)
+		})
+	}
 }
