@@ -22,7 +22,7 @@ import (
 // matching [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent] or
 // [ErrUserInactive]. Keep that from whoever presented the key.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
-	return s.Check(ctx, Credentials{Key: KeyOf(key)}, intents...)
+	return s.check(ctx, key, nil, "", intents)
 }
 
 // Credentials are a key as a request presents it, and what is known beside it.
@@ -40,21 +40,24 @@ type Credentials struct {
 
 // Check is Authenticate for a key of which more is known. A key that is not its
 // Username's matches [ErrKeyUser].
-func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (who Principal, err error) {
+func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (Principal, error) {
+	return s.check(ctx, c.Key.Reveal(), c.Username, cleanFrom(c.From), intents)
+}
+
+func (s *Service) check(ctx context.Context, key string, username *string, from string, intents []Intent) (who Principal, err error) {
 	if intents == nil {
 		intents = apiOnly
 	}
 	now := s.now()
-	c.From = cleanFrom(c.From)
 	var r store.Record
-	digest, reason, err := s.find(ctx, &r, c.Key.Reveal(), intents, now)
+	reason, err := s.find(ctx, &r, &who.proof.digest, key, intents, now)
 	if reason == nil && err == nil {
 		// Into its place at once: to copy users takes as long as to find tokens.
 		who.User, err = s.users.User(ctx, r.User)
 		switch {
 		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
 			reason, err = ErrUserInactive, nil
-		case err == nil && c.Username != nil && *c.Username != who.User.Username:
+		case err == nil && username != nil && *username != who.User.Username:
 			reason = ErrKeyUser
 		}
 	}
@@ -62,44 +65,44 @@ func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, c.From, now)
+		return Principal{}, s.refuse(ctx, reason, &r, from, now)
 	}
-	s.uses.note(&r, now, c.From)
+	s.uses.note(&r, now, from)
 	who.Token = tokenOf(&r)
-	who.proof = proof{kind: aKey, superuser: who.User.Superuser, user: who.User.PK, digest: digest}
+	who.proof.kind, who.proof.superuser, who.proof.user = aKey, who.User.Superuser, who.User.PK
 	return who, nil
 }
 
 var apiOnly = []Intent{IntentAPI}
 
-// find sets r to the record with this key. It returns the key's digest and, if the
-// key is not accepted, the reason why, as far as its token goes.
-func (s *Service) find(ctx context.Context, r *store.Record, key string, intents []Intent, now time.Time) (digest store.Digest, reason, err error) {
+// find sets digest to that of key, and r to the record with this key. It returns
+// why the key is not accepted, as far as its token goes, if it is not.
+func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Digest, key string, intents []Intent, now time.Time) (reason, err error) {
 	if !s.keys.plausible(key) {
-		return digest, ErrKeyUnknown, nil
+		return ErrKeyUnknown, nil
 	}
-	digest = digestOf(key)
+	*digest = digestOf(key)
 	if s.cache != nil {
 		// Only what is accepted may be out of date: all else is looked at again.
-		if cached, ok := s.cache.get(digest, now); ok && acceptable(&cached, digest, intents, now) == nil {
+		if cached, ok := s.cache.get(*digest, now); ok && acceptable(&cached, *digest, intents, now) == nil {
 			*r = cached
-			return digest, nil, nil
+			return nil, nil
 		}
 	}
 	changes := s.cache.count()
-	*r, err = s.store.GetByDigest(ctx, digest)
+	*r, err = s.store.GetByDigest(ctx, *digest)
 	if errors.Is(err, store.ErrNotFound) {
 		*r = store.Record{}
-		return digest, ErrKeyUnknown, nil
+		return ErrKeyUnknown, nil
 	}
 	if err != nil {
-		return digest, nil, err
+		return nil, err
 	}
-	reason = acceptable(r, digest, intents, now)
+	reason = acceptable(r, *digest, intents, now)
 	if reason == nil {
-		s.cache.put(digest, r, now, changes)
+		s.cache.put(*digest, r, now, changes)
 	}
-	return digest, reason, nil
+	return reason, nil
 }
 
 // cleanFrom returns what of from a store can be asked to keep: it may come out
