@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"authtokentest":   {".", "httpadapter", "store/memory"},
 
 	// For tests only: nothing here imports them.
+	"internal/dearest": {".", "httpadapter", "store"},
 	"internal/golden":  {".", "httpadapter", "store"},
 	"internal/torture": {"."},
 	"internal/turns":   nil,

@@ -29,7 +29,9 @@
 // Contexts. If ctx is done when a method is called, the method returns an
 // error that matches ctx.Err() and changes nothing. If ctx ends while the
 // method runs, the method either has had no effect and returns an error that
-// matches ctx.Err(), or has had its whole effect and returns nil.
+// matches ctx.Err(), or has had its whole effect and returns nil. While List or
+// Count looks for words, it looks at ctx again at least every 100 records, or
+// watches ctx.Done().
 //
 // Aliasing. What goes in and what comes out is the caller's: changing a Record,
 // its Sealed bytes, a Query or a slice after the call changes nothing in the store.

@@ -3,11 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Field names a field of a [Record], the way SQL and JSON spell it too.
@@ -31,7 +27,7 @@ const (
 // Query selects records. Its zero value matches all of them, by identifier.
 // A record matches if every filter that is set does.
 //
-// Stores written in Go can leave it all to [Query.Select] and [Query.Match];
+// Stores written in Go can leave it all to [Query.Select] and [Query.Matcher];
 // stores that have a query language of their own translate the fields and must
 // come to the same answers.
 type Query struct {
@@ -83,39 +79,6 @@ type Order struct {
 type Word struct {
 	Text  string
 	Users []int64
-}
-
-// Match reports whether r passes every filter of q. Order, After, Offset and
-// Limit play no part.
-func (q *Query) Match(r *Record) bool {
-	switch {
-	case q.Identifier != "" && q.Identifier != r.Identifier,
-		q.Description != "" && q.Description != r.Description,
-		q.Managed != "" && q.Managed != r.Managed,
-		q.Users != nil && !slices.Contains(q.Users, r.User),
-		q.Intents != nil && !slices.Contains(q.Intents, r.Intent),
-		!q.Expires.IsZero() && (r.Expires.IsZero() || q.Expires.UnixMicro() != r.Expires.UnixMicro()),
-		q.Expiring != nil && *q.Expiring != r.Expiring:
-		return false
-	}
-	if !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() {
-		if !r.Expiring || r.Expires.IsZero() ||
-			!q.ExpiryFrom.IsZero() && r.Expires.UnixMicro() < q.ExpiryFrom.UnixMicro() ||
-			!q.ExpiryBefore.IsZero() && r.Expires.UnixMicro() >= q.ExpiryBefore.UnixMicro() {
-			return false
-		}
-	}
-	for i := range q.Words {
-		if !q.Words[i].occursIn(r) {
-			return false
-		}
-	}
-	return true
-}
-
-func (w *Word) occursIn(r *Record) bool {
-	return ContainsFold(r.Identifier, w.Text) || ContainsFold(r.Intent, w.Text) ||
-		ContainsFold(r.Description, w.Text) || slices.Contains(w.Users, r.User)
 }
 
 // Compare returns -1 if a comes before b in q's order, 1 if it comes after, and
@@ -184,42 +147,4 @@ func compareTime(a, b time.Time) int {
 		return compareBool(a.IsZero(), b.IsZero())
 	}
 	return cmp.Compare(a.UnixMicro(), b.UnixMicro())
-}
-
-// Select returns those of records that [Store.List] must return for q: the ones
-// that match, in order, after After, cut to Offset and Limit. It sorts records
-// in place.
-func (q *Query) Select(records []Record) []Record {
-	records = slices.DeleteFunc(records, func(r Record) bool {
-		return !q.Match(&r) || q.After != nil && q.Compare(&r, q.After) <= 0
-	})
-	slices.SortFunc(records, func(a, b Record) int { return q.Compare(&a, &b) })
-	records = records[min(max(q.Offset, 0), len(records)):]
-	if q.Limit > 0 && q.Limit < len(records) {
-		records = records[:q.Limit]
-	}
-	return records
-}
-
-// ContainsFold reports whether word occurs in text, case aside as [Word] says.
-// The empty word occurs everywhere. It takes time in proportion to the text,
-// whatever the word.
-func ContainsFold(text, word string) bool {
-	return strings.Contains(strings.Map(Fold, text), strings.Map(Fold, word))
-}
-
-// Fold returns the letter that stands for r when case is put aside, as [Word]
-// says it. Stores that search in a language of their own need it to prepare
-// the words.
-func Fold(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}
-	if l := unicode.ToLower(r); l >= utf8.RuneSelf {
-		return l
-	}
-	return r
 }

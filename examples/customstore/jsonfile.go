@@ -78,11 +78,11 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	records := q.Select(slices.Clone(s.records))
+	records, err := q.Select(ctx, slices.Clone(s.records))
 	for i := range records {
 		records[i].Sealed = bytes.Clone(records[i].Sealed) // what the caller gets is the caller's
 	}
-	return records, nil
+	return records, err
 }
 
 func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
@@ -150,10 +150,10 @@ func (s *Store) Delete(ctx context.Context, pk store.PK, version int64) error {
 
 func (s *Store) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
 	err = s.write(ctx, func(records []store.Record) ([]store.Record, error) {
-		purged = q.Select(slices.Clone(records))
+		purged, err = q.Select(ctx, slices.Clone(records))
 		return slices.DeleteFunc(records, func(r store.Record) bool {
 			return slices.ContainsFunc(purged, func(p store.Record) bool { return p.PK == r.PK })
-		}), nil
+		}), err
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authtoken/authtoken/internal/dearest"
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
@@ -247,4 +248,8 @@ func BenchmarkSize(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+func BenchmarkDearest(b *testing.B) {
+	dearest.Benchmark(b, func(testing.TB) store.Store { return memory.New() }, 1000, 10_000)
 }

@@ -17,9 +17,18 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	found, err := s.list(ctx, &q)
+	if err != nil {
+		return nil, err
+	}
+	return records(found), nil
+}
+
+func (s *Store) list(ctx context.Context, q *store.Query) ([]*row, error) {
 	s.mu.RLock()
-	sel := newSelection(&q, s.source(&q))
+	sel := newSelection(q, s.source(q))
 	var rest []*row
+	var err error
 	looked := 0
 	inside := lookMax
 	if len(q.Words) > 0 {
@@ -27,7 +36,8 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	}
 	for w := range sel.rows {
 		if looked++; looked <= inside {
-			if !sel.add(w) {
+			var more bool
+			if more, err = sel.add(ctx, w); !more {
 				break
 			}
 			continue
@@ -39,17 +49,19 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	}
 	s.mu.RUnlock()
 
-	for part := range slices.Chunk(rest, lookMax) {
-		if err := ctx.Err(); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range rest {
+		more, err := sel.add(ctx, w)
+		if err != nil {
 			return nil, err
 		}
-		for _, w := range part {
-			if !sel.add(w) {
-				return records(sel.page()), nil
-			}
+		if !more {
+			break
 		}
 	}
-	return records(sel.page()), nil
+	return sel.page(ctx)
 }
 
 // Count implements [store.Store].
@@ -70,16 +82,16 @@ func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
 	}
 
 	n := 0
+	matcher := q.Matcher()
 	var view store.Record
-	for part := range slices.Chunk(rows, lookMax) {
-		if err := ctx.Err(); err != nil {
+	for _, w := range rows {
+		w.view(&view)
+		ok, err := matcher.Match(ctx, &view)
+		if err != nil {
 			return 0, err
 		}
-		for _, w := range part {
-			w.view(&view)
-			if q.Match(&view) {
-				n++
-			}
+		if ok {
+			n++
 		}
 	}
 	return n, nil

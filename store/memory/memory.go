@@ -137,11 +137,18 @@ func (s *Store) Purge(ctx context.Context, q store.Query) ([]store.Record, error
 	defer s.mu.Unlock()
 	sel := newSelection(&q, s.source(&q))
 	for w := range sel.rows {
-		if !sel.add(w) {
+		more, err := sel.add(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
 			break
 		}
 	}
-	found := sel.page()
+	found, err := sel.page(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, w := range found {
 		s.swap(w, nil)
 	}

@@ -75,7 +75,8 @@ func TestManyRecords(t *testing.T) {
 
 	for range 60 {
 		q := query(rng, records)
-		want := q.Select(slices.Clone(records))
+		want, err := q.Select(t.Context(), slices.Clone(records))
+		require.NoError(t, err)
 		got, err := s.List(t.Context(), q)
 		require.NoError(t, err)
 		requireSame(t, want, got, q)
@@ -89,7 +90,8 @@ func TestManyRecords(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			q = store.Query{Users: q.Users, Limit: 2000}
 		}
-		want := q.Select(slices.Clone(records))
+		want, err := q.Select(t.Context(), slices.Clone(records))
+		require.NoError(t, err)
 		got, err := s.Purge(t.Context(), q)
 		require.NoError(t, err)
 		requireSame(t, want, got, q)

@@ -1,8 +1,8 @@
 package memory
 
 import (
+	"context"
 	"math"
-	"slices"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -10,9 +10,10 @@ import (
 // selection gathers from a source the rows that make up the answer to a query.
 type selection struct {
 	source
-	q      *store.Query
-	wanted int // how many rows up to the end of the page
-	found  []*row
+	q       *store.Query
+	matcher *store.Matcher
+	wanted  int // how many rows up to the end of the page
+	found   []*row
 
 	full        bool         // wanted rows have been found, and worst is the last of them
 	worst       store.Record // as far as a view shows it
@@ -20,7 +21,7 @@ type selection struct {
 }
 
 func newSelection(q *store.Query, src source) *selection {
-	return &selection{source: src, q: q, wanted: wanted(q, src.count) - src.skipped}
+	return &selection{source: src, q: q, matcher: q.Matcher(), wanted: wanted(q, src.count) - src.skipped}
 }
 
 // wanted returns how many of count rows q asks for at most, those it skips
@@ -33,21 +34,28 @@ func wanted(q *store.Query, count int) int {
 	return min(offset+q.Limit, count)
 }
 
-// add considers w and reports whether there is need for more.
-func (s *selection) add(w *row) bool {
+// add considers w and reports whether there is need for more. After an error there
+// is none.
+func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 	w.view(&s.view)
-	if !s.q.Match(&s.view) || !s.isAfter() || s.full && s.q.Compare(&s.view, &s.worst) >= 0 {
-		return true
+	ok, err := s.matcher.Match(ctx, &s.view)
+	if err != nil {
+		return false, err
+	}
+	if !ok || !s.isAfter() || s.full && s.q.Compare(&s.view, &s.worst) >= 0 {
+		return true, nil
 	}
 	s.found = append(s.found, w)
 	if s.ordered {
-		return len(s.found) < s.wanted
+		return len(s.found) < s.wanted, nil
 	}
 	// To keep the best few of many takes less than to sort them all.
 	if len(s.found) >= max(2*s.wanted, 256) {
-		s.prune()
+		if err := s.prune(ctx); err != nil {
+			return false, err
+		}
 	}
-	return true
+	return true, nil
 }
 
 // isAfter reports whether the row in view comes after q.After.
@@ -59,29 +67,35 @@ func (s *selection) isAfter() bool {
 }
 
 // prune sorts the rows found and drops those that are too many.
-func (s *selection) prune() {
-	slices.SortFunc(s.found, func(a, b *row) int {
+func (s *selection) prune(ctx context.Context) error {
+	err := store.Sort(ctx, s.found, func(a, b *row) int {
 		a.view(&s.view)
 		b.view(&s.other)
 		return s.q.Compare(&s.view, &s.other)
 	})
+	if err != nil {
+		return err
+	}
 	if len(s.found) >= s.wanted && s.wanted > 0 {
 		s.found = s.found[:s.wanted]
 		s.full = true
 		s.found[s.wanted-1].view(&s.worst)
 	}
+	return nil
 }
 
 // page returns the rows of the answer.
-func (s *selection) page() []*row {
+func (s *selection) page(ctx context.Context) ([]*row, error) {
 	if !s.ordered {
-		s.prune()
+		if err := s.prune(ctx); err != nil {
+			return nil, err
+		}
 	}
 	page := s.found[min(max(s.q.Offset, 0)-s.skipped, len(s.found)):]
 	if s.q.Limit > 0 {
 		page = page[:min(s.q.Limit, len(page))]
 	}
-	return page
+	return page, nil
 }
 
 // unfiltered reports whether q matches every record.

@@ -142,14 +142,10 @@ func (s *records) Delete(ctx context.Context, pk store.PK, version int64) error 
 
 // List implements [store.Store].
 func (s *records) List(ctx context.Context, q store.Query) ([]store.Record, error) {
-	var st statement
-	st.add(s.sql.list)
-	st.filter(&q)
-	st.page(&q)
 	var listed []store.Record
-	err := s.read(ctx, func(ctx context.Context, db querier) (err error) {
-		listed, err = collect(ctx, db, &st)
-		return err
+	err := s.read(ctx, func(running context.Context, db querier) error {
+		listed = nil
+		return s.each(ctx, running, db, &q, func(r *store.Record) { listed = append(listed, *r) })
 	})
 	if err != nil {
 		return nil, wrap("list tokens", err)
@@ -157,32 +153,77 @@ func (s *records) List(ctx context.Context, q store.Query) ([]store.Record, erro
 	return listed, nil
 }
 
-// collect returns the records that st selects.
-func collect(ctx context.Context, q querier, st *statement) ([]store.Record, error) {
-	rows, err := q.Query(ctx, st.sql.String(), st.args...)
+// each calls f for the records that q selects, in order. The statement is run with
+// running, which in a transaction of the application's does not end when ctx does.
+func (s *records) each(ctx, running context.Context, db querier, q *store.Query, f func(*store.Record)) error {
+	var st statement
+	st.add(s.sql.list)
+	if inSQL(q) {
+		st.filter(q)
+		st.page(q)
+		return scanAll(running, db, &st, func(r *store.Record) (bool, error) {
+			f(r)
+			return true, nil
+		})
+	}
+	all := *q
+	all.Words, all.Offset, all.Limit = nil, 0, 0
+	st.filter(&all)
+	st.page(&all)
+	matcher, n := q.Matcher(), 0
+	return scanAll(running, db, &st, func(r *store.Record) (more bool, err error) {
+		ok, err := matcher.Match(ctx, r)
+		if err != nil || !ok {
+			return err == nil, err
+		}
+		if n++; n > q.Offset {
+			f(r)
+		}
+		return q.Limit <= 0 || n < max(q.Offset, 0)+q.Limit, nil
+	})
+}
+
+// scanAll calls f for each record that st selects, as long as f wants more.
+func scanAll(ctx context.Context, db querier, st *statement, f func(*store.Record) (more bool, err error)) error {
+	rows, err := db.Query(ctx, st.sql.String(), st.args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var all []store.Record
 	for rows.Next() {
 		var r store.Record
 		if err := scanRecord(rows, &r); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, r)
+		if more, err := f(&r); !more || err != nil {
+			return err
+		}
 	}
-	return all, rows.Err()
+	return rows.Err()
+}
+
+// collect returns the records that st selects.
+func collect(ctx context.Context, db querier, st *statement) (all []store.Record, err error) {
+	err = scanAll(ctx, db, st, func(r *store.Record) (bool, error) {
+		all = append(all, *r)
+		return true, nil
+	})
+	return all, err
 }
 
 // Count implements [store.Store].
 func (s *records) Count(ctx context.Context, q store.Query) (int, error) {
-	var st statement
-	st.add(s.sql.count)
-	st.filter(&q)
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
 	var n int
-	err := s.read(ctx, func(ctx context.Context, db querier) error {
-		return db.QueryRow(ctx, st.sql.String(), st.args...).Scan(&n)
+	err := s.read(ctx, func(running context.Context, db querier) error {
+		if !inSQL(&q) {
+			n = 0
+			return s.each(ctx, running, db, &q, func(*store.Record) { n++ })
+		}
+		var st statement
+		st.add(s.sql.count)
+		st.filter(&q)
+		return db.QueryRow(running, st.sql.String(), st.args...).Scan(&n)
 	})
 	if err != nil {
 		return 0, wrap("count tokens", err)

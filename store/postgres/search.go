@@ -8,6 +8,13 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
+// inSQL reports whether the words of q are looked for in SQL. What that takes grows
+// with the length of the text times that of the words, if the texts are made for it.
+// So it is only for a search through everybody's tokens, which no plain user can
+// make. Among the tokens of given users Go does it, where the length of the words
+// does not matter.
+func inSQL(q *store.Query) bool { return q.Users == nil || len(q.Words) == 0 }
+
 // words adds that all of ws occur in a record, case aside.
 //
 // Under the collation of the columns, lower puts aside the case of A to Z and of

@@ -188,13 +188,18 @@ func each(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query,
 		return err
 	}
 	defer rows.Close()
+	matcher := q.Matcher()
 	for n := 0; rows.Next(); {
 		var r store.Record
 		if err := scanRecord(rows, &r); err != nil {
 			return err
 		}
 		if inGo {
-			if !q.Match(&r) {
+			ok, err := matcher.Match(ctx, &r)
+			if err != nil {
+				return err
+			}
+			if !ok {
 				continue
 			}
 			if n++; n <= q.Offset {

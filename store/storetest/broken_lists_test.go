@@ -46,12 +46,12 @@ func seeing(name, fails string, change func(q *store.Query, r *store.Record)) br
 			change(&q, &after)
 			q.After = &after
 		}
-		rs := q.Select(changed)
+		rs := pick(q, changed)
 		for i := range rs {
 			rs[i] = clone(*s.find(rs[i].PK))
 		}
 		if len(q.Order) == 0 {
-			(&store.Query{}).Select(rs) // by what identifiers really are
+			pick(store.Query{}, rs) // by what identifiers really are
 		}
 		return rs
 	})
@@ -102,7 +102,7 @@ var brokenLists = []broken{
 			rs = append(rs, s.list(one)...)
 		}
 		all := store.Query{Order: q.Order, Offset: q.Offset, Limit: q.Limit}
-		return all.Select(rs)
+		return pick(all, rs)
 	}),
 	onList("a-thousand-users-at-most", "Many/Users", func(q *store.Query) { q.Users = q.Users[:min(len(q.Users), 1000)] }),
 	seeing("intents-without-case", "Filters/IntentCase", func(q *store.Query, r *store.Record) {
@@ -245,7 +245,7 @@ var brokenLists = []broken{
 		rest.Offset, rest.Limit = 0, 0
 		rs := append([]store.Record{*s.find(q.After.PK)}, s.list(rest)...)
 		q.After = nil
-		return q.Select(rs)
+		return pick(q, rs)
 	}),
 	listing("after-must-exist", "Pages/AfterDeleted Pages/AfterNothing Pages/AfterReplaced", func(s slice, q store.Query) []store.Record {
 		if q.After != nil && s.find(q.After.PK) == nil {

@@ -103,13 +103,13 @@ var brokenReads = []broken{
 		}
 		return s.byDigest(d)
 	}),
-	listing("lists-its-own-sealed", "Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record { return q.Select(slices.Clone(s)) }),
+	listing("lists-its-own-sealed", "Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record { return pick(q, slices.Clone(s)) }),
 	listing("lists-itself", "Aliasing/RecordsOutOfList Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record {
 		for i := range s {
 			s[i].Sealed = slices.Clone(s[i].Sealed)
 		}
 		if reflect.DeepEqual(q, store.Query{}) {
-			q.Select(s)
+			pick(q, s)
 			return s
 		}
 		return s.list(q)
@@ -206,7 +206,7 @@ var brokenReads = []broken{
 	onPurge("purge-unordered", "Purge/Limit Purge/Ordered", func(s *slice, q store.Query) []store.Record {
 		rs := s.purge(q)
 		if q.Order != nil {
-			(&store.Query{}).Select(rs)
+			pick(store.Query{}, rs)
 		}
 		return rs
 	}),

@@ -95,7 +95,7 @@ var brokenWords = []broken{
 				}
 			}
 		}
-		return (&store.Query{}).Select(rs)
+		return pick(store.Query{}, rs)
 	}),
 	onList("first-word-only", "Words/OneOfTwo Words/TwoFields Words/WordAndUsers", func(q *store.Query) { q.Words = q.Words[:min(len(q.Words), 1)] }),
 	searching("word-users-ignored", "Words/TextOrUsers Words/Users Words/WordAndUsers", func(w *store.Word) { w.Users = nil }),

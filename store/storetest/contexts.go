@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
@@ -13,6 +14,7 @@ import (
 
 const (
 	doneBefore = "If ctx is done when a method is called, the method returns an error that matches ctx.Err() and changes nothing."
+	searching  = "While List or Count looks for words, it looks at ctx again at least every 100 records, or watches ctx.Done()."
 	doneDuring = "If ctx ends while the method runs, the method either has had no effect and returns an error that matches ctx.Err(), or has had its whole effect and returns nil."
 )
 
@@ -113,6 +115,13 @@ func contextCases() []testCase {
 		)
 	}
 	return append(cases,
+		testCase{"SearchingList", searching, func(s subject) {
+			s.searches("List", func(ctx context.Context, q store.Query) (int, error) {
+				rs, err := s.List(ctx, q)
+				return len(rs), err
+			})
+		}},
+		testCase{"SearchingCount", searching, func(s subject) { s.searches("Count", s.Count) }},
 		testCase{"CancelledNoUses", doneBefore, func(s subject) {
 			ctx, cancel := context.WithCancel(s.Context())
 			cancel()
@@ -127,6 +136,45 @@ func contextCases() []testCase {
 			s.is("Delete of nothing with a cancelled context", s.Delete(ctx, record(1).PK, 1), context.Canceled)
 		}},
 	)
+}
+
+// searches checks that call, which is for so many records, looks at its context all
+// the while that it looks for words, and that nothing comes of a part of them.
+func (s subject) searches(name string, call func(ctx context.Context, q store.Query) (int, error)) {
+	s.Helper()
+	const size = 350
+	s.together(many, func(i int) {
+		for n := i; n < size; n += many {
+			r := bare(n, fmt.Sprintf("token-%d", n))
+			r.User = 7
+			if err := s.Create(s.Context(), r); err != nil {
+				s.Errorf("Create: %v", err)
+			}
+		}
+	})
+	search := func(ctx context.Context, word string) (int, error) {
+		return call(ctx, store.Query{Users: []int64{7}, Words: []store.Word{{Text: word}}})
+	}
+	watched := &looks{Context: s.Context()}
+	if n, err := search(watched, "nowhere"); n != 0 || err != nil {
+		s.Fatalf("%s of a word that is nowhere: %d records, %v", name, n, err)
+	}
+	if n := watched.count(); n < size/100 {
+		s.Fatalf("%s looked at its context %d times and looked for a word in %d records", name, n, size)
+	}
+	for looks := range 100 {
+		ctx := newFuse(s.Context(), looks)
+		n, err := search(ctx, "token")
+		if err != nil && (ctx.whole() || !errors.Is(err, context.Canceled)) || err == nil && n != size {
+			s.Fatalf("%s of a word with a context that ends at the look after %d: %d records of %d, %v", name, looks, n, size, err)
+		}
+		if err != nil && n != 0 {
+			s.Fatalf("%s returns %d records and the error %v", name, n, err)
+		}
+		if ctx.whole() {
+			break
+		}
+	}
 }
 
 // refuses checks that op with a context that is done fails and does nothing.
@@ -170,6 +218,25 @@ func (s subject) either(ctx context.Context, op operation) {
 		s.create(before...)
 	}
 }
+
+// looks is a context that counts how often it is looked at. To watch it is to look
+// at it all the time.
+type looks struct {
+	context.Context
+	n atomic.Int64
+}
+
+func (l *looks) Err() error {
+	l.n.Add(1)
+	return l.Context.Err()
+}
+
+func (l *looks) Done() <-chan struct{} {
+	l.n.Add(1 << 32)
+	return l.Context.Done()
+}
+
+func (l *looks) count() int64 { return l.n.Load() }
 
 // fuse is a context that is cancelled when it has been looked at a number of
 // times, by whichever look comes then. It is to a method as if somebody else

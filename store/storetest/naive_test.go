@@ -64,18 +64,16 @@ func (s *naive) Delete(ctx context.Context, pk store.PK, version int64) error {
 
 func (s *naive) List(ctx context.Context, q store.Query) (rs []store.Record, err error) {
 	err = s.locked(ctx, func() error {
-		rs = s.list(q)
-		return nil
+		rs, err = s.selected(ctx, q)
+		return err
 	})
 	return rs, err
 }
 
-func (s *naive) Count(ctx context.Context, q store.Query) (n int, err error) {
-	err = s.locked(ctx, func() error {
-		n = s.count(q)
-		return nil
-	})
-	return n, err
+func (s *naive) Count(ctx context.Context, q store.Query) (int, error) {
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
+	rs, err := s.List(ctx, q)
+	return len(rs), err
 }
 
 func (s *naive) Purge(ctx context.Context, q store.Query) (rs []store.Record, err error) {
@@ -139,11 +137,22 @@ func (s *slice) delete(pk store.PK, version int64) error {
 	return nil
 }
 
-func (s *slice) list(q store.Query) []store.Record {
-	rs := q.Select(slices.Clone(*s))
+func (s *slice) selected(ctx context.Context, q store.Query) ([]store.Record, error) {
+	rs, err := q.Select(ctx, slices.Clone(*s))
 	for i := range rs {
 		rs[i] = clone(rs[i])
 	}
+	return rs, err
+}
+
+func (s *slice) list(q store.Query) []store.Record {
+	rs, _ := s.selected(always, q)
+	return rs
+}
+
+// pick is Select with a context that never ends.
+func pick(q store.Query, rs []store.Record) []store.Record {
+	rs, _ = q.Select(always, rs)
 	return rs
 }
 

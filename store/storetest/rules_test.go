@@ -18,7 +18,7 @@ var untested = []string{
 	"They hold valid UTF-8 without NUL; the service sees to it.",
 	"Whether and how long a retired key is good is for the caller to decide.",
 	"Query selects records.",
-	"Stores written in Go can leave it all to Query.Select and Query.Match",
+	"Stores written in Go can leave it all to Query.Select and Query.Matcher",
 	"FieldDigest is not for ordering; the service never asks for it.",
 	"Word is one word of a search.",
 	"Use says that a token was used.",

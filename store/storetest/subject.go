@@ -73,6 +73,16 @@ func (s subject) list(q store.Query) []store.Record {
 	return rs
 }
 
+// selected returns those of records that a list for q must have.
+func (s subject) selected(q store.Query, records []store.Record) []store.Record {
+	s.Helper()
+	selected, err := q.Select(s.Context(), slices.Clone(records))
+	if err != nil {
+		s.Fatalf("Query.Select: %v", err)
+	}
+	return selected
+}
+
 func (s subject) count(q store.Query) int {
 	s.Helper()
 	n, err := s.Count(s.Context(), q)
