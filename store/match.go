@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -92,7 +93,7 @@ type pace struct{ left int } // how much may be done before, in bytes
 
 // look returns ctx.Err() if it is time to look, before as many bytes are worked on.
 func (p *pace) look(ctx context.Context, bytes int) error {
-	if p.left -= bytes; p.left >= 0 {
+	if p.left -= bytes; p.left > 0 {
 		return nil
 	}
 	p.left = 1 << 16
@@ -167,9 +168,42 @@ func Fold(r rune) rune {
 	return r
 }
 
+// folds has what Fold makes of each letter beyond ASCII that it changes, by pages of
+// 256, and zero for all others. To ask unicode.ToLower takes ten times as long, and
+// texts can be long.
+var folds = sync.OnceValue(func() [][]rune {
+	var pages [][]rune
+	for _, letters := range unicode.CaseRanges {
+		for r := rune(letters.Lo); r <= rune(letters.Hi); r++ {
+			if r < utf8.RuneSelf || Fold(r) == r {
+				continue
+			}
+			for len(pages) <= int(r>>8) {
+				pages = append(pages, nil)
+			}
+			if pages[r>>8] == nil {
+				pages[r>>8] = make([]rune, 256)
+			}
+			pages[r>>8][r&0xff] = Fold(r)
+		}
+	}
+	return pages
+})
+
+// appendFold appends s, each letter as Fold has it.
 func appendFold(b []byte, s string) []byte {
+	pages := folds()
 	for _, r := range s {
-		b = utf8.AppendRune(b, Fold(r))
+		if r < utf8.RuneSelf {
+			b = append(b, byte(Fold(r)))
+			continue
+		}
+		if page := int(r >> 8); page < len(pages) && pages[page] != nil {
+			if f := pages[page][r&0xff]; f != 0 {
+				r = f
+			}
+		}
+		b = utf8.AppendRune(b, r)
 	}
 	return b
 }

@@ -1,0 +1,135 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// fuse is a context that ends after it has been looked at a number of times.
+type fuse struct {
+	context.Context
+	looks, after int
+}
+
+func (f *fuse) Err() error {
+	if f.looks++; f.looks > f.after {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestMatcherFoldsAsFoldDoes(t *testing.T) {
+	t.Parallel()
+	var all []rune
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		if r < 0xd800 || r > 0xdfff { // surrogates are no text
+			all = append(all, r)
+		}
+	}
+	text := store.Record{Description: string(all)}
+	folded := strings.Map(store.Fold, text.Description)
+	find := func(word string) bool {
+		q := store.Query{Words: []store.Word{{Text: word}}}
+		return q.Match(&text)
+	}
+	require.True(t, find(folded))
+	require.True(t, find(text.Description))
+	require.False(t, find(folded+"x"))
+	for _, word := range []string{"É", "é", "\u212a", "ẞ", "𐐀", "𐐨", "\ufffd", "İ"} {
+		require.Equal(t, store.ContainsFold(text.Description, word), find(word), word)
+	}
+}
+
+func TestMatcher(t *testing.T) {
+	t.Parallel()
+	r := store.Record{Identifier: "Deploy", Intent: "api", Description: "Élan VITAL", User: 7}
+	for name, c := range map[string]struct {
+		words []store.Word
+		want  bool
+	}{
+		"none":                  {nil, true},
+		"empty":                 {[]store.Word{{}}, true},
+		"one in each field":     {[]store.Word{{Text: "DEP"}, {Text: "API"}, {Text: "élan"}}, true},
+		"all in one field":      {[]store.Word{{Text: "élan"}, {Text: "vital"}, {Text: "n v"}}, true},
+		"one is nowhere":        {[]store.Word{{Text: "élan"}, {Text: "nowhere"}, {Text: "vital"}}, false},
+		"across fields":         {[]store.Word{{Text: "deployapi"}}, false},
+		"by user":               {[]store.Word{{Text: "nowhere", Users: []int64{1, 7}}}, true},
+		"by another user":       {[]store.Word{{Text: "nowhere", Users: []int64{1, 2}}}, false},
+		"by user, and nowhere":  {[]store.Word{{Text: "a", Users: []int64{7}}, {Text: "nowhere"}}, false},
+		"by user, and by field": {[]store.Word{{Text: "nowhere", Users: []int64{7}}, {Text: "vital"}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := store.Query{Words: c.words}
+			require.Equal(t, c.want, q.Match(&r))
+			m := q.Matcher()
+			for range 3 { // what it has seen before does not matter
+				got, err := m.Match(t.Context(), &r)
+				require.NoError(t, err)
+				require.Equal(t, c.want, got)
+				got, err = m.Match(t.Context(), &store.Record{})
+				require.NoError(t, err)
+				require.Equal(t, q.Match(&store.Record{}), got)
+			}
+		})
+	}
+}
+
+// How many records there are between two looks depends on how long they are.
+func TestMatcherLooksAtItsContext(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text  int // bytes of a description
+		every int // record, at least
+	}{
+		"short texts": {0, 64},
+		"long texts":  {40_000, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const size = 640
+			r := store.Record{Description: strings.Repeat("x", c.text)}
+			q := store.Query{Words: []store.Word{{Text: "nowhere"}}}
+
+			ctx := &fuse{t.Context(), 0, size}
+			m := q.Matcher()
+			for range size {
+				_, err := m.Match(ctx, &r)
+				require.NoError(t, err)
+			}
+			require.GreaterOrEqual(t, ctx.looks, size/c.every)
+
+			ctx = &fuse{t.Context(), 0, 1}
+			m = q.Matcher()
+			done := 0
+			for ; ; done++ {
+				if _, err := m.Match(ctx, &r); err != nil {
+					require.ErrorIs(t, err, context.Canceled)
+					break
+				}
+			}
+			require.LessOrEqual(t, done, c.every)
+		})
+	}
+}
+
+func TestSelectStops(t *testing.T) {
+	t.Parallel()
+	q := store.Query{Words: []store.Word{{Text: "token"}}, Order: []store.Order{{Field: store.FieldCreated}}}
+	whole := &fuse{t.Context(), 0, 1 << 30}
+	want, err := q.Select(whole, contents(t, filled(t, 2000)))
+	require.NoError(t, err)
+	require.Len(t, want, 2000)
+	require.Greater(t, whole.looks, 2000/64+10, "for sorting, too")
+	for looks := range whole.looks {
+		got, err := q.Select(&fuse{t.Context(), 0, looks}, contents(t, filled(t, 2000)))
+		require.ErrorIs(t, err, context.Canceled, looks)
+		require.Empty(t, got)
+	}
+}
