@@ -97,7 +97,7 @@ const (
 	CodeChoice   Code = "choice"    // not one of the values there are
 	CodeDenied   Code = "denied"    // a value that exists but that this caller may not choose
 	CodeTaken    Code = "taken"     // another token has it
-	CodeTooMany  Code = "too_many"  // tokens
+	CodeTooMany  Code = "too_many"  // tokens of a user, or words of a search
 	CodeMissing  Code = "missing"   // names something that does not exist
 )
 

@@ -58,7 +58,7 @@ type Filter struct {
 
 	// Search holds words, split by spaces and commas, each of which must
 	// occur, case aside, in the identifier, the intent, the description or the
-	// owner's username. At most 255 characters. Usernames are searched if the
+	// owner's username. At most 255 characters and 8 words. Usernames are searched if the
 	// Directory is a [UserFinder], or the caller is no superuser.
 	Search string
 
@@ -85,7 +85,10 @@ type Page struct {
 	Pages  int // at least 1
 }
 
-const maxSearchLength = 255
+const (
+	maxSearchLength = 255 // characters
+	maxSearchWords  = 8   // each of which is looked for in every text
+)
 
 // Page returns a page of the tokens that fit f, by its number, which starts at
 // 1, and its size. If there is no such page, the error matches [ErrNoPage];
@@ -258,6 +261,8 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 	}
 	if len(f.Search) > maxSearchLength && len([]rune(f.Search)) > maxSearchLength {
 		faults.add("search", CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxSearchLength))
+	} else if len(words(f.Search)) > maxSearchWords {
+		faults.add("search", CodeTooMany, fmt.Sprintf("Search for at most %d words.", maxSearchWords))
 	}
 	if len(faults.fields) > 0 {
 		return q, faults.err()

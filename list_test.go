@@ -116,6 +116,16 @@ func TestFilterFaults(t *testing.T) {
 		`ordering: Tokens can't be sorted by "digest".`,
 		"search: Ensure this field has no more than 255 characters.",
 	)
+	eight := "a b,c ,d e f\tg h"
+	_, err = svc.Page(t.Context(), authtoken.Filter{Search: eight}, 1, 1)
+	require.NoError(t, err)
+	_, err = svc.Page(t.Context(), authtoken.Filter{Search: eight + " a"}, 1, 1)
+	requireFaults(t, err, "search: Search for at most 8 words.")
+	var v *authtoken.ValidationError
+	require.ErrorAs(t, err, &v)
+	require.True(t, v.Has("search", authtoken.CodeTooMany))
+	_, err = svc.Revoke(t.Context(), authtoken.Filter{Search: eight + " a"})
+	requireFaults(t, err, "search: Search for at most 8 words.")
 	_, err = svc.Page(t.Context(), authtoken.Filter{Order: []authtoken.Order{{Field: "user"}, {Field: "user"}}}, 1, 1)
 	requireFaults(t, err, `ordering: Tokens are sorted by "user" already.`)
 	_, err = svc.Page(t.Context(), authtoken.Filter{Search: strings.Repeat("ä", 255)}, 1, 1)

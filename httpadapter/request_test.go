@@ -117,6 +117,7 @@ func TestQueries(t *testing.T) {
 		"expires=zzz":                        `{"expires":["Enter a valid date/time."]}`,
 		"expiring=maybe":                     `{"expiring":["Must be a valid boolean."]}`,
 		"identifier=%00":                     `{"identifier":["Null characters are not allowed."]}`,
+		"search=" + strings.Repeat("a,", 9):  `{"search":["Search for at most 8 words."]}`,
 		"search=" + strings.Repeat("a", 256): `{"search":["Ensure this field has no more than 255 characters."]}`,
 		"expires=1&intent=2&expiring=3": `{"expires":["Enter a valid date/time."],"expiring":["Must be a valid boolean."],` +
 			`"intent":["Select a valid choice. 2 is not one of the available choices."]}`,
