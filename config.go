@@ -95,6 +95,9 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if cfg.Policy.MaxTokens < 0 {
 		fault("Config.Policy.MaxTokens: %d is negative", cfg.Policy.MaxTokens)
 	}
+	if cfg.Policy.MaxTextLength < 0 {
+		fault("Config.Policy.MaxTextLength: %d is negative", cfg.Policy.MaxTextLength)
+	}
 	if cfg.CacheSize < 0 {
 		fault("Config.CacheSize: %d is negative", cfg.CacheSize)
 	}

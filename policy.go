@@ -71,6 +71,12 @@ type Policy struct {
 	// that the application is going to use.
 	UsersSetManaged bool
 
+	// MaxTextLength is how many characters the Description and the Managed of a
+	// token may have. What a token has already may stay, and be sent again.
+	// Defaults to 1,000. Lists hold as many of these texts in memory as there
+	// are tokens on a page.
+	MaxTextLength int
+
 	// RevokeOnReuse deletes a token when a key of it is used that a rotation has
 	// replaced and whose overlap is over, since somebody must have kept it who
 	// should not have. Without it, such a use is refused and reported, as any
@@ -93,12 +99,15 @@ func Authentik() Policy {
 		RenewExpired:     true,
 		UnboundedKeys:    true,
 		UsersSetManaged:  true,
+		MaxTextLength:    10_000,
 	}
 }
 
 const (
 	defaultLifetime  = 30 * time.Minute
 	defaultRetention = 30 * 24 * time.Hour
+
+	defaultTextLength = 1000
 )
 
 func (p Policy) withDefaults() Policy {
@@ -118,6 +127,9 @@ func (p Policy) withDefaults() Policy {
 		p.Retention = defaultRetention
 	}
 	p.Retention = max(p.Retention, 0)
+	if p.MaxTextLength == 0 {
+		p.MaxTextLength = defaultTextLength
+	}
 	p.DefaultLifetime = p.DefaultLifetime.Truncate(time.Microsecond)
 	return p
 }

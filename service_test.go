@@ -322,11 +322,11 @@ func TestNewReportsAllFaults(t *testing.T) {
 	require.ErrorContains(t, err, "is more than MaxLifetime")
 	_, err = authtoken.New(nil, authtoken.Config{
 		KeyPrefix: "no good", MinKeyLength: -1,
-		Policy: authtoken.Policy{DefaultLifetime: -1, MaxLifetime: -1, UserIntents: []authtoken.Intent{"x"}},
+		Policy: authtoken.Policy{DefaultLifetime: -1, MaxLifetime: -1, MaxTextLength: -1, UserIntents: []authtoken.Intent{"x"}},
 	})
 	for _, want := range []string{
 		"store is nil", "Config.KeyPrefix", "Config.MinKeyLength",
-		"Config.Policy.DefaultLifetime", "Config.Policy.MaxLifetime", `"x" is not an intent`,
+		"Config.Policy.DefaultLifetime", "Config.Policy.MaxLifetime", "Config.Policy.MaxTextLength", `"x" is not an intent`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

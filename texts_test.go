@@ -3,6 +3,7 @@ package authtoken_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -106,4 +107,59 @@ func TestStoresAreAskedForTextOnly(t *testing.T) {
 		_, _, err = caller.List(ctx, authtoken.Filter{}, made, 10)
 		invalid(err, "cursor")
 	}
+}
+
+func TestTextLength(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy authtoken.Policy
+		max    int
+	}{
+		"default":   {authtoken.Policy{}, 1000},
+		"Authentik": {authtoken.Authentik(), 10_000},
+		"shorter":   {authtoken.Policy{MaxTextLength: 3}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc, _ := newService(t, c.policy)
+			longest := strings.Repeat("𝄞", c.max) // characters, not bytes
+			create(t, svc, authtoken.CreateParams{Identifier: "one", User: 1, Description: " " + longest + " ", Managed: longest})
+			_, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new(longest + "x"), Managed: new(longest + "x")})
+			requireFaults(t, err,
+				fmt.Sprintf("managed: Ensure this field has no more than %d characters.", c.max),
+				fmt.Sprintf("description: Ensure this field has no more than %d characters.", c.max))
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 1, Description: longest + "x"})
+			requireFaults(t, err, fmt.Sprintf("description: Ensure this field has no more than %d characters.", c.max))
+		})
+	}
+}
+
+// Clients send back all that they have got. So what is longer than the policy allows,
+// because it was stored under another policy, may come again.
+func TestLongerTextsMayStay(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	before, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{MaxTextLength: 2000}})
+	require.NoError(t, err)
+	svc, err := authtoken.New(st, authtoken.Config{})
+	require.NoError(t, err)
+	long := strings.Repeat("é", 2000)
+	create(t, before, authtoken.CreateParams{Identifier: "one", User: 1, Description: long, Managed: long})
+	create(t, before, authtoken.CreateParams{Identifier: "two", User: 1, Description: strings.ToUpper(long)})
+	caller := svc.As(authtoken.User{PK: 1, Active: true, Superuser: true})
+
+	token, err := caller.Update(t.Context(), "one", authtoken.UpdateParams{
+		Identifier: new("renamed"), Description: new("\n" + long + " "), Managed: new(long),
+	})
+	require.NoError(t, err)
+	require.Equal(t, long, token.Description)
+	require.Equal(t, long, token.Managed)
+	for _, other := range []string{long + "x", long[2:], strings.ToUpper(long)} {
+		_, err = caller.Update(t.Context(), "renamed", authtoken.UpdateParams{Description: &other})
+		requireFaults(t, err, "description: Ensure this field has no more than 1000 characters.")
+	}
+	_, err = caller.Update(t.Context(), "renamed", authtoken.UpdateParams{Description: new("short")})
+	require.NoError(t, err)
+	_, err = caller.Update(t.Context(), "renamed", authtoken.UpdateParams{Description: &long})
+	requireFaults(t, err, "description: Ensure this field has no more than 1000 characters.")
 }

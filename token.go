@@ -115,7 +115,7 @@ type CreateParams struct {
 	// the user who acts. A user who is no superuser always becomes the owner.
 	User int64
 
-	// Description is free text of up to 10,000 characters, as is Managed.
+	// Description is free text of up to [Policy.MaxTextLength] characters, as is Managed.
 	Description string
 
 	// Managed marks the token as managed by something, by a name that no

@@ -13,10 +13,7 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-const (
-	maxIdentifierLength = 255    // characters
-	maxTextLength       = 10_000 // characters of any other text
-)
+const maxIdentifierLength = 255 // characters
 
 // apply checks p and makes r what p asks for, on behalf of by. A record of version 0 is one in the making. Other
 // tokens are not looked at unless something is wrong with p: whether names are
@@ -26,7 +23,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	before := *r
 
 	if p.Managed != nil && !f.has("managed") {
-		r.Managed = f.text("managed", *p.Managed)
+		r.Managed = f.text("managed", *p.Managed, before.Managed, s.policy.MaxTextLength)
 		switch {
 		case f.has("managed"):
 		case r.Managed == "" && *p.Managed != "":
@@ -49,7 +46,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 		return err
 	}
 	if p.Description != nil && !f.has("description") {
-		r.Description = f.text("description", *p.Description)
+		r.Description = f.text("description", *p.Description, before.Description, s.policy.MaxTextLength)
 	}
 	if p.Expires != nil && !f.has("expires") && !p.Expires.IsZero() {
 		if y := p.Expires.UTC().Year(); y < 1 || y > 9999 || p.Expires.Truncate(time.Microsecond).IsZero() {
@@ -179,14 +176,15 @@ func (f *faults) identifier(v string) string {
 	return v
 }
 
-// text does the same for any other text.
-func (f *faults) text(field, v string) string {
+// text does the same for any other text, of up to maxLength characters. What the
+// field has already may be longer, since clients send back what they have got.
+func (f *faults) text(field, v, before string, maxLength int) string {
 	if !utf8.ValidString(v) {
 		f.add(field, CodeInvalid, msgNotText)
 	}
 	v = trim(v)
-	if utf8.RuneCountInString(v) > maxTextLength {
-		f.add(field, CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxTextLength))
+	if utf8.RuneCountInString(v) > maxLength && v != trim(before) {
+		f.add(field, CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxLength))
 	}
 	if strings.ContainsRune(v, 0) {
 		f.add(field, CodeInvalid, msgNull)

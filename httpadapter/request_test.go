@@ -182,8 +182,8 @@ func TestLimitsOfBodies(t *testing.T) {
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
 	requireAnswer(t, w, http.StatusBadRequest, `{"identifier":["This field is required."]}`)
-	w = a.do(t, "alice", "POST", tokens, `{"identifier":"y","description":"`+strings.Repeat("ä", 10_001)+`"}`)
-	requireAnswer(t, w, http.StatusBadRequest, `{"description":["Ensure this field has no more than 10000 characters."]}`)
+	w = a.do(t, "alice", "POST", tokens, `{"identifier":"y","description":"`+strings.Repeat("ä", 1001)+`"}`)
+	requireAnswer(t, w, http.StatusBadRequest, `{"description":["Ensure this field has no more than 1000 characters."]}`)
 	w = a.do(t, "alice", "GET", tokens+"?ordering="+strings.Repeat("user,", 10_000)+"-identifier", "")
 	require.Equal(t, http.StatusOK, w.Code)
 }

@@ -74,7 +74,7 @@ func TestCreateFaults(t *testing.T) {
 		{[]string{"identifier", "a b"}, []string{"identifier", "Use only the letters a to z and A to Z, digits, hyphens and underscores in the name."}, nil},
 		{[]string{"identifier", "taken"}, []string{"identifier", "There is a token of this name already. Choose another name."}, nil},
 		{[]string{"identifier", strings.Repeat("a", 256)}, []string{"identifier", "Ensure this field has no more than 255 characters."}, nil},
-		{[]string{"description", strings.Repeat("a", 10_001)}, []string{"description", "Ensure this field has no more than 10000 characters."}, nil},
+		{[]string{"description", strings.Repeat("a", 1001)}, []string{"description", "Ensure this field has no more than 1000 characters."}, nil},
 		{[]string{"description", "\xff"}, []string{"description", "Not a valid string."}, nil},
 		{[]string{"intent", "recovery"}, []string{"intent", "Choose one of the kinds."}, map[string]string{"intent": "none"}},
 		{[]string{"intent", "none"}, []string{"intent", "Choose one of the kinds."}, map[string]string{"intent": "none"}},

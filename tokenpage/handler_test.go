@@ -269,7 +269,7 @@ func TestCrossOrigin(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	s := newSite(t, authtoken.Policy{MaxTextLength: 10_000}, tokenpage.Config{})
 	longest := url.Values{"identifier": {strings.Repeat("a", 255)}, "description": {strings.Repeat("𝄞", 10_000)}}
 	require.Equal(t, http.StatusOK, s.do(t, "alice", "POST", "?do=new", longest).Code)
 	w := s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"b"}, "description": {strings.Repeat("a", 256<<10)}})

@@ -69,7 +69,10 @@ func newFixture(b *testing.B, st store.Store, letter string, length int) *fixtur
 	b.Helper()
 	users, err := authtoken.NewUserList(authtoken.User{PK: owner, Username: "plain", Active: true})
 	must(b, err)
-	svc, err := authtoken.New(st, authtoken.Config{Users: users})
+	svc, err := authtoken.New(st, authtoken.Config{
+		Users:  users,
+		Policy: authtoken.Policy{MaxTextLength: length},
+	})
 	must(b, err)
 	h, err := httpadapter.New(svc, httpadapter.Config{})
 	must(b, err)
