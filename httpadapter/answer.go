@@ -120,6 +120,13 @@ var (
 	nosniff      = []string{"nosniff"}
 )
 
+// keepSize is how large a buffer is kept for the next answer, and pieceSize how much
+// of a long answer is put together before it is sent.
+const (
+	keepSize  = 64 << 10
+	pieceSize = keepSize / 2
+)
+
 // writeJSON answers with what encode appends, unless that fails.
 func writeJSON(w http.ResponseWriter, status int, encode func([]byte) ([]byte, error)) error {
 	buf := buffers.Get().(*[]byte)
@@ -128,17 +135,60 @@ func writeJSON(w http.ResponseWriter, status int, encode func([]byte) ([]byte, e
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	const keep = 64 << 10 // one long page must not be held on to
-	if cap(b) <= keep {
+	keep(buf, b)
+	writeHeader(w, status, len(b))
+	_, _ = w.Write(b) // a client that has gone away
+	return nil
+}
+
+// writeInPieces answers with what encode appends, as writeJSON does, but need not
+// hold all of it. encode calls send with what there is between one token and the
+// next, and goes on with what send returns; from the first time on it must not fail.
+//
+// If the client leaves or the request runs out of time, the answer is cut off, lest a
+// part of a list look like the whole.
+func writeInPieces(ctx context.Context, w http.ResponseWriter, encode func(b []byte, send func([]byte) []byte) ([]byte, error)) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	begun := false
+	b, err := encode((*buf)[:0], func(b []byte) []byte {
+		if len(b) < pieceSize {
+			return b
+		}
+		if !begun {
+			writeHeader(w, http.StatusOK, -1)
+			begun = true
+		}
+		if _, err := w.Write(b); err != nil || ctx.Err() != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return b[:0]
+	})
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	keep(buf, b)
+	if !begun {
+		writeHeader(w, http.StatusOK, len(b))
+	}
+	_, _ = w.Write(b)
+	return nil
+}
+
+// keep has b used again, unless there was a long text in it.
+func keep(buf *[]byte, b []byte) {
+	if cap(b) <= keepSize {
 		*buf = b
 	}
+}
+
+// writeHeader begins an answer of so many bytes; -1 if that is not known.
+func writeHeader(w http.ResponseWriter, status, length int) {
 	header := w.Header()
 	header["Content-Type"] = contentType
 	header["Cache-Control"] = cacheControl
-	if len(b) > 2048 { // shorter than that, net/http does it by itself
-		header.Set("Content-Length", strconv.Itoa(len(b)))
+	if length > 2048 { // shorter than that, net/http does it by itself
+		header.Set("Content-Length", strconv.Itoa(length))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // a client that has gone away
-	return nil
 }

@@ -19,6 +19,15 @@ const hexDigits = "0123456789abcdef"
 
 // appendToken appends the wire form of t, with its key if there is one to show.
 func appendToken(b []byte, t *authtoken.Token, owner *authtoken.User, key authtoken.Key) ([]byte, error) {
+	b, err := appendUser(appendBeforeOwner(b, t), owner)
+	if err != nil {
+		return nil, err
+	}
+	return appendAfterOwner(b, t, key), nil
+}
+
+// appendBeforeOwner appends that of a token which comes before its owner.
+func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
 	b = append(b, `{"pk":`...)
 	b = appendUUID(b, t.PK)
 	b = append(b, `,"managed":`...)
@@ -29,11 +38,11 @@ func appendToken(b []byte, t *authtoken.Token, owner *authtoken.User, key authto
 	b = appendString(b, string(t.Intent))
 	b = append(b, `,"user":`...)
 	b = strconv.AppendInt(b, t.User, 10)
-	b = append(b, `,"user_obj":`...)
-	b, err := appendUser(b, owner)
-	if err != nil {
-		return nil, err
-	}
+	return append(b, `,"user_obj":`...)
+}
+
+// appendAfterOwner appends the rest, with its key if there is one to show.
+func appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.Key) []byte {
 	b = append(b, `,"description":`...)
 	b = appendString(b, t.Description)
 	b = append(b, `,"expires":`...)
@@ -48,7 +57,7 @@ func appendToken(b []byte, t *authtoken.Token, owner *authtoken.User, key authto
 		b = append(b, `,"key":`...)
 		b = appendString(b, secret)
 	}
-	return append(b, '}'), nil
+	return append(b, '}')
 }
 
 func appendUser(b []byte, u *authtoken.User) ([]byte, error) {

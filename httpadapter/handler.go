@@ -110,7 +110,9 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-// ServeHTTP answers one request. All answers are JSON or empty.
+// ServeHTTP answers one request. All answers are JSON or empty. A long list is sent
+// in pieces; if the client leaves meanwhile or the request's context ends, ServeHTTP
+// panics with http.ErrAbortHandler, for which net/http cuts off the answer.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Content-Type-Options"] = nosniff
 	rt, identifier := h.route(r)

@@ -25,8 +25,8 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
-		return appendPage(b, &page, owners)
+	return writeInPieces(r.Context(), w, func(b []byte, send func([]byte) []byte) ([]byte, error) {
+		return appendPage(b, &page, owners, send)
 	})
 }
 
@@ -117,8 +117,17 @@ func pageParams(query url.Values) (number, size int) {
 	return number, size
 }
 
-// appendPage appends a page as authentik shows them.
-func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User) ([]byte, error) {
+// appendPage appends a page as authentik shows them, and calls send after each token.
+func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User, send func([]byte) []byte) ([]byte, error) {
+	// Owners come first: whether they can be shown has to be known before anything is
+	// sent, and many tokens have the same.
+	shown := make(map[int64][]byte, len(owners))
+	for pk, owner := range owners {
+		var err error
+		if shown[pk], err = appendUser(nil, &owner); err != nil {
+			return nil, err
+		}
+	}
 	next, previous, start := p.Number+1, p.Number-1, (p.Number-1)*p.Size+1
 	if next > p.Pages {
 		next = 0
@@ -142,15 +151,10 @@ func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User) ([
 		b = strconv.AppendInt(b, int64(f.value), 10)
 	}
 	b = append(b, `},"autocomplete":{},"results":`...)
-	var err error
 	b = appendList(b, p.Tokens, func(b []byte, t *authtoken.Token) []byte {
-		owner := owners[t.User]
-		next, e := appendToken(b, t, &owner, authtoken.Key{})
-		if e != nil {
-			err = e
-			return b
-		}
-		return next
+		b = appendBeforeOwner(b, t)
+		b = append(b, shown[t.User]...)
+		return send(appendAfterOwner(b, t, authtoken.Key{}))
 	})
-	return append(b, '}'), err
+	return append(b, '}'), nil
 }

@@ -56,6 +56,32 @@ func Benchmark(b *testing.B, newStore func(testing.TB) store.Store, lengths ...i
 	}
 }
 
+// TestHeap checks that a list over the store that newStore returns takes little
+// memory: at no time more than 16 MB, garbage included, under the default policy. No other
+// test may be running.
+func TestHeap(t *testing.T, newStore func(testing.TB) store.Store) {
+	const most = 16 << 20
+	for _, text := range texts {
+		t.Run(text.name, func(t *testing.T) {
+			f := newFixture(t, newStore(t), text.letter, 1000)
+			for name, search := range map[string]string{"": "", "searching ": repeat(text.letter, words)} {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				w := f.get(t.Context(), search)
+				runtime.ReadMemStats(&after)
+				if w.status != http.StatusOK || w.size < tokens*2000 {
+					t.Fatalf("status %d, %d bytes", w.status, w.size)
+				}
+				t.Logf("%slist: %.1f MB sent, %.1f MB allocated, %.1f MB at a time", name,
+					float64(w.size)/1e6, float64(after.TotalAlloc-before.TotalAlloc)/1e6, f.growth(search)/1e6)
+				if grown := f.growth(search); grown > most {
+					t.Errorf("%slist: the heap grows by %.0f bytes, more than %d", name, grown, most)
+				}
+			}
+		})
+	}
+}
+
 func repeat(word string, n int) string { return strings.TrimSuffix(strings.Repeat(word+" ", n), " ") }
 
 type fixture struct {
@@ -65,31 +91,32 @@ type fixture struct {
 
 // newFixture makes the tokens. Each description ends in what the words end in, so
 // that a word is found at the end or not at all.
-func newFixture(b *testing.B, st store.Store, letter string, length int) *fixture {
-	b.Helper()
+func newFixture(tb testing.TB, st store.Store, letter string, length int) *fixture {
+	tb.Helper()
 	users, err := authtoken.NewUserList(authtoken.User{PK: owner, Username: "plain", Active: true})
-	must(b, err)
+	must(tb, err)
 	svc, err := authtoken.New(st, authtoken.Config{
 		Users:  users,
 		Policy: authtoken.Policy{MaxTextLength: length},
 	})
-	must(b, err)
+	must(tb, err)
 	h, err := httpadapter.New(svc, httpadapter.Config{})
-	must(b, err)
-	_, key, err := svc.Create(b.Context(), authtoken.CreateParams{Identifier: "key", User: owner, Expiring: new(false)})
-	must(b, err)
+	must(tb, err)
+	_, key, err := svc.Create(tb.Context(), authtoken.CreateParams{Identifier: "key", User: owner, Expiring: new(false)})
+	must(tb, err)
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
 			for i := range next {
-				_, _, err := svc.Create(b.Context(), authtoken.CreateParams{
+				_, _, err := svc.Create(tb.Context(), authtoken.CreateParams{
 					Identifier:  fmt.Sprintf("%0255d", i),
 					User:        owner,
 					Description: "(" + strings.Repeat(letter, length-3) + "x)",
+					Managed:     fmt.Sprintf("%04d", i) + strings.Repeat(letter, length-5) + ".",
 				})
 				if err != nil {
-					b.Error(err)
+					tb.Error(err)
 				}
 			}
 		})
@@ -107,6 +134,11 @@ func (f *fixture) get(ctx context.Context, search string) *sink {
 		"/api/v3/core/tokens/?page_size=1000&search="+url.QueryEscape(search), nil)
 	r.Header.Set("Authorization", f.bearer)
 	w := &sink{header: http.Header{}}
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			panic(p)
+		}
+	}()
 	f.handler.ServeHTTP(w, r)
 	return w
 }
@@ -186,9 +218,9 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) Write(b []byte) (int, error) { s.size += len(b); return len(b), nil }
 func (s *sink) WriteHeader(status int)      { s.status = status }
 
-func must(b *testing.B, err error) {
-	b.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/authtoken/authtoken/internal/dearest"
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 	"github.com/authtoken/authtoken/store/storetest"
@@ -191,4 +192,9 @@ func TestGetByDigestAllocates(t *testing.T) {
 			t.Error("found nothing")
 		}
 	}))
+}
+
+// Not parallel, as it looks at the heap.
+func TestHeapOfALongList(t *testing.T) {
+	dearest.TestHeap(t, func(testing.TB) store.Store { return memory.New() })
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
-	"github.com/authtoken/authtoken/internal/dearest"
 	"github.com/authtoken/authtoken/internal/turns"
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/postgres"
@@ -213,13 +212,4 @@ func (s sides) fill(b *testing.B, n int) []store.Record {
 	_, err := s.raw.Exec(b.Context(), "ANALYZE authtoken_tokens")
 	require.NoError(b, err)
 	return records
-}
-
-func BenchmarkDearest(b *testing.B) {
-	dearest.Benchmark(b, func(t testing.TB) store.Store {
-		s, err := postgres.Open(t.Context(), server.DSN(t), postgres.Config{})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
-	}, 1000, 10_000)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/authtoken/authtoken/internal/dearest"
 	"github.com/authtoken/authtoken/internal/turns"
 	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/sqlite"
@@ -207,13 +206,4 @@ func prepare(b *testing.B, db *sql.DB, query string) *sql.Stmt {
 	stmt, err := db.Prepare(query)
 	require.NoError(b, err)
 	return stmt
-}
-
-func BenchmarkDearest(b *testing.B) {
-	dearest.Benchmark(b, func(t testing.TB) store.Store {
-		s, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
-	}, 1000, 10_000)
 }
