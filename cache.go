@@ -7,9 +7,9 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// cache holds records by the digest of the key they were found by. It is bounded
-// by keeping two generations of half its size: when the young one is full, it
-// becomes the old one, and what was the old one goes.
+// cache holds records by the digest of the key they were found by. It is bounded,
+// in records and in bytes, by keeping two generations of half its size: when the
+// young one is full, it becomes the old one, and what was the old one goes.
 //
 // It must never give out a record that this process has changed before. A
 // change drops its digests when it is done; a record that was read before
@@ -18,7 +18,8 @@ import (
 type cache struct {
 	mu         sync.RWMutex
 	young, old map[store.Digest]cached
-	half       int
+	bytes      int // that the records in young take
+	half       int // how many records a generation has at most; its bytes are cachedBytes for each
 	ttl        time.Duration
 	changes    uint64
 }
@@ -26,6 +27,17 @@ type cache struct {
 type cached struct {
 	record store.Record
 	read   time.Time
+}
+
+const (
+	cachedBytes = 1 << 10 // what a record may take on average
+	fixedBytes  = 512     // what it takes without its texts, and its place in a map
+)
+
+// cachedSize returns about how many bytes r takes in a cache.
+func cachedSize(r *store.Record) int {
+	return fixedBytes + len(r.Identifier) + len(r.Intent) + len(r.Description) + len(r.Managed) +
+		len(r.Sealed) + len(r.LastUsedFrom)
 }
 
 func newCache(size int, ttl time.Duration) *cache {
@@ -72,10 +84,26 @@ func (c *cache) put(digest store.Digest, r *store.Record, now time.Time, changes
 	if changes != c.changes {
 		return
 	}
-	if len(c.young) >= c.half {
+	c.drop(digest)
+	n, most := cachedSize(r), c.half*cachedBytes
+	if n > most {
+		return
+	}
+	if len(c.young) >= c.half || c.bytes+n > most {
 		c.young, c.old = make(map[store.Digest]cached, c.half), c.young
+		c.bytes = 0
 	}
 	c.young[digest] = cached{*r, now}
+	c.bytes += n
+}
+
+// drop drops what there is for digest.
+func (c *cache) drop(digest store.Digest) {
+	if e, ok := c.young[digest]; ok {
+		c.bytes -= cachedSize(&e.record)
+		delete(c.young, digest)
+	}
+	delete(c.old, digest)
 }
 
 // forget drops what the keys of these records would find. It must be called when
@@ -89,8 +117,7 @@ func (c *cache) forget(records ...store.Record) {
 	c.changes++
 	for i := range records {
 		for _, d := range []store.Digest{records[i].Digest, records[i].Retired} {
-			delete(c.young, d)
-			delete(c.old, d)
+			c.drop(d)
 		}
 	}
 }
@@ -104,5 +131,6 @@ func (c *cache) forgetAll() {
 	defer c.mu.Unlock()
 	c.changes++
 	clear(c.young)
+	c.bytes = 0
 	clear(c.old)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -90,6 +92,73 @@ func TestCache(t *testing.T) {
 		check(1, nil)
 		check(0, nil)
 	}
+}
+
+// What the cache holds is bounded in bytes, however long the texts are.
+func TestCacheCountsBytes(t *testing.T) {
+	t.Parallel()
+	const size = 100
+	for name, c := range map[string]struct {
+		text        string
+		least, most int // how many of 10 * size tokens are held in the end
+	}{
+		"short texts":     {"made by hand", size / 2, size},
+		"long texts":      {strings.Repeat("x", 9000), 5, size << 10 / 9000},
+		"one is too much": {strings.Repeat("x", size<<10/2), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := &counting{Store: memory.New()}
+			svc, err := authtoken.New(st, authtoken.Config{
+				CacheSize: size, CacheTTL: time.Hour, Policy: authtoken.Policy{MaxTextLength: len(c.text)}})
+			require.NoError(t, err)
+			var keys []string
+			for i := range 10 * size {
+				_, key := create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), Description: c.text})
+				who, err := svc.Authenticate(t.Context(), key)
+				require.NoError(t, err)
+				require.Equal(t, c.text, who.Token.Description)
+				keys = append(keys, key)
+			}
+			st.asked = 0
+			held := 0
+			for _, key := range slices.Backward(keys) { // what is asked for meanwhile takes the place of the oldest
+				before := st.asked
+				who, err := svc.Authenticate(t.Context(), key)
+				require.NoError(t, err)
+				require.Equal(t, c.text, who.Token.Description)
+				if st.asked > before {
+					break
+				}
+				held++
+			}
+			require.GreaterOrEqual(t, held, c.least)
+			require.LessOrEqual(t, held, c.most)
+		})
+	}
+}
+
+// What is changed makes room.
+func TestCacheCountsBytesThatAreGone(t *testing.T) {
+	t.Parallel()
+	st := &counting{Store: memory.New()}
+	svc, err := authtoken.New(st, authtoken.Config{
+		CacheSize: 100, CacheTTL: time.Hour, Policy: authtoken.Policy{MaxTextLength: 9000}})
+	require.NoError(t, err)
+	_, first := create(t, svc, authtoken.CreateParams{Identifier: "first"})
+	_, err = svc.Authenticate(t.Context(), first)
+	require.NoError(t, err)
+	_, key := create(t, svc, authtoken.CreateParams{Identifier: "other"})
+	for i := range 100 {
+		_, err := svc.Update(t.Context(), "other", authtoken.UpdateParams{Description: new(strings.Repeat("x", 9000-i))})
+		require.NoError(t, err)
+		_, err = svc.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+	}
+	st.asked = 0
+	_, err = svc.Authenticate(t.Context(), first)
+	require.NoError(t, err)
+	require.Zero(t, st.asked)
 }
 
 // A revoked key must be refused by whoever asks after Delete has returned, while

@@ -38,10 +38,12 @@ type Config struct {
 	// down by [Service.RunJanitor] or [Service.FlushLastUsed].
 	TrackLastUsed bool
 
-	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, at
-	// some 700 bytes each and what their texts take, so as not to ask the store for them. Changes through
-	// this Service count at once; those made by others, in this process or
-	// another, may not be seen for CacheTTL. Owners are never cached. Zero is no cache.
+	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, so as not
+	// to ask the store for them. Together they take about 1 KiB for each of CacheSize
+	// at most. A token takes half of that, and its texts and its sealed key in
+	// addition; if these are long, fewer tokens are kept. Changes through this
+	// Service count at once; those made by others, in this process or another, may not
+	// be seen for CacheTTL. Owners are never cached. Zero is no cache.
 	CacheSize int
 
 	// CacheTTL defaults to 5 seconds.
