@@ -124,7 +124,7 @@ func TestFilterFaults(t *testing.T) {
 	var v *authtoken.ValidationError
 	require.ErrorAs(t, err, &v)
 	require.True(t, v.Has("search", authtoken.CodeTooMany))
-	_, err = svc.Revoke(t.Context(), authtoken.Filter{Search: eight + " a"})
+	_, err = svc.Revoke(t.Context(), authtoken.Filter{Search: eight + " a", AllUsers: true})
 	requireFaults(t, err, "search: Search for at most 8 words.")
 	_, err = svc.Page(t.Context(), authtoken.Filter{Order: []authtoken.Order{{Field: "user"}, {Field: "user"}}}, 1, 1)
 	requireFaults(t, err, `ordering: Tokens are sorted by "user" already.`)

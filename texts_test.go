@@ -146,7 +146,7 @@ func TestLongerTextsMayStay(t *testing.T) {
 	long := strings.Repeat("é", 2000)
 	create(t, before, authtoken.CreateParams{Identifier: "one", User: 1, Description: long, Managed: long})
 	create(t, before, authtoken.CreateParams{Identifier: "two", User: 1, Description: strings.ToUpper(long)})
-	caller := svc.As(authtoken.User{PK: 1, Active: true, Superuser: true})
+	caller := svc.As(1)
 
 	token, err := caller.Update(t.Context(), "one", authtoken.UpdateParams{
 		Identifier: new("renamed"), Description: new("\n" + long + " "), Managed: new(long),

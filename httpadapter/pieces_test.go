@@ -46,7 +46,7 @@ func newLong(t *testing.T, user authtoken.User, n int) http.Handler {
 		require.NoError(t, err)
 	}
 	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.User, error) { return user, nil },
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(user.PK), nil },
 		Logger:       slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
