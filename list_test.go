@@ -3,6 +3,7 @@ package authtoken_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,7 @@ func TestPages(t *testing.T) {
 	page.Tokens = nil
 	require.Equal(t, authtoken.Page{Number: 2, Size: 2, Count: 5, Pages: 3}, page)
 
-	for _, n := range [][2]int{{0, 2}, {-1, 2}, {4, 2}, {1 << 62, 1 << 62}} {
+	for _, n := range [][2]int{{0, 2}, {-1, 2}, {4, 2}, {math.MaxInt/2 + 1, math.MaxInt/2 + 1}} {
 		_, err := svc.Page(t.Context(), authtoken.Filter{}, n[0], n[1])
 		require.ErrorIs(t, err, authtoken.ErrNoPage, n)
 	}
