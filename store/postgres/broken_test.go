@@ -113,27 +113,28 @@ func prepare(t *testing.T, s *postgres.Store) {
 func TestBrokenWrites(t *testing.T) {
 	t.Parallel()
 	for name, w := range writes {
-		for _, f := range []fault{nothingSent, requestLost, answerLost} {
-			t.Run(name+", "+f.String(), func(t *testing.T) {
-				t.Parallel()
-				s, cable := plugged(t, server.DSN(t), forever)
-				prepare(t, s)
-				met := 0
-				cable.breaks(f, func() { met++ })
-				err := w.call(t.Context(), s)
-				require.Equal(t, 1, met)
-				after := w.after
-				if name == "Purge" && f != nothingSent {
-					require.ErrorIs(t, err, postgres.ErrInDoubt)
-					require.ErrorContains(t, err, "unplugged")
-					if f == requestLost {
-						after = []store.Record{token(1)}
+		for _, mode := range []string{"cache_statement", "simple_protocol"} {
+			for _, f := range []fault{nothingSent, requestLost, answerLost} {
+				t.Run(name+", "+mode+", "+f.String(), func(t *testing.T) {
+					t.Parallel()
+					s, cable := plugged(t, pgtest.With(server.DSN(t), "default_query_exec_mode", mode), forever)
+					prepare(t, s)
+					met := 0
+					cable.breaks(f, func() { met++ })
+					err := w.call(t.Context(), s)
+					require.Equal(t, 1, met)
+					after := w.after
+					if name == "Purge" && f != nothingSent {
+						require.ErrorIs(t, err, postgres.ErrInDoubt)
+						if f == requestLost {
+							after = []store.Record{token(1)}
+						}
+					} else {
+						require.NoError(t, err)
 					}
-				} else {
-					require.NoError(t, err)
-				}
-				holds(t, s, after...)
-			})
+					holds(t, s, after...)
+				})
+			}
 		}
 	}
 }

@@ -48,9 +48,11 @@ func (e *unsureError) Unwrap() error { return e.error }
 
 // unsure returns err as an unsureError, unless it is certain that the statement
 // which failed with it had no effect: because nothing was sent, or because
-// PostgreSQL said so and stayed.
+// PostgreSQL said so and stayed. That the connection is closed says neither: the
+// pool lends none that is, and pgx says so as well if it breaks while pgx waits for
+// the answer to a statement without arguments.
 func unsure(err error) error {
-	if err == nil || pgconn.SafeToRetry(err) {
+	if err == nil || pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) {
 		return err
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.SeverityUnlocalized == "ERROR" {
