@@ -121,8 +121,8 @@ func FuzzCursor(f *testing.F) {
 	require.NoError(f, err)
 	copied := memory.New()
 	for _, r := range records {
-		require.NoError(f, copied.Create(ctx, r))
-		require.NoError(f, db.Create(ctx, r))
+		require.NoError(f, copied.Create(ctx, r, 0))
+		require.NoError(f, db.Create(ctx, r, 0))
 	}
 	inMemory, err := authtoken.New(copied, authtoken.Config{})
 	require.NoError(f, err)

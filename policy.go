@@ -57,8 +57,8 @@ type Policy struct {
 	RenewExpired bool
 
 	// MaxTokens is how many tokens a user may have before no more can be made
-	// for them through [Service.As]. Zero is any number. The limit is exact
-	// among callers in one process.
+	// for them through [Service.As]. Zero is any number. The limit is exact,
+	// however many services and processes share the store.
 	MaxTokens int
 
 	// UnboundedKeys lets a key make and manage tokens that last longer than the

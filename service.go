@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,10 +20,9 @@ type Service struct {
 	Access
 	settings
 	store   store.Store
-	uses    *uses          // nil unless last uses are tracked
-	cache   *cache         // nil unless there is one
-	changed *cache         // that what is changed is dropped from: cache, or that of the service this one is derived from
-	making  [64]sync.Mutex // by owner, while MaxTokens is looked at
+	uses    *uses  // nil unless last uses are tracked
+	cache   *cache // nil unless there is one
+	changed *cache // that what is changed is dropped from: cache, or that of the service this one is derived from
 }
 
 // settings are what services over different stores can have in common.
@@ -53,8 +51,6 @@ type settings struct {
 //     given up because the key was refused: check keys with s.
 //   - With TrackLastUsed, the uses of keys that it has checked are for its own
 //     FlushLastUsed to write, to st. The janitor of s looks after s only.
-//   - MaxTokens is a matter of what it sees in st, and what is not committed yet is
-//     not seen by s.
 //
 // users is where it looks for users: one that asks within the transaction sees those
 // that were made in it. Nil is the directory of s, which would wait in vain for a connection
@@ -135,23 +131,19 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 	return token, key, nil
 }
 
-// insert adds r, unless its owner has as many tokens as they may.
+// insert adds r, unless its owner has as many tokens as they may. Trusted code
+// may make any number.
 func (s *Service) insert(ctx context.Context, r store.Record, by *actor) error {
-	if by.trusted || s.policy.MaxTokens == 0 {
-		return s.store.Create(ctx, r)
+	limit := 0
+	if !by.trusted {
+		limit = s.policy.MaxTokens
 	}
-	making := &s.making[uint64(r.User)%uint64(len(s.making))]
-	making.Lock()
-	defer making.Unlock()
-	n, err := s.store.Count(ctx, store.Query{Users: []int64{r.User}})
-	if err != nil {
-		return err
-	}
-	if n >= s.policy.MaxTokens {
+	err := s.store.Create(ctx, r, limit)
+	if errors.Is(err, store.ErrLimit) {
 		return &ValidationError{Fields: []FieldError{{"non_field_errors", CodeTooMany,
-			fmt.Sprintf("User has reached the maximum of %d tokens.", s.policy.MaxTokens)}}}
+			fmt.Sprintf("User has reached the maximum of %d tokens.", limit)}}}
 	}
-	return s.store.Create(ctx, r)
+	return err
 }
 
 // Get returns the token with this identifier. If there is none, the error

@@ -337,7 +337,7 @@ type failing struct{ store.Store }
 
 var errDisk = errors.New("disk on fire")
 
-func (failing) Create(context.Context, store.Record) error { return errDisk }
+func (failing) Create(context.Context, store.Record, int) error { return errDisk }
 func (failing) Get(context.Context, string) (store.Record, error) {
 	return store.Record{}, errDisk
 }

@@ -2,7 +2,9 @@ package authtoken_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,23 +73,26 @@ func TestWithStoreWritesItsOwnLastUses(t *testing.T) {
 	require.Equal(t, clock.Now(), used())
 }
 
-// gate is a store that has creators wait.
+// gate is a store that has creators wait if their tokens are for one user.
 type gate struct {
 	store.Store
+	user          int64
 	entered, open chan struct{}
 }
 
-func (g *gate) Create(ctx context.Context, r store.Record) error {
-	close(g.entered)
-	<-g.open
-	return g.Store.Create(ctx, r)
+func (g *gate) Create(ctx context.Context, r store.Record, limit int) error {
+	if r.User == g.user {
+		close(g.entered)
+		<-g.open
+	}
+	return g.Store.Create(ctx, r, limit)
 }
 
 // A transaction has the lock that others wait for in the middle of creating a
 // token. If it waited for them in turn, nobody would get any further.
 func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 	t.Parallel()
-	g := &gate{memory.New(), make(chan struct{}), make(chan struct{})}
+	g := &gate{memory.New(), 7, make(chan struct{}), make(chan struct{})}
 	svc, err := authtoken.New(g, authtoken.Config{Policy: authtoken.Policy{MaxTokens: 5}})
 	require.NoError(t, err)
 	alice := authtoken.User{PK: 7, Active: true}
@@ -101,6 +106,64 @@ func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 	require.NoError(t, err)
 	close(g.open)
 	require.NoError(t, <-done)
+}
+
+// While one user waits for the store, no other waits for that user.
+func TestUsersDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	g := &gate{memory.New(), 7, make(chan struct{}), make(chan struct{})}
+	svc, err := authtoken.New(g, authtoken.Config{Policy: authtoken.Policy{MaxTokens: 5}})
+	require.NoError(t, err)
+	done := make(chan error)
+	go func() {
+		_, _, err := svc.As(authtoken.User{PK: 7}).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		done <- err
+	}()
+	<-g.entered
+	for pk := int64(8); pk < 8+64; pk++ {
+		_, _, err = svc.As(authtoken.User{PK: pk}).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", pk)})
+		require.NoError(t, err)
+	}
+	close(g.open)
+	require.NoError(t, <-done)
+}
+
+// A service for each call, as with a transaction for each request, is no way around
+// the limit.
+func TestWithStoreKeepsToMaxTokens(t *testing.T) {
+	t.Parallel()
+	const calls, limit = 64, 5
+	a := newApplication(t)
+	for name, st := range map[string]store.Store{"memory": memory.New(), "sqlite": a.store} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{MaxTokens: limit}})
+			require.NoError(t, err)
+			errs := make([]error, calls)
+			var wg sync.WaitGroup
+			for i := range calls {
+				wg.Go(func() {
+					as := svc.WithStore(st, nil).As(authtoken.User{PK: 7})
+					_, _, errs[i] = as.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+				})
+			}
+			wg.Wait()
+			made := 0
+			for _, err := range errs {
+				if err == nil {
+					made++
+				} else {
+					requireFaults(t, err, "non_field_errors: User has reached the maximum of 5 tokens.")
+				}
+			}
+			require.Equal(t, limit, made)
+			n, err := st.Count(t.Context(), store.Query{})
+			require.NoError(t, err)
+			require.Equal(t, limit, n)
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "trusted", User: 7})
+			require.NoError(t, err, "trusted code may make any number")
+		})
+	}
 }
 
 // application is a service with a cache over the handle of an application.

@@ -119,7 +119,7 @@ func tokensToList(tb testing.TB, stores []store.Store) []authtoken.Token {
 	records, err := stores[0].List(context.Background(), store.Query{})
 	require.NoError(tb, err)
 	for _, r := range records {
-		require.NoError(tb, stores[1].Create(context.Background(), r))
+		require.NoError(tb, stores[1].Create(context.Background(), r, 0))
 	}
 	return made
 }

@@ -108,7 +108,7 @@ func (c *copying) createNew(ctx context.Context) error {
 				missing = append(missing, *p.record)
 			}
 		}
-		n, err := write(ctx, missing, func(r *Record) error { return c.dst.Create(ctx, *r) })
+		n, err := write(ctx, missing, func(r *Record) error { return c.dst.Create(ctx, *r, 0) })
 		c.stats.Created += n
 		if err != nil {
 			return fmt.Errorf("destination: create: %w", err)
@@ -248,5 +248,10 @@ func normal(r Record) Record {
 	if len(r.Sealed) == 0 {
 		r.Sealed = nil
 	}
+	var earlier []EarlierKey
+	for _, k := range r.Earlier {
+		earlier = append(earlier, EarlierKey{k.Digest, time.UnixMicro(k.Until.UnixMicro()).UTC()})
+	}
+	r.Earlier = earlier
 	return r
 }

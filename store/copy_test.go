@@ -41,6 +41,9 @@ func record(i int) store.Record {
 	if i%6 == 0 {
 		r.Retired, r.RetiredUntil = sha256.Sum256(fmt.Append(nil, "old", i)), at
 	}
+	if i%12 == 0 {
+		r.Earlier = []store.EarlierKey{{Digest: sha256.Sum256(fmt.Append(nil, "oldest", i)), Until: at.Add(-time.Hour)}}
+	}
 	return r
 }
 
@@ -48,7 +51,7 @@ func filled(t *testing.T, n int) *memory.Store {
 	t.Helper()
 	s := memory.New()
 	for i := range n {
-		require.NoError(t, s.Create(t.Context(), record(i)))
+		require.NoError(t, s.Create(t.Context(), record(i), 0))
 	}
 	return s
 }
@@ -123,7 +126,7 @@ func TestCopyAgainAfterChanges(t *testing.T) {
 	change(records[30], func(r *store.Record) { r.Digest, r.Retired = sha256.Sum256([]byte("new")), r.Digest })
 	change(records[40], func(r *store.Record) { r.Sealed = []byte("sealed anew") })
 	require.NoError(t, source.Touch(ctx, []store.Use{{PK: records[50].PK, At: time.Now(), From: "192.0.2.2"}}))
-	require.NoError(t, source.Create(ctx, record(n)))
+	require.NoError(t, source.Create(ctx, record(n), 0))
 
 	require.Equal(t, store.CopyStats{Total: n, Kept: n - 7, Deleted: 7, Created: 7}, mustCopy(t, destination, source))
 }
@@ -160,11 +163,11 @@ func (s refusing) Delete(ctx context.Context, pk store.PK, version int64) error 
 
 var errRefused = errors.New("refused")
 
-func (s refusing) Create(ctx context.Context, r store.Record) error {
+func (s refusing) Create(ctx context.Context, r store.Record, limit int) error {
 	if r.Identifier == s.identifier {
 		return errRefused
 	}
-	return s.Store.Create(ctx, r)
+	return s.Store.Create(ctx, r, limit)
 }
 
 func TestCopyNamesWhatFailed(t *testing.T) {
@@ -184,7 +187,7 @@ func TestCopyCountsWhatItDeleted(t *testing.T) {
 	t.Parallel()
 	destination := filled(t, 500)
 	source := memory.New()
-	require.NoError(t, source.Create(t.Context(), record(1000)))
+	require.NoError(t, source.Create(t.Context(), record(1000), 0))
 	stats, err := store.Copy(t.Context(), refusing{destination, "token-77"}, source, nil)
 	require.EqualError(t, err, `copy tokens: destination: delete: "token-77": refused`)
 	require.Positive(t, stats.Deleted)
@@ -210,7 +213,7 @@ func (s growing) List(ctx context.Context, q store.Query) ([]store.Record, error
 	*s.made++
 	r := record(10_000 + *s.made)
 	r.Identifier = "a-" + r.Identifier // before all that are left to read
-	return page, errors.Join(err, s.Store.Create(ctx, r))
+	return page, errors.Join(err, s.Store.Create(ctx, r, 0))
 }
 
 func TestCopyFromAStoreInUse(t *testing.T) {

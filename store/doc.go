@@ -13,13 +13,14 @@
 // Errors. A method that finds nothing returns an error matching [ErrNotFound];
 // a write that would break a uniqueness rule returns a [*TakenError], which
 // matches [ErrTaken]; a write based on an outdated version returns an error
-// matching [ErrStale]. Any other error means that the store itself failed.
+// matching [ErrStale]; a Create beyond its limit returns an error matching
+// [ErrLimit]. Any other error means that the store itself failed.
 // Callers match with errors.Is and errors.As, so wrapping is fine. When a
 // method returns an error, nothing has changed.
 //
 // Uniqueness. No two records share a PK, an Identifier, a Digest, or a Managed
 // that is not empty. Identifiers and Managed are compared byte by byte: "A" and
-// "a" differ. Retired digests need not be unique.
+// "a" differ. Retired and Earlier digests need not be unique.
 //
 // Visibility. Once a method has returned nil, every call that starts afterwards
 // sees its effect, from any goroutine. A read sees all of a write or none of it.
@@ -34,7 +35,8 @@
 // watches ctx.Done().
 //
 // Aliasing. What goes in and what comes out is the caller's: changing a Record,
-// its Sealed bytes, a Query or a slice after the call changes nothing in the store.
+// its Sealed bytes, its Earlier keys, a Query or a slice after the call changes
+// nothing in the store.
 //
 // Text. Strings come back exactly as they went in. They hold valid UTF-8
 // without NUL; the service sees to it.

@@ -8,18 +8,25 @@ import (
 
 // Store keeps records. The package comment says what holds for all methods.
 type Store interface {
-	// Create adds r as it is, including its Version and LastUsed. It returns a
-	// [*TakenError] naming a field whose value another record has; if several
-	// are taken, it names any one of them.
-	Create(ctx context.Context, r Record) error
+	// Create adds r as it is, including its Version and LastUsed.
+	//
+	// Limit is how many records may have r's User, r included; zero is no limit.
+	// If r would be one too many, Create returns ErrLimit; a negative limit
+	// admits no record. The limit holds among any number of calls at once, even
+	// through several stores over the same records.
+	//
+	// Create returns a [*TakenError] naming a field whose value another record
+	// has; if several are taken, it names any one of them. If r would be one too
+	// many as well, it returns ErrLimit.
+	Create(ctx context.Context, r Record, limit int) error
 
 	// Get returns the record with this identifier, or ErrNotFound.
 	Get(ctx context.Context, identifier string) (Record, error)
 
 	// GetByDigest returns the record whose Digest is digest; if there is none,
-	// one whose Retired digest is; if there is none either, ErrNotFound. The
-	// zero digest is never found. Whether and how long a retired key is good
-	// is for the caller to decide.
+	// one whose Retired digest is; if there is none either, one that has it among
+	// its Earlier keys; otherwise ErrNotFound. The zero digest is never found.
+	// Whether and how long a retired key is good is for the caller to decide.
 	GetByDigest(ctx context.Context, digest Digest) (Record, error)
 
 	// Update replaces the record that has r's PK if its version is still
@@ -81,11 +88,21 @@ type Record struct {
 	Retired      Digest
 	RetiredUntil time.Time
 
+	// Earlier is the keys before the retired one, the oldest first. It may be
+	// empty, which is the same as nil.
+	Earlier []EarlierKey
+
 	Created      time.Time
 	LastUsed     time.Time
 	LastUsedFrom string
 
 	Version int64
+}
+
+// EarlierKey is a key that a token had before its retired one.
+type EarlierKey struct {
+	Digest Digest
+	Until  time.Time // when the key stopped being good
 }
 
 // Use says that a token was used. From is free text, usually a remote address.
@@ -100,6 +117,7 @@ var (
 	ErrNotFound = errors.New("token not found")
 	ErrTaken    = errors.New("value taken by another token")
 	ErrStale    = errors.New("token changed meanwhile")
+	ErrLimit    = errors.New("owner has as many tokens as the limit allows")
 )
 
 // TakenError says which field's value another record has already. It matches

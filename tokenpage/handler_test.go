@@ -294,7 +294,7 @@ type broken struct{ store.Store }
 
 func (broken) Get(context.Context, string) (store.Record, error) { return store.Record{}, errFire }
 func (broken) Count(context.Context, store.Query) (int, error)   { return 0, errFire }
-func (broken) Create(context.Context, store.Record) error        { return errFire }
+func (broken) Create(context.Context, store.Record, int) error   { return errFire }
 
 func TestFailuresAreLoggedAndNotShown(t *testing.T) {
 	t.Parallel()

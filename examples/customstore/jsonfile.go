@@ -56,6 +56,9 @@ func (s *Store) write(ctx context.Context, f func(records []store.Record) ([]sto
 		for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
 			*t = t.UTC()
 		}
+		for j := range r.Earlier {
+			r.Earlier[j].Until = r.Earlier[j].Until.UTC()
+		}
 	}
 	b, err := json.Marshal(records)
 	if err != nil {
@@ -80,7 +83,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error)
 	}
 	records, err := q.Select(ctx, slices.Clone(s.records))
 	for i := range records {
-		records[i].Sealed = bytes.Clone(records[i].Sealed) // what the caller gets is the caller's
+		records[i] = clone(records[i]) // what the caller gets is the caller's
 	}
 	return records, err
 }
@@ -89,6 +92,12 @@ func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
 	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
 	records, err := s.List(ctx, q)
 	return len(records), err
+}
+
+// clone returns r with slices of its own.
+func clone(r store.Record) store.Record {
+	r.Sealed, r.Earlier = bytes.Clone(r.Sealed), slices.Clone(r.Earlier)
+	return r
 }
 
 // Get and GetByDigest look at one record after the other.
@@ -100,7 +109,10 @@ func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Rec
 	none := digest == store.Digest{}
 	return s.find(ctx,
 		func(r store.Record) bool { return !none && r.Digest == digest },
-		func(r store.Record) bool { return !none && r.Retired == digest })
+		func(r store.Record) bool { return !none && r.Retired == digest },
+		func(r store.Record) bool {
+			return !none && slices.ContainsFunc(r.Earlier, func(k store.EarlierKey) bool { return k.Digest == digest })
+		})
 }
 
 // find returns the first record for which the first of the conditions that holds for any does.
@@ -117,15 +129,19 @@ func (s *Store) find(ctx context.Context, conditions ...func(store.Record) bool)
 	return store.Record{}, store.ErrNotFound
 }
 
-func (s *Store) Create(ctx context.Context, r store.Record) error {
-	r.Sealed = bytes.Clone(r.Sealed)
+func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
+	r = clone(r)
 	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
+		own := store.Query{Users: []int64{r.User}}
+		if limit != 0 && len(own.Select(slices.Clone(records))) >= limit {
+			return nil, store.ErrLimit
+		}
 		return append(records, r), taken(records, &r)
 	})
 }
 
 func (s *Store) Update(ctx context.Context, r store.Record) error {
-	r.Sealed = bytes.Clone(r.Sealed)
+	r = clone(r)
 	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
 		i, err := current(records, r.PK, r.Version)
 		if err != nil {

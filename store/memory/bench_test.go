@@ -49,7 +49,7 @@ func filled(tb testing.TB, n int) *memory.Store {
 	tb.Helper()
 	s := memory.New()
 	for i := range n {
-		if err := s.Create(tb.Context(), token(i)); err != nil {
+		if err := s.Create(tb.Context(), token(i), 0); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func BenchmarkCreate(b *testing.B) {
 			}
 			began := time.Now()
 			for _, r := range rs {
-				if err := s.Create(b.Context(), r); err != nil {
+				if err := s.Create(b.Context(), r, 0); err != nil {
 					b.Fatal(err)
 				}
 			}

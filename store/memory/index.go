@@ -13,7 +13,7 @@ type index struct {
 	byDigest     wideMap[store.Digest]
 	byIdentifier map[string]*row
 	byManaged    map[string]*row
-	byRetired    map[store.Digest][]*row // several tokens may have retired the same key
+	byFormer     map[store.Digest][]*row // several tokens may have had the same key before
 
 	all      sorted[textKey, *row]  // by identifier
 	byOwner  sorted[ownerKey, *row] // by owner and identifier
@@ -30,7 +30,7 @@ func newIndex() index {
 			func(d store.Digest) uint64 { return binary.BigEndian.Uint64(d[:]) }),
 		byIdentifier: make(map[string]*row),
 		byManaged:    make(map[string]*row),
-		byRetired:    make(map[store.Digest][]*row),
+		byFormer:     make(map[store.Digest][]*row),
 		all:          newAll(),
 		byOwner:      newByOwner(),
 		byExpiry:     newByExpiry(),
@@ -73,7 +73,7 @@ func (x *index) swap(old, w *row) {
 	x.byDigest.swap(old, w)
 	swapKey(x.byIdentifier, old, w, func(r *row) (string, bool) { return r.identifier, true })
 	swapKey(x.byManaged, old, w, func(r *row) (string, bool) { return r.managed(), r.managed() != "" })
-	x.swapRetired(old, w)
+	x.swapFormer(old, w)
 
 	swapSorted(&x.all, old, w)
 	swapSorted(&x.byOwner, old, w)
@@ -118,16 +118,32 @@ func swapSorted[K key[K]](list *sorted[K, *row], old, w *row) {
 	}
 }
 
-func (x *index) swapRetired(old, w *row) {
-	if old != nil && old.retired() != (store.Digest{}) {
-		d := old.retired()
-		if rest := slices.DeleteFunc(x.byRetired[d], func(r *row) bool { return r == old }); len(rest) > 0 {
-			x.byRetired[d] = rest
-		} else {
-			delete(x.byRetired, d)
+func (x *index) swapFormer(old, w *row) {
+	if old != nil {
+		for d := range old.former() {
+			if rest := slices.DeleteFunc(x.byFormer[d], func(r *row) bool { return r == old }); len(rest) > 0 {
+				x.byFormer[d] = rest
+			} else {
+				delete(x.byFormer, d)
+			}
 		}
 	}
-	if w != nil && w.retired() != (store.Digest{}) {
-		x.byRetired[w.retired()] = append(x.byRetired[w.retired()], w)
+	if w != nil {
+		for d := range w.former() {
+			x.byFormer[d] = append(x.byFormer[d], w)
+		}
 	}
+}
+
+// formerly returns a row that had this digest before its current one. It prefers
+// a row that has retired it last.
+func (x *index) formerly(d store.Digest) *row {
+	rows := x.byFormer[d]
+	if i := slices.IndexFunc(rows, func(w *row) bool { return w.retired() == d }); i >= 0 {
+		return rows[i]
+	}
+	if len(rows) > 0 {
+		return rows[0]
+	}
+	return nil
 }

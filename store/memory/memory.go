@@ -11,7 +11,7 @@ import (
 // not ready for use. A Store may be used by any number of goroutines at once.
 //
 // Its methods return no errors but [store.ErrNotFound], [store.ErrStale],
-// [*store.TakenError] and that of a context that has ended.
+// [store.ErrLimit], [*store.TakenError] and that of a context that has ended.
 type Store struct {
 	mu sync.RWMutex
 	index
@@ -23,13 +23,16 @@ var _ store.Store = (*Store)(nil)
 func New() *Store { return &Store{index: newIndex()} }
 
 // Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, r store.Record) error {
+func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	w := newRow(&r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if limit != 0 && s.owned(r.User).count() >= limit {
+		return store.ErrLimit
+	}
 	if err := s.taken(nil, w); err != nil {
 		return err
 	}
@@ -59,9 +62,7 @@ func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (r store.R
 	s.mu.RLock()
 	w := s.byDigest.get(digest)
 	if w == nil {
-		if retired := s.byRetired[digest]; len(retired) > 0 {
-			w = retired[0]
-		}
+		w = s.formerly(digest)
 	}
 	s.mu.RUnlock()
 	if w == nil {

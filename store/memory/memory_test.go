@@ -27,9 +27,9 @@ func ExampleNew() {
 	ctx := context.Background()
 	s := memory.New()
 
-	err := s.Create(ctx, store.Record{PK: store.PK{1}, Identifier: "ci", User: 7, Digest: store.Digest{1}})
+	err := s.Create(ctx, store.Record{PK: store.PK{1}, Identifier: "ci", User: 7, Digest: store.Digest{1}}, 0)
 	fmt.Println("created:", err)
-	err = s.Create(ctx, store.Record{PK: store.PK{2}, Identifier: "ci", User: 8, Digest: store.Digest{2}})
+	err = s.Create(ctx, store.Record{PK: store.PK{2}, Identifier: "ci", User: 8, Digest: store.Digest{2}}, 0)
 	fmt.Println("again:", err, errors.Is(err, store.ErrTaken))
 
 	r, err := s.GetByDigest(ctx, store.Digest{1})
@@ -59,7 +59,7 @@ func TestManyRecords(t *testing.T) {
 			r.Expires = time.Time{}
 		}
 		records[i] = r
-		require.NoError(t, s.Create(t.Context(), r))
+		require.NoError(t, s.Create(t.Context(), r, 0))
 	}
 	// Change and remove some, so that chunks have split and merged.
 	for i := range records[:1500] {

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"iter"
+	"slices"
 	"time"
 	"unique"
 
@@ -33,6 +35,7 @@ type rare struct {
 	managed      string
 	retired      store.Digest
 	retiredUntil int64
+	earlier      []store.EarlierKey // nil, not empty; what is in it never changes
 }
 
 // noTime is the zero time.Time in microseconds. Turned back, it is the zero
@@ -57,10 +60,18 @@ func newRow(r *store.Record) *row {
 		sealed:       string(r.Sealed),
 		expiring:     r.Expiring,
 	}
-	if r.Managed != "" || r.Retired != (store.Digest{}) || !r.RetiredUntil.IsZero() {
-		w.rare = &rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro()}
+	if r.Managed != "" || r.Retired != (store.Digest{}) || !r.RetiredUntil.IsZero() || len(r.Earlier) > 0 {
+		w.rare = &rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro(), earlierKeys(r.Earlier)}
 	}
 	return w
+}
+
+func earlierKeys(keys []store.EarlierKey) []store.EarlierKey {
+	var own []store.EarlierKey
+	for _, k := range keys {
+		own = append(own, store.EarlierKey{Digest: k.Digest, Until: fromMicro(k.Until.UnixMicro())})
+	}
+	return own
 }
 
 // record returns w as a record that shares nothing with it.
@@ -79,6 +90,7 @@ func (w *row) copyTo(r *store.Record) {
 	if w.rare != nil {
 		r.Retired = w.rare.retired
 		r.RetiredUntil = fromMicro(w.rare.retiredUntil)
+		r.Earlier = slices.Clone(w.rare.earlier)
 	}
 	r.LastUsedFrom = w.lastUsedFrom
 	r.Version = w.version
@@ -111,6 +123,23 @@ func (w *row) retired() store.Digest {
 		return store.Digest{}
 	}
 	return w.rare.retired
+}
+
+// former yields the digests that w had before its current one.
+func (w *row) former() iter.Seq[store.Digest] {
+	return func(yield func(store.Digest) bool) {
+		if w.rare == nil {
+			return
+		}
+		if d := w.rare.retired; d != (store.Digest{}) && !yield(d) {
+			return
+		}
+		for i := range w.rare.earlier {
+			if d := w.rare.earlier[i].Digest; d != (store.Digest{}) && !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 // canExpire reports whether w has a place in the index by expiry.

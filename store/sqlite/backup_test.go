@@ -53,7 +53,7 @@ func (h *history) soFar() map[store.PK]int64 {
 func (h *history) write(t *testing.T, s *sqlite.Store, done <-chan struct{}) {
 	for {
 		r := lived(uuid.New(), 0)
-		err := s.Create(context.Background(), r)
+		err := s.Create(context.Background(), r, 0)
 		for err == nil && r.Version < 3 {
 			h.note(r)
 			r = lived(r.PK, r.Version+1)
@@ -136,7 +136,7 @@ func TestBackupUnderLoad(t *testing.T) {
 					require.Contains(t, there, pk)
 					require.GreaterOrEqual(t, there[pk], version)
 				}
-				require.NoError(t, copied.Create(t.Context(), token(1)), "it is a store like any other")
+				require.NoError(t, copied.Create(t.Context(), token(1), 0), "it is a store like any other")
 			}
 			close(done)
 			writers.Wait()
@@ -151,7 +151,7 @@ func large(t *testing.T, s *sqlite.Store) {
 	for i := range 40 {
 		r := token(1_000_000 + i)
 		r.Sealed = make([]byte, 100_000)
-		require.NoError(t, s.Create(t.Context(), r))
+		require.NoError(t, s.Create(t.Context(), r, 0))
 	}
 }
 
@@ -171,7 +171,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 		s := sources[name](t)
 		large(t, s)
 		path := filepath.Join(t.TempDir(), "copy.db")
-		ctx := &looks{Context: t.Context(), f: func(n int64) error { return s.Create(context.Background(), token(int(n))) }}
+		ctx := &looks{Context: t.Context(), f: func(n int64) error { return s.Create(context.Background(), token(int(n)), 0) }}
 		require.NoError(t, s.Backup(ctx, path))
 		require.Greater(t, ctx.n.Load(), int64(4))
 		records, err := restored(t, path).List(t.Context(), store.Query{})
@@ -211,7 +211,7 @@ func TestBackupIsAllOrNothing(t *testing.T) {
 				entries, err := os.ReadDir(dir)
 				require.NoError(t, err)
 				require.Empty(t, entries)
-				require.NoError(t, s.Create(t.Context(), token(int(fuse))), "the store goes on")
+				require.NoError(t, s.Create(t.Context(), token(int(fuse)), 0), "the store goes on")
 			}
 			restored(t, path)
 			require.ErrorIs(t, s.Backup(t.Context(), path), fs.ErrExist)
@@ -253,7 +253,7 @@ func TestBackupToPlacesThatCannotBeUsed(t *testing.T) {
 func TestBackupsToOnePlace(t *testing.T) {
 	t.Parallel()
 	s := open(t, sqlite.Config{})
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	dir := t.TempDir()
 	path := filepath.Join(dir, "with space & ? # %41.db")
 	var won atomic.Int64

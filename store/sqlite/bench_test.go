@@ -39,7 +39,7 @@ func BenchmarkCreate(b *testing.B) {
 					return err
 				})
 			}, func(offset int) []time.Duration {
-				return turns.Spread(b, n, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
+				return turns.Spread(b, n, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i), 0) })
 			})
 		})
 	}
@@ -69,7 +69,7 @@ func BenchmarkCreateAgainstBatches(b *testing.B) {
 		}
 		return took
 	}, func(offset int) []time.Duration {
-		return turns.Spread(b, 64, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i)) })
+		return turns.Spread(b, 64, func(ctx context.Context, i int) error { return s.Create(ctx, token(offset+i), 0) })
 	})
 }
 
@@ -155,7 +155,7 @@ func fill(b *testing.B, s *sqlite.Store, n int) []store.Record {
 		wg.Go(func() {
 			for i := c; i < n; i += 64 {
 				records[i] = token(i)
-				if err := s.Create(context.Background(), records[i]); err != nil {
+				if err := s.Create(context.Background(), records[i], 0); err != nil {
 					b.Error(err)
 				}
 			}

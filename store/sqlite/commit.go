@@ -341,7 +341,8 @@ func (w *write) panicked() bool {
 
 // isOutcome reports whether err says that a write, done correctly, changed nothing.
 func isOutcome(err error) bool {
-	return errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale)
+	return errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) ||
+		errors.Is(err, store.ErrLimit)
 }
 
 // A panicError carries a panic from the leader's goroutine to the caller's.

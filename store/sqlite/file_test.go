@@ -24,7 +24,7 @@ func TestPathIsNotAURI(t *testing.T) {
 		for range 2 {
 			s, err := sqlite.Open(path, sqlite.Config{})
 			require.NoError(t, err)
-			_ = s.Create(t.Context(), token(1))
+			_ = s.Create(t.Context(), token(1), 0)
 			_, err = s.Get(t.Context(), token(1).Identifier)
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
@@ -42,7 +42,7 @@ func TestRelativePathOutlivesTheWorkingDirectory(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	t.Chdir(t.TempDir())
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	_, err = s.Get(t.Context(), token(1).Identifier)
 	require.NoError(t, err)
 }
@@ -147,7 +147,7 @@ func TestLivesInAnApplicationsDatabase(t *testing.T) {
 	require.NoError(t, err)
 	s, err := sqlite.Open(path, sqlite.Config{})
 	require.NoError(t, err)
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.NoError(t, s.Close())
 	var version, users int
 	require.NoError(t, db.QueryRow(`PRAGMA user_version`).Scan(&version))
@@ -168,7 +168,7 @@ func TestReopenShowsEverything(t *testing.T) {
 	full.LastUsed, full.LastUsedFrom, full.Version = time.UnixMicro(-1), "::1", 1<<62
 	least := store.Record{Digest: store.Digest{9}}
 	for _, r := range []store.Record{full, least} {
-		require.NoError(t, s.Create(t.Context(), r))
+		require.NoError(t, s.Create(t.Context(), r, 0))
 	}
 	require.NoError(t, s.Close())
 	s, err = sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
@@ -187,7 +187,7 @@ func databaseOf(t *testing.T, n int) []byte {
 	s, err := sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
 	require.NoError(t, err)
 	for i := range n {
-		require.NoError(t, s.Create(t.Context(), token(i)))
+		require.NoError(t, s.Create(t.Context(), token(i), 0))
 	}
 	require.NoError(t, s.Close())
 	b, err := os.ReadFile(path)

@@ -70,7 +70,7 @@ func TestNoTransactionComesBackToThePool(t *testing.T) {
 					if name == "taken" {
 						return end(s)
 					}
-					written = s.writer.create(ctx, inTx, &r) == nil
+					written = s.writer.create(ctx, inTx, &r, 0) == nil
 					return end(s)
 				})
 			}()
@@ -82,7 +82,7 @@ func TestNoTransactionComesBackToThePool(t *testing.T) {
 			n, err := s.Count(t.Context(), store.Query{})
 			require.NoError(t, err)
 			require.Zero(t, n)
-			require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}), "and the next is served")
+			require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}, 0), "and the next is served")
 		})
 	}
 }

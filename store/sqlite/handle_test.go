@@ -124,7 +124,7 @@ func TestHandleKeepsItsSettings(t *testing.T) {
 	before := settings()
 	s := onHandle(t, db, sqlite.Config{})
 	together(10, func(i int) {
-		if err := s.Create(context.Background(), token(i)); err != nil {
+		if err := s.Create(context.Background(), token(i), 0); err != nil {
 			t.Error(err)
 		}
 	})
@@ -136,13 +136,13 @@ func TestCloseLeavesTheHandleOpen(t *testing.T) {
 	t.Parallel()
 	db := handleInMemory(t)
 	s := onHandle(t, db, sqlite.Config{})
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	tx := begin(t, db)
 	inTx := s.WithTx(tx)
 	require.NoError(t, s.Close())
-	require.ErrorIs(t, inTx.Create(t.Context(), token(2)), sqlite.ErrClosed)
+	require.ErrorIs(t, inTx.Create(t.Context(), token(2), 0), sqlite.ErrClosed)
 	require.NoError(t, tx.Rollback())
-	require.ErrorIs(t, s.Create(t.Context(), token(2)), sqlite.ErrClosed)
+	require.ErrorIs(t, s.Create(t.Context(), token(2), 0), sqlite.ErrClosed)
 	require.ErrorIs(t, get(s, token(1).Identifier), sqlite.ErrClosed)
 	_, err := s.List(t.Context(), store.Query{})
 	require.ErrorIs(t, err, sqlite.ErrClosed)
@@ -173,8 +173,8 @@ func TestHandleOfAnotherDriver(t *testing.T) {
 	db := sqlx.NewDb(sql.OpenDB(plainDriver{inner, filepath.Join(t.TempDir(), "app.db")}), "sqlite")
 	defer db.Close()
 	s := onHandle(t, db, sqlite.Config{})
-	require.NoError(t, s.Create(t.Context(), token(1)))
-	require.ErrorIs(t, s.Create(t.Context(), token(1)), store.ErrTaken)
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
+	require.ErrorIs(t, s.Create(t.Context(), token(1), 0), store.ErrTaken)
 	require.NoError(t, s.Check(t.Context()))
 	dir := t.TempDir()
 	require.ErrorContains(t, s.Backup(t.Context(), filepath.Join(dir, "copy.db")), "has no backup")
@@ -190,7 +190,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 	s := onHandle(t, db, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
 	patient := onHandle(t, db, sqlite.Config{})
 	tx := begin(t, db)
-	err := s.Create(t.Context(), token(1))
+	err := s.Create(t.Context(), token(1), 0)
 	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 	_, err = sqlite.New(db, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
@@ -200,7 +200,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	before := db.Stats().WaitCount
 	calls := []func() error{
-		func() error { return patient.Create(ctx, token(1)) },
+		func() error { return patient.Create(ctx, token(1), 0) },
 		func() error { _, err := patient.Get(ctx, "x"); return err },
 		func() error { _, err := patient.List(ctx, store.Query{}); return err },
 		func() error { return patient.Check(ctx) },
@@ -218,7 +218,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 		require.ErrorIs(t, <-errs, context.Canceled)
 	}
 	require.NoError(t, tx.Rollback())
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 }
 
 // A backup that waits for a connection does not keep Close from returning: the one who
@@ -286,7 +286,7 @@ func TestApplicationWritesTooMuch(t *testing.T) {
 			together(16, func(c int) {
 				for i := range 10 {
 					r := token(c*100 + i)
-					if err := s.Create(context.Background(), r); err != nil {
+					if err := s.Create(context.Background(), r, 0); err != nil {
 						t.Error(err)
 					}
 					if err := get(s, r.Identifier); err != nil {
@@ -313,7 +313,7 @@ func TestCommitWaitsForReaders(t *testing.T) {
 	var n int
 	require.NoError(t, reading.Get(&n, `SELECT count(*) FROM authtoken_tokens`))
 	created := make(chan error)
-	go func() { created <- s.Create(context.Background(), token(1)) }()
+	go func() { created <- s.Create(context.Background(), token(1), 0) }()
 	for other := handleTo(t, path, "_txlock=immediate"); ; {
 		tx, err := other.Begin()
 		if err != nil {
@@ -339,7 +339,7 @@ func TestNewConnectionsWaitForTheLock(t *testing.T) {
 	s := onHandle(t, db, sqlite.Config{})
 	db.SetMaxIdleConns(0) // each is a new one
 	for _, call := range []func() error{
-		func() error { return s.Create(t.Context(), token(1)) },
+		func() error { return s.Create(t.Context(), token(1), 0) },
 		func() error { return get(s, token(1).Identifier) },
 		func() error { return s.Check(t.Context()) },
 		func() error { return s.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")) },
@@ -371,9 +371,9 @@ func TestCancelledWhileLocked(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Millisecond, cancel)
 		start := time.Now()
-		require.ErrorIs(t, s.Create(ctx, token(1)), context.Canceled)
+		require.ErrorIs(t, s.Create(ctx, token(1), 0), context.Canceled)
 		require.Less(t, time.Since(start), 30*time.Second)
 	}
 	require.NoError(t, tx.Rollback())
-	require.NoError(t, lent.Create(t.Context(), token(1)))
+	require.NoError(t, lent.Create(t.Context(), token(1), 0))
 }

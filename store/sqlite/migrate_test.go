@@ -2,6 +2,8 @@ package sqlite_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +31,7 @@ func TestMigrate(t *testing.T) {
 	before := schema(t, db)
 	s, err := sqlite.New(db, sqlite.Config{})
 	require.NoError(t, err)
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{Synchronous: sqlite.Normal})) // as for Open
 	require.Equal(t, before, schema(t, db))
 	require.NoError(t, get(s, token(1).Identifier))
@@ -88,7 +90,7 @@ func TestMigrationsByHand(t *testing.T) {
 		before := schema(t, db)
 		s, err := sqlite.New(db, cfg)
 		require.NoError(t, err)
-		require.NoError(t, s.Create(t.Context(), token(1)))
+		require.NoError(t, s.Create(t.Context(), token(1), 0))
 		require.NoError(t, s.Close())
 		require.NoError(t, sqlite.Migrate(t.Context(), db, cfg))
 		s, err = sqlite.Open(path, cfg)
@@ -97,6 +99,83 @@ func TestMigrationsByHand(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.Equal(t, before, schema(t, db))
 	}
+}
+
+// A step that has been released never changes: whoever has taken it would have
+// another schema than the rest.
+func TestReleasedMigrations(t *testing.T) {
+	t.Parallel()
+	all, err := sqlite.Migrations(sqlite.Config{})
+	require.NoError(t, err)
+	require.Equal(t, "13a28f08178a72a8697305070a9c1988538e0104a1f7e89a08a7d1e6efc49cc5",
+		fmt.Sprintf("%x", sha256.Sum256([]byte(all[0].SQL))))
+}
+
+// A database of the first release, with tokens in it, is brought up to date where
+// it is, whoever does that.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	released := func(t *testing.T) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "tokens.db")
+		all, err := sqlite.Migrations(sqlite.Config{})
+		require.NoError(t, err)
+		db := handleTo(t, path, wal)
+		db.MustExec(all[0].SQL)
+		const insertSQL = `INSERT INTO authtoken_tokens
+			(pk, identifier, intent, user, description, expires, expiring, digest, retired, retired_until, created, last_used_from, version)
+			VALUES (?, ?, 'api', 7, '', ?, TRUE, ?, ?, ?, ?, '', 1)`
+		for i := range 20 {
+			r := rotated(i)
+			db.MustExec(insertSQL, r.PK[:], r.Identifier, r.Expires.UnixMicro(), r.Digest[:],
+				r.Retired[:], r.RetiredUntil.UnixMicro(), r.Created.UnixMicro())
+		}
+		return path
+	}
+	for name, open := range map[string]func(t *testing.T, path string) *sqlite.Store{
+		"Open": func(t *testing.T, path string) *sqlite.Store {
+			s, err := sqlite.Open(path, sqlite.Config{})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			return s
+		},
+		"Migrate": func(t *testing.T, path string) *sqlite.Store {
+			db := handleTo(t, path, wal)
+			_, err := sqlite.New(db, sqlite.Config{})
+			require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+			return onHandle(t, db, sqlite.Config{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, released(t))
+			require.NoError(t, s.Check(t.Context()))
+			for i := range 20 {
+				want := rotated(i)
+				got, err := s.GetByDigest(t.Context(), want.Retired)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+
+				got.Earlier = []store.EarlierKey{{Digest: got.Retired, Until: got.RetiredUntil}}
+				got.Retired = token(2000 + i).Digest
+				require.NoError(t, s.Update(t.Context(), got))
+				got.Version++
+				again, err := s.GetByDigest(t.Context(), want.Retired)
+				require.NoError(t, err)
+				require.Equal(t, got, again)
+			}
+			require.ErrorIs(t, s.Create(t.Context(), rotated(20), 20), store.ErrLimit)
+			require.NoError(t, s.Create(t.Context(), rotated(20), 21))
+		})
+	}
+}
+
+// rotated is a token as the first release kept it, with a retired key.
+func rotated(i int) store.Record {
+	r := fixed(i)
+	r.User, r.Version, r.Description = 7, 1, ""
+	r.Retired, r.RetiredUntil = token(1000+i).Digest, r.Created.AddDate(0, 1, 0)
+	return r
 }
 
 const migrators = 8
@@ -150,8 +229,9 @@ func TestTablePrefix(t *testing.T) {
 	for i, s := range stores { // all different, and all the same to whoever is unique
 		r := token(1)
 		r.User = int64(i)
-		require.NoError(t, s.Create(t.Context(), r))
-		require.ErrorIs(t, s.Create(t.Context(), r), store.ErrTaken)
+		r.Earlier = []store.EarlierKey{{Digest: token(2).Digest, Until: token(2).Created}}
+		require.NoError(t, s.Create(t.Context(), r, 0))
+		require.ErrorIs(t, s.Create(t.Context(), r, 0), store.ErrTaken)
 	}
 	for i, s := range stores {
 		got, err := s.List(t.Context(), store.Query{})
@@ -161,13 +241,17 @@ func TestTablePrefix(t *testing.T) {
 		byDigest, err := s.GetByDigest(t.Context(), token(1).Digest)
 		require.NoError(t, err)
 		require.Equal(t, got[0], byDigest)
+		byDigest, err = s.GetByDigest(t.Context(), token(2).Digest)
+		require.NoError(t, err)
+		require.Equal(t, got[0], byDigest)
 		purged, err := s.Purge(t.Context(), store.Query{})
 		require.NoError(t, err)
 		require.Equal(t, got, purged)
 	}
 	var others int
 	const othersSQL = `SELECT count(*) FROM sqlite_schema
-		WHERE name NOT LIKE 'sqlite_autoindex%' AND tbl_name NOT LIKE '%tokens' AND tbl_name NOT LIKE '%migrations'`
+		WHERE name NOT LIKE 'sqlite_autoindex%' AND tbl_name NOT LIKE '%tokens' AND tbl_name NOT LIKE '%migrations'
+			AND tbl_name NOT LIKE '%earlier_keys'`
 	require.NoError(t, handleTo(t, path, "").Get(&others, othersSQL))
 	require.Zero(t, others)
 }

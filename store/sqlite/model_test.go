@@ -22,7 +22,7 @@ func TestQueriesMatchTheContract(t *testing.T) {
 	records := randomRecords(rng, 80)
 	s := open(t, sqlite.Config{})
 	for _, r := range records {
-		require.NoError(t, s.Create(t.Context(), r))
+		require.NoError(t, s.Create(t.Context(), r, 0))
 	}
 	matched := 0
 	for range 200 {
@@ -54,7 +54,7 @@ func TestPurgeMatchesTheContract(t *testing.T) {
 		records := randomRecords(rng, 30)
 		s := open(t, sqlite.Config{})
 		for _, r := range records {
-			require.NoError(t, s.Create(t.Context(), r))
+			require.NoError(t, s.Create(t.Context(), r, 0))
 		}
 		q := randomQuery(rng, records)
 		want, err := q.Select(t.Context(), slices.Clone(records))

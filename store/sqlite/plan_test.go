@@ -65,11 +65,21 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		plan := explainSQL(t, s, "SELECT count(*) FROM authtoken_tokens")
 		require.Contains(t, plan, "SCAN authtoken_tokens USING COVERING INDEX authtoken_tokens_expires")
 	})
+	t.Run("how many of a user's", func(t *testing.T) {
+		plan := explainSQL(t, s, insertWithinSQL, append(insertArgs(&store.Record{}), 7, 5, 5)...)
+		require.Contains(t, plan, "SEARCH authtoken_tokens USING COVERING INDEX authtoken_tokens_user (user=?)")
+	})
+	t.Run("earlier keys", func(t *testing.T) {
+		require.Contains(t, explainSQL(t, s, earlierSQL, []byte{1}), "USING COVERING INDEX authtoken_earlier_keys_pk (pk=?)")
+		require.Contains(t, explainSQL(t, s, deleteEarlierSQL, []byte{1}, []byte{1}), "USING PRIMARY KEY (digest=? AND pk=?)")
+	})
 	t.Run("by digest", func(t *testing.T) {
 		require.Contains(t, explainSQL(t, s, byDigestSQL, []byte{1}), "USING INDEX authtoken_tokens_digest (digest=?)")
-		plan := explainSQL(t, s, byEitherSQL, []byte{1}, []byte{1})
+		plan := explainSQL(t, s, byEitherSQL, []byte{1})
 		require.Contains(t, plan, "USING INDEX authtoken_tokens_digest (digest=?)")
 		require.Contains(t, plan, "USING INDEX authtoken_tokens_retired (retired=?)")
+		require.Contains(t, plan, "SEARCH k USING PRIMARY KEY (digest=?)")
+		require.NotContains(t, plan, "SCAN t")
 	})
 }
 

@@ -31,6 +31,7 @@ type role func(ctx context.Context, s *sqlite.Store, report func(string))
 
 var roles = map[string]role{
 	"create":    createSame,
+	"within":    createWithin,
 	"increment": incrementOne,
 	"churn":     churn,
 }
@@ -122,7 +123,7 @@ func createSame(ctx context.Context, s *sqlite.Store, report func(string)) {
 		for i := range sameIdentifiers {
 			id := uuid.New()
 			r := store.Record{PK: id, Identifier: fmt.Sprint(i), Digest: sha256.Sum256(id[:])}
-			err := s.Create(ctx, r)
+			err := s.Create(ctx, r, 0)
 			if err == nil {
 				report("created " + r.Identifier)
 				continue
@@ -145,6 +146,45 @@ func TestTwoProcessesCreateTheSame(t *testing.T) {
 		want["created "+strconv.Itoa(i)] = 1
 	}
 	require.Equal(t, want, total)
+}
+
+const attempts, ownersLimit = 50, 10
+
+// createWithin tries to create tokens of one owner within a limit, from 5
+// goroutines.
+func createWithin(ctx context.Context, s *sqlite.Store, report func(string)) {
+	together(5, func(int) {
+		for range attempts / 5 {
+			id := uuid.New()
+			r := store.Record{PK: id, Identifier: id.String(), User: 7, Digest: sha256.Sum256(id[:])}
+			err := s.Create(ctx, r, ownersLimit)
+			if err == nil {
+				report("created")
+				continue
+			}
+			report(err.Error())
+		}
+	})
+}
+
+func TestTwoProcessesCreateWithinALimit(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "new.db")
+		total := make(map[string]int)
+		for _, counts := range play(t, "within", path) {
+			for what, n := range counts {
+				total[what] += n
+			}
+		}
+		require.Equal(t, map[string]int{"created": ownersLimit, store.ErrLimit.Error(): 2*attempts - ownersLimit}, total)
+		s, err := sqlite.Open(path, sqlite.Config{})
+		require.NoError(t, err)
+		n, err := s.Count(t.Context(), store.Query{})
+		require.NoError(t, err)
+		require.Equal(t, ownersLimit, n)
+		require.NoError(t, s.Close())
+	}
 }
 
 const increments = 10
@@ -177,7 +217,7 @@ func TestTwoProcessesUpdateOneToken(t *testing.T) {
 	s, err := sqlite.Open(path, sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Create(t.Context(), store.Record{Identifier: "counter", Description: "0", Digest: store.Digest{1}}))
+	require.NoError(t, s.Create(t.Context(), store.Record{Identifier: "counter", Description: "0", Digest: store.Digest{1}}, 0))
 
 	for _, counts := range play(t, "increment", path) {
 		require.Equal(t, map[string]int{"updated": 8 * increments}, counts)
@@ -197,7 +237,7 @@ func churn(ctx context.Context, s *sqlite.Store, report func(string)) {
 		for range churns {
 			id := uuid.New()
 			r := store.Record{PK: id, Identifier: id.String(), Digest: sha256.Sum256(id[:])}
-			err := s.Create(ctx, r)
+			err := s.Create(ctx, r, 0)
 			if err == nil {
 				_, err = s.GetByDigest(ctx, r.Digest)
 			}

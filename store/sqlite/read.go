@@ -20,9 +20,12 @@ const (
 	// digest once more: a key that was retired then can be the current one
 	// by now, and at every moment it was one of the two.
 	byEitherSQL = `SELECT ` + columns + ` FROM (
-			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = ?
+			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = ?1
 			UNION ALL
-			SELECT * FROM (SELECT 1, * FROM authtoken_tokens WHERE retired = ? LIMIT 1)
+			SELECT * FROM (SELECT 1, * FROM authtoken_tokens WHERE retired = ?1 LIMIT 1)
+			UNION ALL
+			SELECT * FROM (SELECT 2, t.* FROM authtoken_earlier_keys AS k JOIN authtoken_tokens AS t ON t.pk = k.pk
+				WHERE k.digest = ?1 LIMIT 1)
 		) ORDER BY rank LIMIT 1`
 )
 
@@ -53,7 +56,7 @@ func (r *reader) getByDigest(ctx context.Context, digest store.Digest, rec *stor
 	}
 	err := r.one(ctx, rec, byDigestSQL, digest[:])
 	if errors.Is(err, store.ErrNotFound) {
-		err = r.one(ctx, rec, byEitherSQL, digest[:], digest[:])
+		err = r.one(ctx, rec, byEitherSQL, digest[:])
 	}
 	return err
 }

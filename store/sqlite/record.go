@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -10,13 +11,13 @@ import (
 // columns are the fields of a record in the order that insertArgs gives and
 // scanRecord takes them.
 const columns = `pk, identifier, intent, user, description, managed, expires, expiring,
-	digest, sealed, retired, retired_until, created, last_used, last_used_from, version`
+	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier`
 
 func insertArgs(r *store.Record) []any {
 	return []any{
 		r.PK[:], r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil),
-		micros(r.Created), micros(r.LastUsed), r.LastUsedFrom, r.Version,
+		micros(r.Created), micros(r.LastUsed), r.LastUsedFrom, r.Version, keys(r.Earlier),
 	}
 }
 
@@ -25,7 +26,7 @@ func scanRecord(row interface{ Scan(...any) error }, r *store.Record) error {
 		(*pkColumn)(&r.PK), &r.Identifier, &r.Intent, &r.User, &r.Description, (*textColumn)(&r.Managed),
 		(*timeColumn)(&r.Expires), &r.Expiring,
 		(*digestColumn)(&r.Digest), (*blobColumn)(&r.Sealed), (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
-		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version,
+		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
 	)
 }
 
@@ -60,12 +61,28 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
+// keySize is how many bytes an earlier key has: those of its digest and a time.
+const keySize = len(store.Digest{}) + 8
+
+func keys(ks []store.EarlierKey) any {
+	if len(ks) == 0 {
+		return nil
+	}
+	b := make([]byte, 0, len(ks)*keySize)
+	for i := range ks {
+		b = append(b, ks[i].Digest[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(ks[i].Until.UnixMicro()))
+	}
+	return b
+}
+
 type (
 	pkColumn     store.PK
 	digestColumn store.Digest
 	blobColumn   []byte
 	textColumn   string
 	timeColumn   time.Time
+	keysColumn   []store.EarlierKey
 )
 
 func (c *pkColumn) Scan(src any) error     { return scanBytes(c[:], src) }
@@ -120,4 +137,24 @@ func (c *timeColumn) Scan(src any) error {
 		return nil
 	}
 	return fmt.Errorf("%T where there should be microseconds", src)
+}
+
+func (c *keysColumn) Scan(src any) error {
+	switch src := src.(type) {
+	case nil:
+		*c = nil
+		return nil
+	case []byte:
+		if len(src)%keySize != 0 {
+			return fmt.Errorf("%d bytes where there should be keys of %d each", len(src), keySize)
+		}
+		*c = make(keysColumn, len(src)/keySize)
+		for i := range *c {
+			n := copy((*c)[i].Digest[:], src)
+			(*c)[i].Until = time.UnixMicro(int64(binary.BigEndian.Uint64(src[n:]))).UTC()
+			src = src[keySize:]
+		}
+		return nil
+	}
+	return fmt.Errorf("%T where there should be keys", src)
 }

@@ -38,7 +38,7 @@ func TestPatternsMatchAsTheContractSays(t *testing.T) {
 	s, err := Open(":memory:", Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}))
+	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}, 0))
 	var special []rune
 	for r := rune(1); r <= unicode.MaxRune; r++ {
 		if r < 0x100 || unicode.SimpleFold(r) != r && r%32 == 0 {

@@ -26,7 +26,7 @@ func TestMemoryIsPrivate(t *testing.T) {
 	b, err := sqlite.Open(":memory:", sqlite.Config{})
 	require.NoError(t, err)
 	defer b.Close()
-	require.NoError(t, a.Create(t.Context(), token(1)))
+	require.NoError(t, a.Create(t.Context(), token(1), 0))
 	n, err := a.Count(t.Context(), store.Query{})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
@@ -46,7 +46,7 @@ func TestMemoryUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			for i := range 30 {
 				r := token(c*100 + i)
-				if !errors.Is(get(s, r.Identifier), store.ErrNotFound) || s.Create(context.Background(), r) != nil || get(s, r.Identifier) != nil {
+				if !errors.Is(get(s, r.Identifier), store.ErrNotFound) || s.Create(context.Background(), r, 0) != nil || get(s, r.Identifier) != nil {
 					t.Error("a write isn't seen, or something else is")
 				}
 			}
@@ -72,7 +72,7 @@ func TestClosedStore(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
 	ctx := t.Context()
-	require.ErrorIs(t, s.Create(ctx, token(1)), sqlite.ErrClosed)
+	require.ErrorIs(t, s.Create(ctx, token(1), 0), sqlite.ErrClosed)
 	require.ErrorIs(t, get(s, "x"), sqlite.ErrClosed)
 	_, err = s.GetByDigest(ctx, store.Digest{1})
 	require.ErrorIs(t, err, sqlite.ErrClosed)
@@ -95,7 +95,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 32 {
 			wg.Go(func() {
-				_ = s.Create(ctx, token(i))
+				_ = s.Create(ctx, token(i), 0)
 				_, _ = s.List(ctx, store.Query{})
 			})
 		}
@@ -117,7 +117,7 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	s := open(t, sqlite.Config{})
 	for i := range 500 {
-		require.NoError(t, s.Create(t.Context(), token(1_000_000+i)))
+		require.NoError(t, s.Create(t.Context(), token(1_000_000+i), 0))
 	}
 	const callers, each = 16, 30
 	var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 			for i := range each {
 				n := c*each + i
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(5000))*time.Microsecond)
-				errs := []error{s.Create(ctx, token(n))}
+				errs := []error{s.Create(ctx, token(n), 0)}
 				created[n] = errs[0] == nil
 				_, err := s.List(ctx, store.Query{Order: []store.Order{{Field: store.FieldDescription}}})
 				errs = append(errs, err)
@@ -157,7 +157,7 @@ func TestCancelledAtAnyMoment(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d creations were in time", done, len(created))
-	require.NoError(t, s.Create(t.Context(), token(2_000_000)))
+	require.NoError(t, s.Create(t.Context(), token(2_000_000), 0))
 }
 
 // A taken value fails its own creation only, whoever it is in a group with.
@@ -166,7 +166,7 @@ func TestTakenInAGroup(t *testing.T) {
 	s := open(t, sqlite.Config{})
 	first := token(0)
 	first.Managed = "m"
-	require.NoError(t, s.Create(t.Context(), first))
+	require.NoError(t, s.Create(t.Context(), first, 0))
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
@@ -182,7 +182,7 @@ func TestTakenInAGroup(t *testing.T) {
 			case 3:
 				r.PK, want = first.PK, store.FieldPK
 			}
-			err := s.Create(context.Background(), r)
+			err := s.Create(context.Background(), r, 0)
 			var taken *store.TakenError
 			switch {
 			case want == "" && err != nil:
@@ -203,7 +203,7 @@ func TestUpdateOfAnyFields(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	s := open(t, sqlite.Config{})
 	old := randomRecord(rng)
-	require.NoError(t, s.Create(t.Context(), old))
+	require.NoError(t, s.Create(t.Context(), old, 0))
 	// One field at a time, and then several, to and from "none".
 	changes := []func(r *store.Record){
 		func(r *store.Record) { r.Identifier += "x" },
@@ -240,7 +240,7 @@ func TestManyUsersAndUses(t *testing.T) {
 	s := open(t, sqlite.Config{})
 	r := token(1)
 	r.User = 39_999
-	require.NoError(t, s.Create(t.Context(), r))
+	require.NoError(t, s.Create(t.Context(), r, 0))
 	users := make([]int64, 40_000)
 	for i := range users {
 		users[i] = int64(i)

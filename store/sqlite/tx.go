@@ -142,23 +142,9 @@ func (t *Tx) point(ctx context.Context, op string, f func(ctx context.Context, r
 	return r, nil
 }
 
-// together has f, which makes several changes, make all of them or none.
-func (t *Tx) together(f func() error) error {
-	if err := t.writer.run("SAVEPOINT authtoken_write"); err != nil {
-		return err
-	}
-	if err := f(); err != nil {
-		// There may be no savepoint any more: see mayRollBack.
-		_ = t.writer.run("ROLLBACK TO authtoken_write")
-		_ = t.writer.run("RELEASE authtoken_write")
-		return err
-	}
-	return t.writer.run("RELEASE authtoken_write")
-}
-
 // Create implements [store.Store].
-func (t *Tx) Create(ctx context.Context, r store.Record) error {
-	return t.write(ctx, opCreate, func(ctx context.Context) error { return t.writer.create(ctx, true, &r) })
+func (t *Tx) Create(ctx context.Context, r store.Record, limit int) error {
+	return t.write(ctx, opCreate, func(ctx context.Context) error { return t.writer.create(ctx, true, &r, limit) })
 }
 
 // Get implements [store.Store].
@@ -208,7 +194,7 @@ func (t *Tx) Count(ctx context.Context, q store.Query) (n int, err error) {
 // Purge implements [store.Store].
 func (t *Tx) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
 	err = t.write(ctx, opPurge, func(ctx context.Context) error {
-		return t.together(func() (err error) {
+		return t.writer.together(func() (err error) {
 			purged, err = t.writer.purge(ctx, true, &q)
 			return err
 		})
@@ -222,6 +208,6 @@ func (t *Tx) Purge(ctx context.Context, q store.Query) (purged []store.Record, e
 // Touch implements [store.Store].
 func (t *Tx) Touch(ctx context.Context, uses []store.Use) error {
 	return t.write(ctx, opTouch, func(ctx context.Context) error {
-		return t.together(func() error { return t.writer.touch(ctx, true, uses) })
+		return t.writer.together(func() error { return t.writer.touch(ctx, true, uses) })
 	})
 }

@@ -32,7 +32,7 @@ func newApplication(t *testing.T, parameters string) application {
 	_, err := a.db.Exec(`CREATE TABLE users (name TEXT)`)
 	require.NoError(t, err)
 	for i := range 5 {
-		require.NoError(t, a.store.Create(t.Context(), fixed(i)))
+		require.NoError(t, a.store.Create(t.Context(), fixed(i), 0))
 	}
 	return a
 }
@@ -56,7 +56,7 @@ func (a application) changes(st store.Store) []store.Record {
 	a.Helper()
 	ctx := a.Context()
 	added, changed, used := fixed(5), fixed(1), fixed(2)
-	require.NoError(a, st.Create(ctx, added))
+	require.NoError(a, st.Create(ctx, added, 0))
 	changed.Description = "changed"
 	require.NoError(a, st.Update(ctx, changed))
 	changed.Version++
@@ -102,11 +102,11 @@ func TestTxCommitsAndRollsBack(t *testing.T) {
 			require.NoError(t, tx.Rollback())
 			a.holds(0, before()...)
 		}
-		err = st.Create(t.Context(), fixed(9))
+		err = st.Create(t.Context(), fixed(9), 0)
 		require.ErrorIs(t, err, sql.ErrTxDone)
 		_, err = st.Get(t.Context(), fixed(4).Identifier)
 		require.ErrorIs(t, err, sql.ErrTxDone)
-		require.NoError(t, a.store.Create(t.Context(), fixed(9)), "nothing is left locked")
+		require.NoError(t, a.store.Create(t.Context(), fixed(9), 0), "nothing is left locked")
 	}
 }
 
@@ -136,7 +136,7 @@ func TestTxGoesOnAfterAnOutcome(t *testing.T) {
 		taken := fixed(7)
 		taken.Identifier = fixed(4).Identifier
 		var e *store.TakenError
-		require.True(t, errors.As(st.Create(ctx, taken), &e))
+		require.True(t, errors.As(st.Create(ctx, taken, 0), &e))
 		require.Equal(t, store.FieldIdentifier, e.Field)
 		taken.PK = fixed(2).PK
 		require.ErrorIs(t, st.Update(ctx, taken), store.ErrTaken)
@@ -146,6 +146,7 @@ func TestTxGoesOnAfterAnOutcome(t *testing.T) {
 		require.ErrorIs(t, st.Delete(ctx, stale.PK, stale.Version), store.ErrStale)
 		require.ErrorIs(t, st.Update(ctx, fixed(8)), store.ErrNotFound)
 		require.ErrorIs(t, st.Delete(ctx, fixed(8).PK, 0), store.ErrNotFound)
+		require.ErrorIs(t, st.Create(ctx, fixed(4+1000), 1), store.ErrLimit)
 	}
 	fail()
 	after := a.changes(st)
@@ -167,7 +168,7 @@ func TestTxChangesAllOrNothing(t *testing.T) {
 	require.NoError(t, err)
 	tx := begin(t, a.db)
 	st := a.store.WithTx(tx)
-	require.NoError(t, st.Create(t.Context(), fixed(5)))
+	require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 	_, err = st.Purge(t.Context(), store.Query{Order: []store.Order{{Field: store.FieldUser}}})
 	require.ErrorContains(t, err, "sqlite: purge tokens: ")
 	require.ErrorContains(t, err, "kept")
@@ -176,6 +177,30 @@ func TestTxChangesAllOrNothing(t *testing.T) {
 		uses[i] = store.Use{PK: fixed(i).PK, At: time.Now()}
 	}
 	require.ErrorContains(t, st.Touch(t.Context(), uses), "kept")
+
+	_, err = tx.Exec(`CREATE TRIGGER unknown BEFORE INSERT ON authtoken_earlier_keys BEGIN SELECT RAISE(ABORT, 'kept'); END`)
+	require.NoError(t, err)
+	r := fixed(1)
+	r.Identifier, r.Earlier = "renamed", []store.EarlierKey{{Digest: store.Digest{1}}}
+	require.ErrorContains(t, st.Update(t.Context(), r), "kept")
+	r.PK, r.Digest = fixed(6).PK, fixed(6).Digest
+	require.ErrorContains(t, st.Create(t.Context(), r, 0), "kept")
+	_, err = tx.Exec(`DROP TRIGGER unknown;
+		CREATE TRIGGER known BEFORE DELETE ON authtoken_earlier_keys BEGIN SELECT RAISE(ABORT, 'kept'); END`)
+	require.NoError(t, err)
+	require.NoError(t, st.Create(t.Context(), r, 0))
+	require.ErrorContains(t, st.Delete(t.Context(), r.PK, r.Version), "kept")
+	_, err = st.Purge(t.Context(), store.Query{Identifier: r.Identifier})
+	require.ErrorContains(t, err, "kept")
+	again := r
+	again.Earlier = nil
+	require.ErrorContains(t, st.Update(t.Context(), again), "kept")
+	got, err := st.GetByDigest(t.Context(), r.Earlier[0].Digest)
+	require.NoError(t, err)
+	require.Equal(t, r.Identifier, got.Identifier)
+	_, err = tx.Exec(`DROP TRIGGER known`)
+	require.NoError(t, err)
+	require.NoError(t, st.Delete(t.Context(), r.PK, r.Version))
 	require.NoError(t, tx.Commit())
 	a.holds(0, append(before(), fixed(5))...)
 }
@@ -186,15 +211,15 @@ func TestTxAfterAFullDisk(t *testing.T) {
 	a := newApplication(t, wal)
 	tx := begin(t, a.db)
 	st := a.store.WithTx(tx)
-	require.NoError(t, st.Create(t.Context(), fixed(5)))
+	require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 	var pages int
 	require.NoError(t, tx.Get(&pages, `PRAGMA page_count`))
 	_, err := tx.Exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages))
 	require.NoError(t, err)
 	large := fixed(6)
 	large.Sealed = make([]byte, 100_000)
-	require.ErrorContains(t, st.Create(t.Context(), large), "full")
-	err = st.Create(t.Context(), fixed(7))
+	require.ErrorContains(t, st.Create(t.Context(), large, 0), "full")
+	err = st.Create(t.Context(), fixed(7), 0)
 	require.ErrorContains(t, err, "can only be rolled back")
 	require.ErrorContains(t, err, "full")
 	_, err = st.Get(t.Context(), fixed(1).Identifier)
@@ -228,12 +253,12 @@ func TestTxAfterAnErrorOfTheApplications(t *testing.T) {
 			a := newApplication(t, wal)
 			tx := begin(t, a.db)
 			st := a.store.WithTx(tx)
-			require.NoError(t, st.Create(t.Context(), fixed(5)))
+			require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 			require.Error(t, spoil(tx))
 			for _, write := range []func() error{
-				func() error { return st.Create(t.Context(), fixed(6)) },
+				func() error { return st.Create(t.Context(), fixed(6), 0) },
 				func() error { return st.Delete(t.Context(), fixed(1).PK, 1) },
-				func() error { return a.store.WithTx(tx).Create(t.Context(), fixed(6)) },
+				func() error { return a.store.WithTx(tx).Create(t.Context(), fixed(6), 0) },
 				func() error {
 					return a.store.WithTx(tx).Touch(t.Context(), []store.Use{{PK: fixed(1).PK, At: time.Now()}})
 				},
@@ -258,9 +283,9 @@ func TestTxWithoutTheLock(t *testing.T) {
 	st := a.store.WithTx(tx)
 	_, err = st.Get(t.Context(), fixed(1).Identifier)
 	require.NoError(t, err)
-	require.NoError(t, a.store.Create(t.Context(), fixed(5)))
+	require.NoError(t, a.store.Create(t.Context(), fixed(5), 0))
 	start := time.Now()
-	require.ErrorContains(t, st.Create(t.Context(), fixed(6)), "begin it with _txlock=immediate")
+	require.ErrorContains(t, st.Create(t.Context(), fixed(6), 0), "begin it with _txlock=immediate")
 	require.Less(t, time.Since(start), 100*time.Millisecond, "at once: waiting would not help")
 	require.NoError(t, tx.Rollback())
 
@@ -269,12 +294,12 @@ func TestTxWithoutTheLock(t *testing.T) {
 	other := begin(t, locked)
 	tx = begin(t, a.db)
 	st = a.store.WithTx(tx)
-	require.ErrorContains(t, st.Create(t.Context(), fixed(6)), "locked")
+	require.ErrorContains(t, st.Create(t.Context(), fixed(6), 0), "locked")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, st.Create(ctx, fixed(6)), context.Canceled)
+	require.ErrorIs(t, st.Create(ctx, fixed(6), 0), context.Canceled)
 	created := make(chan error)
-	go func() { created <- st.Create(context.Background(), fixed(6)) }()
+	go func() { created <- st.Create(context.Background(), fixed(6), 0) }()
 	require.NoError(t, other.Rollback())
 	require.NoError(t, <-created)
 	require.NoError(t, tx.Commit())
@@ -288,9 +313,9 @@ func TestTxOfAContextThatEnds(t *testing.T) {
 	tx, err := a.db.BeginTxx(ctx, nil)
 	require.NoError(t, err)
 	st := a.store.WithTx(tx)
-	require.NoError(t, st.Create(ctx, fixed(5)))
+	require.NoError(t, st.Create(ctx, fixed(5), 0))
 	cancel()
-	require.ErrorIs(t, st.Create(ctx, fixed(6)), context.Canceled)
+	require.ErrorIs(t, st.Create(ctx, fixed(6), 0), context.Canceled)
 	_ = tx.Rollback() // unless database/sql has done so by now
 	a.holds(0, before()...)
 }

@@ -17,7 +17,13 @@ const (
 	commitSQL   = "COMMIT"
 	rollbackSQL = "ROLLBACK"
 
-	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	// insertWithinSQL adds no row if the owner has as many as the limit, beyond
+	// which it does not count. The statement holds the write lock from its start.
+	insertWithinSQL = `INSERT INTO authtoken_tokens (` + columns + `)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+		WHERE (SELECT count(*) FROM (SELECT 1 FROM authtoken_tokens WHERE user = ? LIMIT ?)) < ?`
 
 	// updatePlainSQL is for an update that leaves alone what is indexed, as most
 	// do. SQLite takes every index that has a column in SET out and in
@@ -27,14 +33,28 @@ const (
 	updatePlainSQL = `UPDATE authtoken_tokens SET
 		intent = ?, description = ?, sealed = ?, retired_until = ?, version = version + 1
 		WHERE pk = ? AND version = ?
-			AND identifier = ? AND user = ? AND managed IS ? AND expires IS ? AND expiring = ? AND digest = ? AND retired IS ?`
+			AND identifier = ? AND user = ? AND managed IS ? AND expires IS ? AND expiring = ? AND digest = ? AND retired IS ?
+			AND earlier IS ?`
 
-	updateSQL = `UPDATE authtoken_tokens SET
+	// updateSQL is for an update that leaves the earlier keys alone, and so needs
+	// no other statement.
+	updateSQL = updateSetSQL + ` WHERE pk = ? AND version = ? AND earlier IS ?`
+
+	updateEarlierSQL = updateSetSQL + `, earlier = ? WHERE pk = ? AND version = ?`
+
+	updateSetSQL = `UPDATE authtoken_tokens SET
 		identifier = ?, intent = ?, user = ?, description = ?, managed = ?, expires = ?, expiring = ?,
-		digest = ?, sealed = ?, retired = ?, retired_until = ?, version = version + 1
-		WHERE pk = ? AND version = ?`
+		digest = ?, sealed = ?, retired = ?, retired_until = ?, version = version + 1`
+
+	// deletePlainSQL is for a token without earlier keys, as most are, which takes
+	// no other statement.
+	deletePlainSQL = deleteSQL + ` AND earlier IS NULL`
 
 	deleteSQL = `DELETE FROM authtoken_tokens WHERE pk = ? AND version = ?`
+
+	earlierSQL       = `SELECT digest FROM authtoken_earlier_keys WHERE pk = ?`
+	insertEarlierSQL = `INSERT OR IGNORE INTO authtoken_earlier_keys (digest, pk) VALUES (?, ?)`
+	deleteEarlierSQL = `DELETE FROM authtoken_earlier_keys WHERE digest = ? AND pk = ?`
 
 	touchSQL = `UPDATE authtoken_tokens SET last_used = ?, last_used_from = ?
 		WHERE pk = ? AND (last_used IS NULL OR last_used < ?)`
@@ -77,7 +97,7 @@ func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 // are tables.
 func (w *writer) prepareAll(ctx context.Context) error {
 	return w.prepare(ctx, beginSQL, commitSQL, rollbackSQL,
-		insertSQL, updatePlainSQL, updateSQL, deleteSQL, touchSQL, existsSQL, takenSQL)
+		insertSQL, insertWithinSQL, updatePlainSQL, updateSQL, deletePlainSQL, touchSQL, existsSQL, takenSQL)
 }
 
 // begin takes the write lock. The time that a leader has spent in the queue
@@ -153,6 +173,21 @@ func (w *writer) row(ctx context.Context, dest any, query string, args ...any) e
 	return stmt.QueryRowContext(ctx, args...).Scan(dest)
 }
 
+// together has f, which makes several changes in the transaction that is open, make
+// all of them or none.
+func (w *writer) together(f func() error) error {
+	if err := w.run("SAVEPOINT authtoken_write"); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		// There may be no savepoint any more: see mayRollBack.
+		_ = w.run("ROLLBACK TO authtoken_write")
+		_ = w.run("RELEASE authtoken_write")
+		return err
+	}
+	return w.run("RELEASE authtoken_write")
+}
+
 // takenError finds the reason for a violation of uniqueness by r.
 func (w *writer) takenError(ctx context.Context, r *store.Record, violation error) error {
 	var field store.Field
@@ -181,24 +216,50 @@ func (w *writer) missed(ctx context.Context, pk *store.PK) error {
 // create, update, delete, purge and touch do what [store.Store] says. Without a
 // transaction they are as [writeFunc] says; inTx, they change all or nothing.
 
-func (w *writer) create(ctx context.Context, inTx bool, r *store.Record) error {
-	_, err := w.exec(ctx, inTx, insertSQL, insertArgs(r)...)
-	if isUniqueViolation(err) {
+func (w *writer) create(ctx context.Context, inTx bool, r *store.Record, limit int) error {
+	switch {
+	case len(r.Earlier) == 0:
+		return w.insert(ctx, inTx, r, limit)
+	case !inTx:
+		return errNeedsTx
+	}
+	return w.together(func() error {
+		if err := w.insert(ctx, inTx, r, limit); err != nil {
+			return err
+		}
+		return w.indexEarlier(ctx, &r.PK, r.Earlier)
+	})
+}
+
+func (w *writer) insert(ctx context.Context, inTx bool, r *store.Record, limit int) error {
+	query, args := insertSQL, insertArgs(r)
+	if limit != 0 {
+		limit = max(limit, 0) // less than 0 would be no LIMIT
+		query, args = insertWithinSQL, append(args, r.User, limit, limit)
+	}
+	n, err := w.exec(ctx, inTx, query, args...)
+	switch {
+	case isUniqueViolation(err):
 		return w.takenError(ctx, r, err)
+	case err == nil && n == 0:
+		return store.ErrLimit
 	}
 	return err
 }
 
 func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
+	earlier := keys(r.Earlier)
 	n, err := w.exec(ctx, inTx, updatePlainSQL,
 		r.Intent, r.Description, blob(r.Sealed), micros(r.RetiredUntil), r.PK[:], r.Version,
-		r.Identifier, r.User, text(r.Managed), micros(r.Expires), r.Expiring, r.Digest[:], digest(&r.Retired))
+		r.Identifier, r.User, text(r.Managed), micros(r.Expires), r.Expiring, r.Digest[:], digest(&r.Retired), earlier)
 	if err != nil || n > 0 {
 		return err
 	}
-	n, err = w.exec(ctx, inTx, updateSQL,
+	set := []any{
 		r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
-		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil), r.PK[:], r.Version)
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil),
+	}
+	n, err = w.exec(ctx, inTx, updateSQL, append(set, r.PK[:], r.Version, earlier)...)
 	switch {
 	case isUniqueViolation(err):
 		return w.takenError(ctx, r, err)
@@ -207,18 +268,83 @@ func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
 	case !inTx:
 		return errNeedsTx
 	}
-	return w.missed(ctx, &r.PK)
+	return w.together(func() error {
+		n, err := w.exec(ctx, inTx, updateEarlierSQL, append(set, earlier, r.PK[:], r.Version)...)
+		switch {
+		case isUniqueViolation(err):
+			return w.takenError(ctx, r, err)
+		case err != nil:
+			return err
+		case n == 0:
+			return w.missed(ctx, &r.PK)
+		}
+		return w.indexEarlier(ctx, &r.PK, r.Earlier)
+	})
+}
+
+// indexEarlier has the token with this PK be found by these earlier keys and no
+// others. Of those that it is found by already it writes none: each is in a
+// place of its own in the file.
+func (w *writer) indexEarlier(ctx context.Context, pk *store.PK, earlier []store.EarlierKey) error {
+	gone, err := w.indexedEarlier(ctx, pk)
+	if err != nil {
+		return err
+	}
+	for i := range earlier {
+		d := &earlier[i].Digest
+		delete(gone, *d)
+		if _, err := w.exec(ctx, true, insertEarlierSQL, d[:], pk[:]); err != nil {
+			return err
+		}
+	}
+	for d := range gone {
+		if _, err := w.exec(ctx, true, deleteEarlierSQL, d[:], pk[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexedEarlier returns the earlier keys that the token with this PK is found by.
+func (w *writer) indexedEarlier(ctx context.Context, pk *store.PK) (map[store.Digest]bool, error) {
+	stmt, err := w.stmt(ctx, earlierSQL)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(ctx, pk[:])
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	indexed := make(map[store.Digest]bool)
+	for rows.Next() {
+		var d digestColumn
+		if err := rows.Scan(&d); err != nil {
+			return nil, err
+		}
+		indexed[store.Digest(d)] = true
+	}
+	return indexed, rows.Err()
 }
 
 func (w *writer) delete(ctx context.Context, inTx bool, pk *store.PK, version int64) error {
-	n, err := w.exec(ctx, inTx, deleteSQL, pk[:], version)
+	n, err := w.exec(ctx, inTx, deletePlainSQL, pk[:], version)
 	switch {
 	case err != nil || n > 0:
 		return err
 	case !inTx:
 		return errNeedsTx
 	}
-	return w.missed(ctx, pk)
+	return w.together(func() error {
+		n, err := w.exec(ctx, inTx, deleteSQL, pk[:], version)
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return w.missed(ctx, pk)
+		}
+		return w.indexEarlier(ctx, pk, nil)
+	})
 }
 
 func (w *writer) purge(ctx context.Context, inTx bool, q *store.Query) (purged []store.Record, err error) {
@@ -232,6 +358,11 @@ func (w *writer) purge(ctx context.Context, inTx bool, q *store.Query) (purged [
 		r := &purged[i]
 		if _, err := w.exec(ctx, inTx, deleteSQL, r.PK[:], r.Version); err != nil {
 			return nil, err
+		}
+		if len(r.Earlier) > 0 {
+			if err := w.indexEarlier(ctx, &r.PK, nil); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return purged, nil
@@ -270,8 +401,8 @@ func (s *Store) write(ctx context.Context, op string, f func(ctx context.Context
 }
 
 // Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, r store.Record) error {
-	return s.write(ctx, opCreate, func(ctx context.Context, inTx bool) error { return s.writer.create(ctx, inTx, &r) })
+func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
+	return s.write(ctx, opCreate, func(ctx context.Context, inTx bool) error { return s.writer.create(ctx, inTx, &r, limit) })
 }
 
 // Update implements [store.Store].

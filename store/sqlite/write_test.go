@@ -33,7 +33,7 @@ func TestRefusedInAGroup(t *testing.T) {
 			if i%20 == 0 {
 				r.Sealed = make([]byte, 10_001)
 			}
-			err := s.Create(context.Background(), r)
+			err := s.Create(context.Background(), r, 0)
 			if i%20 != 0 && err != nil || i%20 == 0 && primary(code(err)) != sqlite3.SQLITE_TOOBIG {
 				t.Error(i, err)
 			}
@@ -61,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 		i := n.Add(1)
 		r := store.Record{PK: store.PK{byte(i), byte(i >> 8)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i), byte(i >> 8)}}
 		r.Description = strings.Repeat("x", 500)
-		return r, s.Create(context.Background(), r)
+		return r, s.Create(context.Background(), r, 0)
 	}
 	limit(50)
 	var mu sync.Mutex
@@ -138,7 +138,7 @@ func TestLockedForTooLong(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
-			err := s.Create(context.Background(), store.Record{PK: store.PK{byte(i)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i)}})
+			err := s.Create(context.Background(), store.Record{PK: store.PK{byte(i)}, Identifier: fmt.Sprint(i), Digest: store.Digest{1, byte(i)}}, 0)
 			if !isBusy(err) || time.Since(start) < timeout {
 				t.Error(err, time.Since(start))
 			}
@@ -150,5 +150,5 @@ func TestLockedForTooLong(t *testing.T) {
 	_, err = s.Get(t.Context(), "1")
 	require.ErrorIs(t, err, store.ErrNotFound, "readers don't wait")
 	other.writer.rollback()
-	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}))
+	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}, 0))
 }

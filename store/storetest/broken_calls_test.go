@@ -38,13 +38,13 @@ func deaf(name, fails string, change func(n *naive, p *patch)) broken {
 // brokenCalls break a rule about calls at the same time, or that are given up.
 var brokenCalls = []broken{
 	{"create-in-two-steps", "Concurrency/CreateDigest Concurrency/CreateIdentifier Concurrency/CreateManaged Concurrency/CreatePK", func(n *naive) patch {
-		return patch{naive: n, create: func(ctx context.Context, r store.Record) (err error) {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) (err error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			n.stepwise(func() {
 				before := slices.Clone(n.slice)
-				err = n.slice.create(r)
+				err = n.slice.create(r, limit)
 				n.slice = before
 			}, func() {
 				if err == nil {
@@ -210,10 +210,10 @@ var brokenCalls = []broken{
 	{"count-remembered-till-create", "Visibility/Delete Visibility/Purge", func(n *naive) patch {
 		counted := -1
 		return patch{naive: n,
-			create: func(ctx context.Context, r store.Record) error {
+			create: func(ctx context.Context, r store.Record, limit int) error {
 				return n.locked(ctx, func() error {
 					counted = -1
-					return n.slice.create(r)
+					return n.slice.create(r, limit)
 				})
 			},
 			count: func(ctx context.Context, q store.Query) (c int, err error) {
@@ -270,8 +270,8 @@ var brokenCalls = []broken{
 		}
 	}},
 
-	deaf("deaf-create", "Contexts/CancelledCreate Contexts/ExpiredCreate", func(n *naive, p *patch) {
-		p.create = func(_ context.Context, r store.Record) error { return n.Create(always, r) }
+	deaf("deaf-create", "Contexts/CancelledCreate Contexts/CancelledCreateWithin Contexts/ExpiredCreate Contexts/ExpiredCreateWithin", func(n *naive, p *patch) {
+		p.create = func(_ context.Context, r store.Record, limit int) error { return n.Create(always, r, limit) }
 	}),
 	deaf("deaf-get", "Contexts/CancelledGet Contexts/CancelledNotFound Contexts/ExpiredGet", func(n *naive, p *patch) {
 		p.get = func(_ context.Context, id string) (store.Record, error) { return n.Get(always, id) }
@@ -329,12 +329,12 @@ var brokenCalls = []broken{
 			return n.List(ctx, q)
 		}
 	}),
-	deaf("does-it-and-says-it-did-not", "Contexts/EndingCreate", func(n *naive, p *patch) {
-		p.create = func(ctx context.Context, r store.Record) error {
+	deaf("does-it-and-says-it-did-not", "Contexts/EndingCreate Contexts/EndingCreateWithin", func(n *naive, p *patch) {
+		p.create = func(ctx context.Context, r store.Record, limit int) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := n.Create(always, r); err != nil {
+			if err := n.Create(always, r, limit); err != nil {
 				return err
 			}
 			return ctx.Err()

@@ -71,9 +71,9 @@ func onCount(name, fails string, count func(s slice, q store.Query) int) broken 
 // brokenReads break a rule about what is returned.
 var brokenReads = []broken{
 	{"keeps-the-callers-sealed", "Aliasing/SealedIntoCreate", func(n *naive) patch {
-		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) error {
 			return n.locked(ctx, func() error {
-				err := n.slice.create(r)
+				err := n.slice.create(r, limit)
 				if err == nil {
 					n.find(r.PK).Sealed = r.Sealed
 				}
@@ -88,7 +88,7 @@ var brokenReads = []broken{
 		}
 		return err
 	}),
-	{"returns-its-own-sealed", "Aliasing/SealedOutOfGet", func(n *naive) patch {
+	{"returns-its-own-sealed", "Aliasing/EarlierOutOfGet Aliasing/SealedOutOfGet", func(n *naive) patch {
 		return patch{naive: n, get: func(ctx context.Context, identifier string) (r store.Record, err error) {
 			err = n.locked(ctx, func() error {
 				r, err = own(n.slice, func(x store.Record) bool { return x.Identifier == identifier })
@@ -97,14 +97,14 @@ var brokenReads = []broken{
 			return r, err
 		}}
 	}},
-	onDigest("returns-its-own-sealed-by-digest", "Aliasing/SealedOutOfGetByDigest", func(s slice, d store.Digest) (store.Record, error) {
+	onDigest("returns-its-own-sealed-by-digest", "Aliasing/EarlierOutOfGetByDigest Aliasing/SealedOutOfGetByDigest", func(s slice, d store.Digest) (store.Record, error) {
 		if r, err := own(s, func(x store.Record) bool { return x.Digest == d }); err == nil {
 			return r, nil
 		}
 		return s.byDigest(d)
 	}),
-	listing("lists-its-own-sealed", "Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record { return pick(q, slices.Clone(s)) }),
-	listing("lists-itself", "Aliasing/RecordsOutOfList Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record {
+	listing("lists-its-own-sealed", "Aliasing/EarlierOutOfList Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record { return pick(q, slices.Clone(s)) }),
+	listing("lists-itself", "Aliasing/EarlierOutOfList Aliasing/RecordsOutOfList Aliasing/SealedOutOfList", func(s slice, q store.Query) []store.Record {
 		for i := range s {
 			s[i].Sealed = slices.Clone(s[i].Sealed)
 		}

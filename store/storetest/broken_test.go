@@ -27,7 +27,7 @@ type broken struct {
 // patch is the naive store with other methods in place of some of its own.
 type patch struct {
 	*naive
-	create      func(context.Context, store.Record) error
+	create      func(context.Context, store.Record, int) error
 	get         func(context.Context, string) (store.Record, error)
 	getByDigest func(context.Context, store.Digest) (store.Record, error)
 	update      func(context.Context, store.Record) error
@@ -38,11 +38,11 @@ type patch struct {
 	touch       func(context.Context, []store.Use) error
 }
 
-func (p patch) Create(ctx context.Context, r store.Record) error {
+func (p patch) Create(ctx context.Context, r store.Record, limit int) error {
 	if p.create != nil {
-		return p.create(ctx, r)
+		return p.create(ctx, r, limit)
 	}
-	return p.naive.Create(ctx, r)
+	return p.naive.Create(ctx, r, limit)
 }
 
 func (p patch) Get(ctx context.Context, identifier string) (store.Record, error) {
@@ -108,7 +108,7 @@ const child = "STORETEST_BROKEN"
 // cases that are meant to. As the suite's failures must not be this test's, it
 // runs in processes of its own, one for stores that fail the same groups.
 func TestBroken(t *testing.T) {
-	stores := slices.Concat(brokenWrites, brokenTouches, brokenReads, brokenLists, brokenWords, brokenCalls)
+	stores := slices.Concat(brokenWrites, brokenLimits, brokenEarlier, brokenTouches, brokenReads, brokenLists, brokenWords, brokenCalls)
 	if os.Getenv(child) != "" {
 		for _, b := range stores {
 			t.Run(b.name, func(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 // onCreate returns a broken store that changes the records it creates.
 func onCreate(name, fails string, change func(*store.Record)) broken {
 	return broken{name, fails, func(n *naive) patch {
-		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) error {
 			change(&r)
-			return n.Create(ctx, r)
+			return n.Create(ctx, r, limit)
 		}}
 	}}
 }
@@ -34,8 +34,8 @@ func onUpdate(name, fails string, update func(n *naive, r store.Record) error) b
 func onWrites(name, fails string, refuse func(n *naive, r store.Record) error) broken {
 	return broken{name, fails, func(n *naive) patch {
 		return patch{naive: n,
-			create: func(ctx context.Context, r store.Record) error {
-				return n.locked(ctx, func() error { return unless(refuse(n, r), n.slice.create, r) })
+			create: func(ctx context.Context, r store.Record, limit int) error {
+				return n.locked(ctx, func() error { return unless(refuse(n, r), within(n, limit), r) })
 			},
 			update: func(ctx context.Context, r store.Record) error {
 				return n.locked(ctx, func() error {
@@ -47,6 +47,11 @@ func onWrites(name, fails string, refuse func(n *naive, r store.Record) error) b
 			},
 		}
 	}}
+}
+
+// within returns the naive store's way to create a record within a limit.
+func within(n *naive, limit int) func(store.Record) error {
+	return func(r store.Record) error { return n.slice.create(r, limit) }
 }
 
 // unless writes r, unless there is an error already.
@@ -61,7 +66,7 @@ func unless(err error, write func(store.Record) error, r store.Record) error {
 func onErrors(name, fails string, change func(error) error) broken {
 	return broken{name, fails, func(n *naive) patch {
 		return patch{naive: n,
-			create: func(ctx context.Context, r store.Record) error { return change(n.Create(ctx, r)) },
+			create: func(ctx context.Context, r store.Record, limit int) error { return change(n.Create(ctx, r, limit)) },
 			update: func(ctx context.Context, r store.Record) error { return change(n.Update(ctx, r)) },
 			delete: func(ctx context.Context, pk store.PK, v int64) error { return change(n.Delete(ctx, pk, v)) },
 		}
@@ -128,8 +133,11 @@ var brokenWrites = []broken{
 	withoutUnique("digest-not-unique", "Uniqueness/DigestOnCreate Uniqueness/DigestOnUpdate", func(r *store.Record) { r.Digest = store.Digest(bytes.Repeat(r.PK[:], 2)) }, func(r *store.Record, v store.Record) { r.Digest = v.Digest }),
 	withoutUnique("identifier-not-unique", "Uniqueness/IdentifierOnCreate Uniqueness/IdentifierOnUpdate", func(r *store.Record) { r.Identifier = "\x00" + string(r.PK[:]) }, func(r *store.Record, v store.Record) { r.Identifier = v.Identifier }),
 	{"pk-not-unique", "Create/TakenTwice Uniqueness/PKOnCreate", func(n *naive) patch {
-		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) error {
 			return n.locked(ctx, func() error {
+				if n.find(r.PK) == nil {
+					return n.slice.create(r, limit)
+				}
 				if err := n.taken(r); err != nil {
 					return err
 				}
@@ -163,7 +171,7 @@ var brokenWrites = []broken{
 		}
 		return err
 	}),
-	onErrors("texts-for-errors", "Errors/FailedCreate Errors/FailedDelete Errors/FailedUpdate Errors/NotFound Errors/Stale Errors/Taken", func(err error) error {
+	onErrors("texts-for-errors", "Errors/FailedCreate Errors/FailedDelete Errors/FailedUpdate Errors/Limit Errors/NotFound Errors/Stale Errors/Taken", func(err error) error {
 		if err != nil {
 			return errors.New(err.Error())
 		}
@@ -171,9 +179,9 @@ var brokenWrites = []broken{
 	}),
 
 	{"create-half-done", "Errors/FailedCreate", func(n *naive) patch {
-		return patch{naive: n, create: func(ctx context.Context, r store.Record) error {
+		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) error {
 			return n.locked(ctx, func() error {
-				err := n.slice.create(r)
+				err := n.slice.create(r, limit)
 				if n.other(r, func(x store.Record) bool { return x.Digest == r.Digest }) != nil {
 					n.slice = append(n.slice, clone(r))
 				}
@@ -326,12 +334,12 @@ var brokenWrites = []broken{
 					return n.slice.delete(pk, v)
 				})
 			},
-			create: func(ctx context.Context, r store.Record) error {
+			create: func(ctx context.Context, r store.Record, limit int) error {
 				return n.locked(ctx, func() error {
 					if gone[r.Identifier] {
 						return taken(store.FieldIdentifier)
 					}
-					return n.slice.create(r)
+					return n.slice.create(r, limit)
 				})
 			},
 		}
@@ -363,8 +371,8 @@ func withoutUnique(name, fails string, blank func(*store.Record), set func(r *st
 	}
 	return broken{name, fails, func(n *naive) patch {
 		return patch{naive: n,
-			create: func(ctx context.Context, r store.Record) error {
-				return n.locked(ctx, func() error { return write(n, r, n.slice.create) })
+			create: func(ctx context.Context, r store.Record, limit int) error {
+				return n.locked(ctx, func() error { return write(n, r, within(n, limit)) })
 			},
 			update: func(ctx context.Context, r store.Record) error {
 				return n.locked(ctx, func() error { return write(n, r, n.slice.update) })

@@ -275,7 +275,7 @@ var concurrencyCases = []testCase{
 // lifecycle takes r through all there is to do with one record.
 func (s subject) lifecycle(r store.Record) error {
 	ctx := s.Context()
-	if err := s.Create(ctx, r); err != nil {
+	if err := s.Create(ctx, r, 0); err != nil {
 		return fmt.Errorf("calling Create: %w", err)
 	}
 	got, err := s.Get(ctx, r.Identifier)
@@ -316,7 +316,7 @@ func createAtOnce(i int) func(subject) {
 			s.together(many, func(i int) {
 				r := record(1000*round + i + 1)
 				field.copy(&r, record(1000*round))
-				won.Add(s.wins("Create", field.name, s.Create(s.Context(), r)))
+				won.Add(s.wins("Create", field.name, s.Create(s.Context(), r, 0)))
 			})
 			if won.Load() != 1 {
 				s.Fatalf("%d of %d records with the same %s are created, want one", won.Load(), many, field.name)

@@ -27,11 +27,12 @@ type operation struct {
 	after []store.Record // what the store holds if it succeeds
 }
 
-// operations returns one for each method.
+// operations returns one or more for each method.
 func operations() []operation {
 	a, b, c := record(1), record(2), record(3)
 	updated, touched := b, b
 	updated.Identifier, updated.Digest, updated.Version = "renamed", digest(1000), b.Version+1
+	updated.Earlier = []store.EarlierKey{b.Earlier[1], {Digest: b.Retired, Until: b.RetiredUntil}}
 	touched.LastUsed, touched.LastUsedFrom = seconds(9000), "elsewhere"
 	one := func(got store.Record, err error) (string, error) { return diff(got, b), err }
 	all := func(got []store.Record, err error) (string, error) {
@@ -42,7 +43,10 @@ func operations() []operation {
 	}
 	return []operation{
 		{"Create", func(ctx context.Context, s store.Store) (string, error) {
-			return "", s.Create(ctx, record(4))
+			return "", s.Create(ctx, record(4), 0)
+		}, []store.Record{a, b, c, record(4)}},
+		{"CreateWithin", func(ctx context.Context, s store.Store) (string, error) {
+			return "", s.Create(ctx, record(4), 4)
 		}, []store.Record{a, b, c, record(4)}},
 		{"Get", func(ctx context.Context, s store.Store) (string, error) {
 			return one(s.Get(ctx, b.Identifier))

@@ -21,7 +21,7 @@ var errorCases = []testCase{
 		s.create(record(1), record(2))
 		r := record(3)
 		r.Identifier = record(1).Identifier
-		s.taken("Create of an identifier that another record has", s.Create(s.Context(), r), store.FieldIdentifier)
+		s.taken("Create of an identifier that another record has", s.Create(s.Context(), r, 0), store.FieldIdentifier)
 		r = record(2)
 		r.Identifier = record(1).Identifier
 		s.taken("Update to an identifier that another record has", s.Update(s.Context(), r), store.FieldIdentifier)
@@ -34,15 +34,23 @@ var errorCases = []testCase{
 		s.is("Delete at the version before", s.Delete(s.Context(), old.PK, old.Version), store.ErrStale)
 	}},
 
+	{"Limit", "a Create beyond its limit returns an error matching ErrLimit", func(s subject) {
+		s.create(record(1))
+		s.is("Create of a second record with a limit of 1", s.Create(s.Context(), record(2), 1), store.ErrLimit)
+	}},
+
 	{"FailedCreate", nothingChanges, func(s subject) {
 		s.create(record(1), record(2))
 		for _, field := range uniqueFields {
 			r := record(3)
 			field.copy(&r, record(1))
-			s.is("Create of a "+string(field.name)+" that is taken", s.Create(s.Context(), r), store.ErrTaken)
+			s.is("Create of a "+string(field.name)+" that is taken", s.Create(s.Context(), r, 0), store.ErrTaken)
 			s.holds(record(1), record(2))
 			s.untouched(record(3), record(1), record(2))
 		}
+		s.is("Create beyond its limit", s.Create(s.Context(), record(3), 2), store.ErrLimit)
+		s.holds(record(1), record(2))
+		s.untouched(record(3), record(1), record(2))
 	}},
 	{"FailedUpdate", nothingChanges, func(s subject) {
 		s.create(record(1), record(2))
@@ -79,7 +87,7 @@ func (s subject) untouched(absent store.Record, present ...store.Record) {
 	s.Helper()
 	_, err := s.Get(s.Context(), absent.Identifier)
 	s.is("after a failed write, Get of the identifier it had", err, store.ErrNotFound)
-	for _, d := range []store.Digest{absent.Digest, absent.Retired} {
+	for _, d := range digests(absent) {
 		_, err = s.GetByDigest(s.Context(), d)
 		s.is("after a failed write, GetByDigest of a digest it had", err, store.ErrNotFound)
 	}
@@ -87,6 +95,9 @@ func (s subject) untouched(absent store.Record, present ...store.Record) {
 		s.same("after a failed write, Get of a record that was there", s.get(r.Identifier), r)
 		s.same("after a failed write, GetByDigest of a record that was there", s.getByDigest(r.Digest), r)
 		s.same("after a failed write, GetByDigest of a key retired before", s.getByDigest(r.Retired), r)
+		for _, k := range r.Earlier {
+			s.same("after a failed write, GetByDigest of an earlier key", s.getByDigest(k.Digest), r)
+		}
 	}
 	s.create(absent)
 	s.delete(absent)

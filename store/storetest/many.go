@@ -43,7 +43,7 @@ var manyCases = []testCase{
 		const size = 1100
 		s.together(many, func(i int) {
 			for n := i; n < size; n += many {
-				if err := s.Create(s.Context(), bare(n, fmt.Sprintf("token-%04d", n))); err != nil {
+				if err := s.Create(s.Context(), bare(n, fmt.Sprintf("token-%04d", n)), 0); err != nil {
 					s.Errorf("Create: %v", err)
 				}
 			}

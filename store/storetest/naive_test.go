@@ -34,8 +34,8 @@ func (s *naive) locked(ctx context.Context, f func() error) error {
 	return f()
 }
 
-func (s *naive) Create(ctx context.Context, r store.Record) error {
-	return s.locked(ctx, func() error { return s.create(r) })
+func (s *naive) Create(ctx context.Context, r store.Record, limit int) error {
+	return s.locked(ctx, func() error { return s.create(r, limit) })
 }
 
 func (s *naive) Get(ctx context.Context, identifier string) (r store.Record, err error) {
@@ -94,7 +94,10 @@ func (s *naive) Touch(ctx context.Context, uses []store.Use) error {
 // slice is what the naive store does under its lock.
 type slice []store.Record
 
-func (s *slice) create(r store.Record) error {
+func (s *slice) create(r store.Record, limit int) error {
+	if limit != 0 && s.count(store.Query{Users: []int64{r.User}}) >= limit {
+		return store.ErrLimit
+	}
 	if s.find(r.PK) != nil {
 		return &store.TakenError{Field: store.FieldPK}
 	}
@@ -112,7 +115,14 @@ func (s *slice) byDigest(digest store.Digest) (store.Record, error) {
 	if r, err := s.first(func(x *store.Record) bool { return x.Digest == digest }); err == nil {
 		return r, nil
 	}
-	return s.first(func(x *store.Record) bool { return x.Retired == digest })
+	if r, err := s.first(func(x *store.Record) bool { return x.Retired == digest }); err == nil {
+		return r, nil
+	}
+	return s.first(func(x *store.Record) bool { return hadEarlier(x, digest) })
+}
+
+func hadEarlier(r *store.Record, digest store.Digest) bool {
+	return slices.ContainsFunc(r.Earlier, func(k store.EarlierKey) bool { return k.Digest == digest })
 }
 
 func (s *slice) update(r store.Record) error {
@@ -234,7 +244,10 @@ func (s *slice) remove(pk store.PK) {
 func micro(t time.Time) time.Time { return t.Truncate(time.Microsecond).UTC() }
 
 func clone(r store.Record) store.Record {
-	r.Sealed = bytes.Clone(r.Sealed)
+	r.Sealed, r.Earlier = bytes.Clone(r.Sealed), slices.Clone(r.Earlier)
+	for i := range r.Earlier {
+		r.Earlier[i].Until = micro(r.Earlier[i].Until)
+	}
 	for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
 		*t = micro(*t)
 	}

@@ -91,6 +91,9 @@ func randomRecord(rng *rand.Rand, n int) store.Record {
 	if rng.IntN(2) == 0 {
 		r.Sealed = nil
 	}
+	if rng.IntN(2) == 0 {
+		r.Earlier = nil
+	}
 	return r
 }
 
@@ -172,6 +175,10 @@ func (m *model) step(s subject, rng *rand.Rand) {
 	r.User = rng.Int64N(3)
 	r.Expiring = rng.IntN(2) == 0
 	r.Digest, r.Retired = digest(rng.IntN(30)), pick(rng, store.Digest{}, digest(rng.IntN(30)))
+	r.Earlier = nil
+	for range rng.IntN(4) {
+		r.Earlier = append(r.Earlier, store.EarlierKey{Digest: digest(rng.IntN(30)), Until: seconds(rng.IntN(9000))})
+	}
 	r.Version = 1 + rng.Int64N(2)
 	i := slices.IndexFunc(*m, func(x store.Record) bool { return x.PK == r.PK })
 	if i >= 0 && rng.IntN(4) > 0 {
@@ -180,8 +187,12 @@ func (m *model) step(s subject, rng *rand.Rand) {
 
 	switch rng.IntN(9) {
 	case 0, 1, 2:
-		err := s.Create(s.Context(), r)
-		if m.agrees(s, "Create", err, m.collisions(r, -1)) {
+		limit := pick(rng, 0, 0, 3)
+		err := s.Create(s.Context(), r, limit)
+		switch own := (store.Query{Users: []int64{r.User}}); {
+		case limit > 0 && len(own.Select(slices.Clone(*m))) >= limit:
+			s.is("Create beyond its limit", err, store.ErrLimit)
+		case m.agrees(s, "Create", err, m.collisions(r, -1)):
 			*m = append(*m, r)
 		}
 	case 3, 4, 5:
@@ -283,6 +294,11 @@ func (m model) look(s subject, identifier string, d store.Digest) {
 	match := func(r store.Record) bool { return r.Digest == d }
 	if !slices.ContainsFunc(m, match) {
 		match = func(r store.Record) bool { return r.Retired == d }
+	}
+	if !slices.ContainsFunc(m, match) {
+		match = func(r store.Record) bool {
+			return slices.ContainsFunc(r.Earlier, func(k store.EarlierKey) bool { return k.Digest == d })
+		}
 	}
 	m.is(s, fmt.Sprintf("GetByDigest(%x…)", d[:4]), got, err, match)
 }

@@ -23,7 +23,7 @@ type subject struct {
 func (s subject) create(records ...store.Record) {
 	s.Helper()
 	for _, r := range records {
-		if err := s.Create(s.Context(), r); err != nil {
+		if err := s.Create(s.Context(), r, 0); err != nil {
 			s.Fatalf("Create(%s), which collides with nothing: %v", name(r), err)
 		}
 	}
@@ -186,6 +186,15 @@ func seconds(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second)
 // digest returns a digest that no other n has.
 func digest(n int) store.Digest { return sha256.Sum256(fmt.Append(nil, "digest ", n)) }
 
+// digests returns every digest by which r is found, if no other record has it.
+func digests(r store.Record) []store.Digest {
+	ds := []store.Digest{r.Digest, r.Retired}
+	for _, k := range r.Earlier {
+		ds = append(ds, k.Digest)
+	}
+	return slices.DeleteFunc(ds, func(d store.Digest) bool { return d == store.Digest{} })
+}
+
 // record returns the nth of a series of records that have something in every
 // field and nothing in common that must not be.
 func record(n int) store.Record {
@@ -202,6 +211,10 @@ func record(n int) store.Record {
 		Sealed:       []byte{0, byte(n), 0xff, '\'', 0},
 		Retired:      digest(100_000 + n),
 		RetiredUntil: seconds(1800 + n),
+		Earlier: []store.EarlierKey{
+			{Digest: digest(200_000 + n), Until: seconds(600 + n)},
+			{Digest: digest(300_000 + n), Until: seconds(1200 + n)},
+		},
 		Created:      seconds(n),
 		LastUsed:     seconds(60 + n),
 		LastUsedFrom: "192.0.2.1",
@@ -253,6 +266,12 @@ func diff(got, want store.Record) string {
 	add("Sealed", bytes.Equal(got.Sealed, want.Sealed), "%x", got.Sealed, want.Sealed)
 	add("Retired", got.Retired == want.Retired, "%x", got.Retired[:], want.Retired[:])
 	instant("RetiredUntil", got.RetiredUntil, want.RetiredUntil)
+	add("the number of Earlier keys", len(got.Earlier) == len(want.Earlier), "%d", len(got.Earlier), len(want.Earlier))
+	for i := range min(len(got.Earlier), len(want.Earlier)) {
+		g, w := &got.Earlier[i], &want.Earlier[i]
+		add(fmt.Sprintf("Earlier[%d].Digest", i), g.Digest == w.Digest, "%x", g.Digest[:], w.Digest[:])
+		instant(fmt.Sprintf("Earlier[%d].Until", i), g.Until, w.Until)
+	}
 	instant("Created", got.Created, want.Created)
 	instant("LastUsed", got.LastUsed, want.LastUsed)
 	text("LastUsedFrom", got.LastUsedFrom, want.LastUsedFrom)

@@ -107,12 +107,15 @@ var uniquenessCases = []testCase{
 		s.holds(want...)
 	}},
 
-	{"Retired", "Retired digests need not be unique.", func(s subject) {
+	{"Retired", "Retired and Earlier digests need not be unique.", func(s subject) {
 		a, b, c := record(1), record(2), record(3)
 		b.Retired = a.Retired // the same as another's
 		c.Retired = a.Digest  // another's current one
+		b.Earlier[0].Digest, b.Earlier[1].Digest = a.Earlier[1].Digest, a.Retired
+		c.Earlier[0].Digest, c.Earlier[1].Digest = a.Digest, a.Digest
 		s.create(a, b, c)
 		a.Retired = a.Digest // its own
+		a.Earlier[0].Digest = a.Digest
 		a = s.update(a)
 		s.holds(a, b, c)
 	}},
@@ -137,7 +140,7 @@ func onCreate(i int) func(subject) {
 		s.create(record(1))
 		r := record(2)
 		field.copy(&r, record(1))
-		s.taken(fmt.Sprintf("Create with a %s that another record has", field.name), s.Create(s.Context(), r), field.name)
+		s.taken(fmt.Sprintf("Create with a %s that another record has", field.name), s.Create(s.Context(), r, 0), field.name)
 		s.holds(record(1))
 	}
 }

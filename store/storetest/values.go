@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	callersOwn = "What goes in and what comes out is the caller's: changing a Record, its Sealed bytes, a Query or a slice after the call changes nothing in the store."
+	callersOwn = "What goes in and what comes out is the caller's: changing a Record, its Sealed bytes, its Earlier keys, a Query or a slice after the call changes nothing in the store."
 	exactText  = "Strings come back exactly as they went in."
 	kept       = "Times are kept to the microsecond and come back in UTC; anything finer may be dropped."
 	zeroTime   = `The zero time.Time stands for "none" and comes back as such.`
@@ -58,6 +58,42 @@ var aliasingCases = []testCase{
 	{"SealedOutOfList", callersOwn, func(s subject) {
 		s.create(record(1))
 		scribble(s.list(store.Query{})[0].Sealed)
+		s.holds(record(1))
+	}},
+	{"EarlierIntoCreate", callersOwn, func(s subject) {
+		r := record(1)
+		s.create(r)
+		clear(r.Earlier)
+		s.holds(record(1))
+		s.same("GetByDigest", s.getByDigest(record(1).Earlier[0].Digest), record(1))
+	}},
+	{"EarlierIntoUpdate", callersOwn, func(s subject) {
+		s.create(record(1))
+		r := record(1)
+		r.Earlier = record(2).Earlier
+		want := s.update(r)
+		want.Earlier = record(2).Earlier
+		clear(r.Earlier)
+		s.holds(want)
+		s.same("GetByDigest", s.getByDigest(want.Earlier[0].Digest), want)
+	}},
+	{"EarlierOutOfGet", callersOwn, func(s subject) {
+		s.create(record(1))
+		r := s.get(record(1).Identifier)
+		_ = append(r.Earlier[:1], store.EarlierKey{})
+		clear(r.Earlier)
+		s.holds(record(1))
+	}},
+	{"EarlierOutOfGetByDigest", callersOwn, func(s subject) {
+		s.create(record(1))
+		for _, d := range digests(record(1)) {
+			clear(s.getByDigest(d).Earlier)
+			s.same("Get", s.get(record(1).Identifier), record(1))
+		}
+	}},
+	{"EarlierOutOfList", callersOwn, func(s subject) {
+		s.create(record(1))
+		clear(s.list(store.Query{})[0].Earlier)
 		s.holds(record(1))
 	}},
 	{"RecordsOutOfList", callersOwn, func(s subject) {
@@ -175,6 +211,7 @@ var zone = time.FixedZone("elsewhere", -(3*60*60 + 30*60))
 func timed(n int, t time.Time) store.Record {
 	r := record(n)
 	r.Expires, r.RetiredUntil, r.Created, r.LastUsed = t, t, t, t
+	r.Earlier[0].Until = t
 	return r
 }
 
@@ -182,6 +219,7 @@ func timed(n int, t time.Time) store.Record {
 func timesOf(r store.Record) map[string]time.Time {
 	return map[string]time.Time{
 		"Expires": r.Expires, "RetiredUntil": r.RetiredUntil, "Created": r.Created, "LastUsed": r.LastUsed,
+		"Earlier[0].Until": r.Earlier[0].Until,
 	}
 }
 
@@ -233,7 +271,7 @@ var timeCases = []testCase{
 		u.Created, u.LastUsed = record(2).Created, record(2).LastUsed
 		s.holds(r, u)
 		for _, r := range s.list(store.Query{}) {
-			if r.Expires != (time.Time{}) || r.RetiredUntil != (time.Time{}) {
+			if r.Expires != (time.Time{}) || r.RetiredUntil != (time.Time{}) || r.Earlier[0].Until != (time.Time{}) {
 				s.Errorf("no time comes back as %#v, want time.Time{}", r.Expires)
 			}
 		}
@@ -289,13 +327,13 @@ var createCases = []testCase{
 		s.create(a, b, c)
 		s.holds(a, b, c)
 	}},
-	{"TakenTwice", "It returns a *TakenError naming a field whose value another record has; if several are taken, it names any one of them.", func(s subject) {
+	{"TakenTwice", "Create returns a *TakenError naming a field whose value another record has; if several are taken, it names any one of them.", func(s subject) {
 		s.create(record(1), record(2))
 		r := record(3)
 		r.Identifier, r.Digest, r.Managed = record(1).Identifier, record(1).Digest, record(2).Managed
-		s.taken("Create of a record three fields of which are taken", s.Create(s.Context(), r),
+		s.taken("Create of a record three fields of which are taken", s.Create(s.Context(), r, 0),
 			store.FieldIdentifier, store.FieldDigest, store.FieldManaged)
-		s.taken("Create of the same record again", s.Create(s.Context(), record(1)),
+		s.taken("Create of the same record again", s.Create(s.Context(), record(1), 0),
 			store.FieldPK, store.FieldIdentifier, store.FieldDigest, store.FieldManaged)
 	}},
 }

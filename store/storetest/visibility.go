@@ -30,6 +30,7 @@ var visibilityCases = []testCase{
 				r.Identifier = fmt.Sprint("name-", n)
 				r.Digest = digest(1000 + n)
 				r.Retired = digest(2000 + n)
+				r.Earlier = []store.EarlierKey{{Digest: digest(3000 + n), Until: seconds(n)}}
 			}
 			r.Description = fmt.Sprint("update ", n)
 			r = s.update(r)
@@ -169,7 +170,7 @@ var visibilityCases = []testCase{
 		s.during(func() {
 			for range rounds {
 				for n := range size {
-					if err := s.Create(s.Context(), record(n)); err != nil {
+					if err := s.Create(s.Context(), record(n), 0); err != nil {
 						s.Errorf("Create of a record that was purged: %v", err)
 						return
 					}
@@ -212,6 +213,12 @@ func (s subject) seen(n int, r store.Record) {
 		if d := diff(got, r); err != nil || d != "" {
 			s.Errorf("GetByDigest of a retired digest right after a write: %v, %s", err, d)
 		}
+		for _, k := range r.Earlier {
+			got, err = s.GetByDigest(s.Context(), k.Digest)
+			if d := diff(got, r); err != nil || d != "" {
+				s.Errorf("GetByDigest of an earlier digest right after a write: %v, %s", err, d)
+			}
+		}
 		if rs, err := s.List(s.Context(), store.Query{Identifier: r.Identifier}); err != nil || len(rs) != 1 || diff(rs[0], r) != "" {
 			s.Errorf("List right after a write returns %s, %v", names(rs), err)
 		}
@@ -228,7 +235,7 @@ func (s subject) unseen(r store.Record) {
 		if _, err := s.Get(s.Context(), r.Identifier); !errors.Is(err, store.ErrNotFound) {
 			s.Errorf("Get of a record that is gone: %v, want ErrNotFound", err)
 		}
-		for _, d := range []store.Digest{r.Digest, r.Retired} {
+		for _, d := range digests(r) {
 			if _, err := s.GetByDigest(s.Context(), d); !errors.Is(err, store.ErrNotFound) {
 				s.Errorf("GetByDigest of a record that is gone: %v, want ErrNotFound", err)
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	byDigest = "GetByDigest returns the record whose Digest is digest; if there is none, one whose Retired digest is; if there is none either, ErrNotFound."
+	byDigest = "GetByDigest returns the record whose Digest is digest; if there is none, one whose Retired digest is; if there is none either, one that has it among its Earlier keys; otherwise ErrNotFound."
 	fields   = "Every field is replaced but for PK, Created, LastUsed and LastUsedFrom, which keep their stored values."
 )
 
@@ -74,15 +74,23 @@ var digestCases = []testCase{
 		s.create(record(1), record(2))
 		s.delete(record(1))
 		s.purge(store.Query{})
-		for n := range 2 {
-			for _, d := range []store.Digest{record(n + 1).Digest, record(n + 1).Retired} {
+		gone := func() {
+			for _, d := range append(digests(record(1)), digests(record(2))...) {
 				_, err := s.GetByDigest(s.Context(), d)
 				s.is("GetByDigest of a record that is gone", err, store.ErrNotFound)
 			}
 		}
+		gone()
+		// Nor does another record with the same PK inherit what they had.
+		a, b := bare(1, "a"), bare(2, "b")
+		a.Digest, b.Digest = digest(1000), digest(1001)
+		s.create(a, b)
+		gone()
 	}},
 	{"Zero", "The zero digest is never found.", func(s subject) {
-		s.create(bare(1, "a"), bare(2, "b")) // which have never retired a key
+		none := bare(3, "c")
+		none.Earlier = []store.EarlierKey{{}}
+		s.create(bare(1, "a"), bare(2, "b"), none) // which have never retired a key
 		_, err := s.GetByDigest(s.Context(), store.Digest{})
 		s.is("GetByDigest of the zero digest", err, store.ErrNotFound)
 	}},
@@ -95,6 +103,7 @@ var updateCases = []testCase{
 			PK: record(1).PK, Identifier: "new", Intent: "recovery", User: -9, Description: "also new", Managed: "new",
 			Expires: seconds(77), Expiring: false, Digest: digest(1000), Sealed: []byte("new"),
 			Retired: digest(1001), RetiredUntil: seconds(78), Version: record(1).Version,
+			Earlier: []store.EarlierKey{{Digest: digest(1002), Until: seconds(79)}},
 		}
 		r = s.update(r)
 		r.Created, r.LastUsed, r.LastUsedFrom = record(1).Created, record(1).LastUsed, record(1).LastUsedFrom
@@ -102,8 +111,10 @@ var updateCases = []testCase{
 		s.same("Get by the new identifier", s.get("new"), r)
 		_, err := s.Get(s.Context(), record(1).Identifier)
 		s.is("Get by the old identifier", err, store.ErrNotFound)
-		_, err = s.GetByDigest(s.Context(), record(1).Digest)
-		s.is("GetByDigest of the old digest", err, store.ErrNotFound)
+		for _, d := range digests(record(1)) {
+			_, err = s.GetByDigest(s.Context(), d)
+			s.is("GetByDigest of a digest that the record had before", err, store.ErrNotFound)
+		}
 	}},
 	{"EmptiesFields", fields, func(s subject) {
 		s.create(record(1))
