@@ -135,7 +135,7 @@ func (g *grown) fillSQLite(path string) error {
 }
 
 func (g *grown) fill(st store.Store, callers int) error {
-	err := together(callers, g.n, func(ctx context.Context, i int) error { return st.Create(ctx, grownRecord(i, g.n)) })
+	err := together(callers, g.n, func(ctx context.Context, i int) error { return st.Create(ctx, grownRecord(i, g.n), 0) })
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}

@@ -70,7 +70,7 @@ type broken struct{}
 
 var errBroken = errors.New("the disk is gone")
 
-func (broken) Create(context.Context, store.Record) error        { return errBroken }
+func (broken) Create(context.Context, store.Record, int) error   { return errBroken }
 func (broken) Get(context.Context, string) (store.Record, error) { return store.Record{}, errBroken }
 func (broken) GetByDigest(context.Context, store.Digest) (store.Record, error) {
 	return store.Record{}, errBroken

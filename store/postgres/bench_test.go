@@ -78,7 +78,7 @@ func (s sides) create(b *testing.B, callers int) {
 	turns.Compare(b, func(offset int) []time.Duration {
 		return turns.Spread(b, callers, func(ctx context.Context, i int) error { return rawCreate(ctx, s.raw, typical(offset+i)) })
 	}, func(offset int) []time.Duration {
-		return turns.Spread(b, callers, func(ctx context.Context, i int) error { return s.store.Create(ctx, typical(offset+i)) })
+		return turns.Spread(b, callers, func(ctx context.Context, i int) error { return s.store.Create(ctx, typical(offset+i), 0) })
 	})
 }
 
@@ -203,7 +203,7 @@ func (s sides) fill(b *testing.B, n int) []store.Record {
 			if i >= len(some) {
 				return nil
 			}
-			if err := s.store.Create(ctx, some[i]); err != nil {
+			if err := s.store.Create(ctx, some[i], 0); err != nil {
 				return err
 			}
 			return rawCreate(ctx, s.raw, some[i])

@@ -36,29 +36,39 @@ func token(n int) store.Record {
 	}
 }
 
-// writes are one call of each method that writes, on a store that holds token 1,
-// and what the store holds afterwards.
+// writes are a call or more of each method that writes, on a store that holds token
+// 1, what the store holds afterwards, and how many requests lead up to the one that
+// has the effect.
 var writes = map[string]struct {
-	call  func(ctx context.Context, s *postgres.Store) error
-	after []store.Record
+	call   func(ctx context.Context, s *postgres.Store) error
+	after  []store.Record
+	before int
 }{
 	"Create": {
-		func(ctx context.Context, s *postgres.Store) error { return s.Create(ctx, token(2)) },
-		[]store.Record{token(1), token(2)},
+		func(ctx context.Context, s *postgres.Store) error { return s.Create(ctx, token(2), 0) },
+		[]store.Record{token(1), token(2)}, 0,
+	},
+	"CreateWithin": { // begins, locks the owner, inserts, commits
+		func(ctx context.Context, s *postgres.Store) error { return s.Create(ctx, token(2), 2) },
+		[]store.Record{token(1), token(2)}, 3,
 	},
 	"Update": {
 		func(ctx context.Context, s *postgres.Store) error { return s.Update(ctx, renamed(token(1))) },
-		[]store.Record{at(renamed(token(1)), 2)},
+		[]store.Record{at(renamed(token(1)), 2)}, 0,
+	},
+	"UpdateEarlier": { // finds that the earlier keys are others
+		func(ctx context.Context, s *postgres.Store) error { return s.Update(ctx, rotated(token(1))) },
+		[]store.Record{at(rotated(token(1)), 2)}, 1,
 	},
 	"Delete": {
 		func(ctx context.Context, s *postgres.Store) error { return s.Delete(ctx, token(1).PK, 1) },
-		nil,
+		nil, 0,
 	},
 	"Touch": {
 		func(ctx context.Context, s *postgres.Store) error {
 			return s.Touch(ctx, []store.Use{{PK: token(1).PK, At: touched(token(1)).LastUsed, From: "somewhere"}})
 		},
-		[]store.Record{touched(token(1))},
+		[]store.Record{touched(token(1))}, 0,
 	},
 	"Purge": {
 		func(ctx context.Context, s *postgres.Store) error {
@@ -68,11 +78,17 @@ var writes = map[string]struct {
 			}
 			return err
 		},
-		nil,
+		nil, 0,
 	},
 }
 
 func renamed(r store.Record) store.Record { r.Identifier = "renamed"; return r }
+
+func rotated(r store.Record) store.Record {
+	r.Earlier = append(r.Earlier, store.EarlierKey{Digest: r.Retired, Until: r.RetiredUntil})
+	r.Digest[0], r.Retired, r.RetiredUntil = r.Digest[0]+1, r.Digest, r.Expires
+	return r
+}
 
 func at(r store.Record, version int64) store.Record { r.Version = version; return r }
 
@@ -91,21 +107,21 @@ func holds(t *testing.T, s store.Store, want ...store.Record) {
 // prepare has the store prepare its statements, so that each is one request.
 func prepare(t *testing.T, s *postgres.Store) {
 	t.Helper()
-	for _, name := range []string{"Create", "Touch", "Update"} {
-		require.NoError(t, s.Create(t.Context(), token(1)))
+	for _, name := range []string{"Create", "CreateWithin", "Touch", "Update", "UpdateEarlier"} {
+		require.NoError(t, s.Create(t.Context(), token(1), 0))
 		require.NoError(t, writes[name].call(t.Context(), s))
 		for _, r := range writes[name].after {
 			require.NoError(t, s.Delete(t.Context(), r.PK, r.Version))
 		}
 	}
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.NoError(t, writes["Purge"].call(t.Context(), s))
 	_, err := s.Get(t.Context(), "")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = s.GetByDigest(t.Context(), store.Digest{1})
 	require.ErrorIs(t, err, store.ErrNotFound)
 	holds(t, s)
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 }
 
 // Wherever a connection breaks, a write is done once, or it says that it doesn't
@@ -113,28 +129,51 @@ func prepare(t *testing.T, s *postgres.Store) {
 func TestBrokenWrites(t *testing.T) {
 	t.Parallel()
 	for name, w := range writes {
-		for _, mode := range []string{"cache_statement", "simple_protocol"} {
-			for _, f := range []fault{nothingSent, requestLost, answerLost} {
-				t.Run(name+", "+mode+", "+f.String(), func(t *testing.T) {
-					t.Parallel()
-					s, cable := plugged(t, pgtest.With(server.DSN(t), "default_query_exec_mode", mode), forever)
-					prepare(t, s)
-					met := 0
-					cable.breaks(f, func() { met++ })
-					err := w.call(t.Context(), s)
-					require.Equal(t, 1, met)
-					after := w.after
-					if name == "Purge" && f != nothingSent {
-						require.ErrorIs(t, err, postgres.ErrInDoubt)
-						if f == requestLost {
-							after = []store.Record{token(1)}
+		for before := range w.before + 1 {
+			for _, mode := range []string{"cache_statement", "simple_protocol"} {
+				for _, f := range []fault{nothingSent, requestLost, answerLost} {
+					t.Run(fmt.Sprintf("%s, %d, %s, %s", name, before, mode, f), func(t *testing.T) {
+						t.Parallel()
+						s, cable := plugged(t, pgtest.With(server.DSN(t), "default_query_exec_mode", mode), forever)
+						prepare(t, s)
+						met := 0
+						cable.breaks(before, f, func() { met++ })
+						err := w.call(t.Context(), s)
+						require.Equal(t, 1, met)
+						after := w.after
+						if name == "Purge" && f != nothingSent {
+							require.ErrorIs(t, err, postgres.ErrInDoubt)
+							if f == requestLost {
+								after = []store.Record{token(1)}
+							}
+						} else {
+							require.NoError(t, err)
 						}
-					} else {
-						require.NoError(t, err)
-					}
-					holds(t, s, after...)
-				})
+						holds(t, s, after...)
+					})
+				}
 			}
+		}
+	}
+}
+
+// A write that has not come to the request that decides is known to have had no
+// effect, whatever happens to the others.
+func TestBrokenBeforeTheEffect(t *testing.T) {
+	t.Parallel()
+	w := writes["CreateWithin"]
+	for before := range w.before {
+		for _, f := range []fault{nothingSent, requestLost, answerLost} {
+			t.Run(fmt.Sprintf("%d, %s", before, f), func(t *testing.T) {
+				t.Parallel()
+				s, cable := plugged(t, server.DSN(t), time.Nanosecond)
+				prepare(t, s)
+				cable.breaks(before, f, nil)
+				err := w.call(t.Context(), s)
+				require.ErrorContains(t, err, "postgres: create token: ")
+				require.NotErrorIs(t, err, postgres.ErrInDoubt)
+				holds(t, s, token(1))
+			})
 		}
 	}
 }
@@ -169,7 +208,7 @@ func TestBrokenReads(t *testing.T) {
 				s, cable := plugged(t, server.DSN(t), forever)
 				prepare(t, s)
 				met := 0
-				cable.breaks(f, func() { met++ })
+				cable.breaks(0, f, func() { met++ })
 				r, err := read(t.Context(), s)
 				require.Equal(t, 1, met)
 				require.NoError(t, err)
@@ -191,7 +230,7 @@ func TestBrokenWritesAmongOthers(t *testing.T) {
 		return func(ctx context.Context, s *postgres.Store) error { return s.Delete(ctx, r.PK, r.Version) }
 	}
 	creates := func(r store.Record) other {
-		return func(ctx context.Context, s *postgres.Store) error { return s.Create(ctx, r) }
+		return func(ctx context.Context, s *postgres.Store) error { return s.Create(ctx, r, 0) }
 	}
 	described := token(1)
 	described.Description = "by another"
@@ -206,18 +245,22 @@ func TestBrokenWritesAmongOthers(t *testing.T) {
 		want  error
 		after []store.Record
 	}{
-		"created, then updated":     {"Create", answerLost, updates(renamed(token(2))), nil, []store.Record{at(renamed(token(2)), 2), token(1)}},
-		"name taken, not created":   {"Create", requestLost, creates(sameName), store.ErrTaken, []store.Record{token(1), sameName}},
-		"pk taken, not created":     {"Create", requestLost, creates(samePK), store.ErrTaken, []store.Record{token(1), samePK}},
-		"updated, then again":       {"Update", answerLost, updates(at(renamed(token(1)), 2)), postgres.ErrInDoubt, []store.Record{at(renamed(token(1)), 3)}},
-		"updated, then deleted":     {"Update", answerLost, deletes(at(token(1), 2)), store.ErrNotFound, nil},
-		"updated alike by another":  {"Update", requestLost, updates(renamed(token(1))), store.ErrStale, []store.Record{at(renamed(token(1)), 2)}},
-		"updated by another":        {"Update", requestLost, updates(described), store.ErrStale, []store.Record{at(described, 2)}},
-		"deleted, not updated":      {"Update", requestLost, deletes(token(1)), store.ErrNotFound, nil},
-		"name taken, not updated":   {"Update", requestLost, creates(renamed(token(2))), store.ErrTaken, []store.Record{renamed(token(2)), token(1)}},
-		"updated, so not deleted":   {"Delete", requestLost, updates(described), store.ErrStale, []store.Record{at(described, 2)}},
-		"deleted by another":        {"Delete", requestLost, deletes(token(1)), nil, nil},
-		"deleted before it is used": {"Touch", requestLost, deletes(token(1)), nil, nil},
+		"created, then updated":        {"Create", answerLost, updates(renamed(token(2))), nil, []store.Record{at(renamed(token(2)), 2), token(1)}},
+		"name taken, not created":      {"Create", requestLost, creates(sameName), store.ErrTaken, []store.Record{token(1), sameName}},
+		"pk taken, not created":        {"Create", requestLost, creates(samePK), store.ErrTaken, []store.Record{token(1), samePK}},
+		"created within, then no room": {"CreateWithin", answerLost, creates(token(3)), nil, []store.Record{token(1), token(2), token(3)}},
+		"no room, not created":         {"CreateWithin", requestLost, creates(token(3)), store.ErrLimit, []store.Record{token(1), token(3)}},
+		"rotated by another":           {"UpdateEarlier", requestLost, updates(rotated(token(1))), store.ErrStale, []store.Record{at(rotated(token(1)), 2)}},
+		"rotated, then again":          {"UpdateEarlier", answerLost, updates(at(rotated(rotated(token(1))), 2)), postgres.ErrInDoubt, []store.Record{at(rotated(rotated(token(1))), 3)}},
+		"updated, then again":          {"Update", answerLost, updates(at(renamed(token(1)), 2)), postgres.ErrInDoubt, []store.Record{at(renamed(token(1)), 3)}},
+		"updated, then deleted":        {"Update", answerLost, deletes(at(token(1), 2)), store.ErrNotFound, nil},
+		"updated alike by another":     {"Update", requestLost, updates(renamed(token(1))), store.ErrStale, []store.Record{at(renamed(token(1)), 2)}},
+		"updated by another":           {"Update", requestLost, updates(described), store.ErrStale, []store.Record{at(described, 2)}},
+		"deleted, not updated":         {"Update", requestLost, deletes(token(1)), store.ErrNotFound, nil},
+		"name taken, not updated":      {"Update", requestLost, creates(renamed(token(2))), store.ErrTaken, []store.Record{renamed(token(2)), token(1)}},
+		"updated, so not deleted":      {"Delete", requestLost, updates(described), store.ErrStale, []store.Record{at(described, 2)}},
+		"deleted by another":           {"Delete", requestLost, deletes(token(1)), nil, nil},
+		"deleted before it is used":    {"Touch", requestLost, deletes(token(1)), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -225,7 +268,7 @@ func TestBrokenWritesAmongOthers(t *testing.T) {
 			s, cable := plugged(t, dsn, forever)
 			others := open(t, dsn, postgres.Config{})
 			prepare(t, s)
-			cable.breaks(c.fault, func() {
+			cable.breaks(writes[c.write].before, c.fault, func() {
 				if err := c.other(t.Context(), others); err != nil {
 					t.Error(err)
 				}
@@ -265,7 +308,7 @@ func TestServerGone(t *testing.T) {
 					}
 					return gone
 				})
-				cable.breaks(c.fault, nil)
+				cable.breaks(w.before, c.fault, nil)
 				err := w.call(ctx, s)
 				for _, want := range []error{gone, postgres.ErrInDoubt, context.Canceled} {
 					require.Equal(t, errors.Is(c.want[0], want), errors.Is(err, want), "%v: %v", want, err)
@@ -284,7 +327,7 @@ func TestServerGone(t *testing.T) {
 		s, cable := plugged(t, server.DSN(t), 20*time.Millisecond)
 		require.NoError(t, s.Check(t.Context()))
 		cable.dials(func() error { return gone })
-		cable.breaks(requestLost, nil)
+		cable.breaks(0, requestLost, nil)
 		_, err := s.Get(t.Context(), "a")
 		require.ErrorIs(t, err, gone)
 		require.ErrorIs(t, s.Check(t.Context()), gone)
@@ -306,7 +349,7 @@ func TestTerminatedConnections(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				r := token(1000*w + i)
-				err := s.Create(t.Context(), r)
+				err := s.Create(t.Context(), r, 0)
 				if err == nil {
 					err = s.Update(t.Context(), r)
 				}

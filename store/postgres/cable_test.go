@@ -34,16 +34,17 @@ var errUnplugged = &net.OpError{Op: "read", Net: "test", Err: errors.New("unplug
 // cable is what the only connection of a store goes through.
 type cable struct {
 	mu        sync.Mutex
-	next      fault  // of the next request
+	after     int    // how many requests go through first
+	next      fault  // of the one after those
 	meanwhile func() // what happens then, before anything else is sent
 	dial      func() error
 }
 
-// breaks has the next request of the store meet a fault.
-func (c *cable) breaks(f fault, meanwhile func()) {
+// breaks has a request of the store meet a fault, after some that don't.
+func (c *cable) breaks(after int, f fault, meanwhile func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next, c.meanwhile = f, meanwhile
+	c.after, c.next, c.meanwhile = after, f, meanwhile
 }
 
 // dials has f called whenever the store connects.
@@ -56,6 +57,10 @@ func (c *cable) dials(f func() error) {
 func (c *cable) take() (fault, func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.next != none && c.after > 0 {
+		c.after--
+		return none, nil
+	}
 	f, meanwhile := c.next, c.meanwhile
 	c.next, c.meanwhile = none, nil
 	return f, meanwhile

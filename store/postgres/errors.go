@@ -84,7 +84,8 @@ func isUnsure(err error) bool {
 
 // isOutcome reports whether err is an answer that callers expect.
 func isOutcome(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken)
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken) ||
+		errors.Is(err, store.ErrLimit)
 }
 
 // wrap puts the name of the operation before err, unless err is one that

@@ -28,7 +28,7 @@ func contend(t *testing.T, records ...store.Record) *contended {
 	c := &contended{name: pgtest.Name()}
 	c.Store = open(t, pgtest.With(dsn, "application_name", c.name), postgres.Config{RetryFor: forever})
 	for _, r := range records {
-		require.NoError(t, c.Create(t.Context(), r))
+		require.NoError(t, c.Create(t.Context(), r, 0))
 	}
 	c.pool = newPool(t, dsn)
 	var err error
@@ -72,8 +72,11 @@ func TestCancelledWhileWaiting(t *testing.T) {
 			t.Parallel()
 			c := contend(t, token(1))
 			c.lock(t, token(1))
-			if name == "Create" {
-				require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(2)))
+			switch name {
+			case "Create":
+				require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(2), 0))
+			case "CreateWithin": // another token of the same owner
+				require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(3), 2))
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
@@ -86,6 +89,33 @@ func TestCancelledWhileWaiting(t *testing.T) {
 			require.NoError(t, w.call(t.Context(), c.Store))
 			holds(t, c, w.after...)
 		})
+	}
+}
+
+// Whoever creates within a limit waits until it is known how many others there are,
+// and only for those of the same owner.
+func TestCreateWithinWaits(t *testing.T) {
+	t.Parallel()
+	for _, commit := range []bool{true, false} {
+		c := contend(t, token(1))
+		require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(2), 2))
+		other := token(3)
+		other.User = 8
+		require.NoError(t, c.Create(t.Context(), other, 1))
+		require.NoError(t, c.Delete(t.Context(), other.PK, other.Version))
+
+		done := make(chan error)
+		go func() { done <- c.Create(t.Context(), token(4), 2) }()
+		c.waits(t)
+		if commit {
+			require.NoError(t, c.tx.Commit(t.Context()))
+			require.ErrorIs(t, <-done, store.ErrLimit)
+			holds(t, c, token(1), token(2))
+		} else {
+			require.NoError(t, c.tx.Rollback(t.Context()))
+			require.NoError(t, <-done)
+			holds(t, c, token(1), token(4))
+		}
 	}
 }
 
@@ -186,7 +216,7 @@ func TestSweepersShare(t *testing.T) {
 	const size, sweepers, limit = 400, 10, 20
 	first := open(t, dsn, postgres.Config{})
 	for n := range size {
-		require.NoError(t, first.Create(t.Context(), token(n)))
+		require.NoError(t, first.Create(t.Context(), token(n), 0))
 	}
 	q := store.Query{ExpiryBefore: token(size).Expires, Order: []store.Order{{Field: store.FieldExpires}}, Limit: limit}
 	gone := make(chan []store.Record)
@@ -228,7 +258,7 @@ func TestDigestAtEveryMoment(t *testing.T) {
 	others := open(t, dsn, postgres.Config{})
 	r := token(1)
 	r.Digest, r.Retired = token(2).Digest, token(1).Digest
-	require.NoError(t, others.Create(t.Context(), r))
+	require.NoError(t, others.Create(t.Context(), r, 0))
 
 	cfg, err := pgxpool.ParseConfig(dsn)
 	require.NoError(t, err)

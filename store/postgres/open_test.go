@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -65,7 +67,7 @@ func TestOpenAtOnce(t *testing.T) {
 				return
 			}
 			defer s.Close()
-			if err := s.Create(t.Context(), token(n)); err != nil {
+			if err := s.Create(t.Context(), token(n), 0); err != nil {
 				t.Error(err)
 			}
 		})
@@ -81,23 +83,26 @@ func TestSchemaVersions(t *testing.T) {
 	dsn := server.DSN(t)
 	pool := newPool(t, dsn)
 	_, err := postgres.New(t.Context(), pool, postgres.Config{})
-	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 2 have not been made: call Migrate first")
 
 	// A tool of the application's own makes them as well.
 	steps, err := postgres.Migrations(postgres.Config{})
 	require.NoError(t, err)
-	require.Len(t, steps, 1)
+	require.Len(t, steps, 2)
 	require.Equal(t, postgres.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
-	pgtest.Exec(t, dsn, steps[0].SQL)
+	require.Equal(t, postgres.Migration{Version: 2, Name: "earlier_keys", SQL: steps[1].SQL}, steps[1])
+	for _, step := range steps {
+		pgtest.Exec(t, dsn, step.SQL)
+	}
 	s, err := postgres.New(t.Context(), pool, postgres.Config{})
 	require.NoError(t, err)
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.NoError(t, s.Check(t.Context()))
 	require.NoError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "does nothing")
 	holds(t, s, token(1))
 
-	pgtest.Exec(t, dsn, "INSERT INTO authtoken_migrations VALUES (2)")
-	const newer = "its schema has version 2, made by a newer release; this one knows versions up to 1"
+	pgtest.Exec(t, dsn, "INSERT INTO authtoken_migrations VALUES (3)")
+	const newer = "its schema has version 3, made by a newer release; this one knows versions up to 2"
 	_, err = postgres.Open(t.Context(), dsn, postgres.Config{})
 	require.EqualError(t, err, "postgres: open: "+newer)
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
@@ -105,9 +110,61 @@ func TestSchemaVersions(t *testing.T) {
 	require.EqualError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "postgres: migrate: "+newer)
 	require.EqualError(t, s.Check(t.Context()), "postgres: check: "+newer)
 
-	pgtest.Exec(t, dsn, "DROP TABLE authtoken_tokens, authtoken_migrations")
-	require.ErrorContains(t, s.Create(t.Context(), token(2)), "postgres: create token: the tables are not there; Migrate makes them: ")
+	pgtest.Exec(t, dsn, "DROP TABLE authtoken_tokens, authtoken_earlier_keys, authtoken_owners, authtoken_migrations")
+	for _, limit := range []int{0, 9} {
+		require.ErrorContains(t, s.Create(t.Context(), token(2), limit), "postgres: create token: the tables are not there; Migrate makes them: ")
+	}
 	require.ErrorContains(t, s.Check(t.Context()), "call Migrate first")
+}
+
+// A step that has been released never changes: whoever has taken it would have
+// another schema than the rest.
+func TestReleasedMigrations(t *testing.T) {
+	t.Parallel()
+	steps, err := postgres.Migrations(postgres.Config{})
+	require.NoError(t, err)
+	require.Equal(t, "779a9db97afe74b662c622d02b9d60e28f48dde51283e3bd9eba10be40def945",
+		fmt.Sprintf("%x", sha256.Sum256([]byte(steps[0].SQL))))
+}
+
+// A database of the first release, with tokens in it, is brought up to date where
+// it is.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	steps, err := postgres.Migrations(postgres.Config{})
+	require.NoError(t, err)
+	pgtest.Exec(t, dsn, steps[0].SQL)
+	pool := newPool(t, dsn)
+	const insertSQL = `INSERT INTO authtoken_tokens
+		(pk, identifier, intent, "user", description, expires, expiring, digest, retired, retired_until, created, last_used_from, version)
+		VALUES ($1, $2, 'api', 7, '', $3, TRUE, $4, $5, $6, $7, '', 1)`
+	released := func(n int) store.Record {
+		r := token(n)
+		r.Retired, r.RetiredUntil = store.Digest{0: 9, 31: byte(n)}, r.Created.AddDate(0, 1, 0)
+		return r
+	}
+	for n := range 20 {
+		r := released(n)
+		_, err := pool.Exec(t.Context(), insertSQL, r.PK, r.Identifier, r.Expires, r.Digest[:], r.Retired[:], r.RetiredUntil, r.Created)
+		require.NoError(t, err)
+	}
+	_, err = postgres.New(t.Context(), pool, postgres.Config{})
+	require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+	s := open(t, dsn, postgres.Config{})
+	require.NoError(t, s.Check(t.Context()))
+	for n := range 20 {
+		want := released(n)
+		got, err := s.GetByDigest(t.Context(), want.Retired)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.NoError(t, s.Update(t.Context(), rotated(want)))
+		got, err = s.GetByDigest(t.Context(), want.Retired)
+		require.NoError(t, err)
+		require.Equal(t, at(rotated(want), 2), got)
+	}
+	require.ErrorIs(t, s.Create(t.Context(), token(20), 20), store.ErrLimit)
+	require.NoError(t, s.Create(t.Context(), token(20), 21))
 }
 
 // A migration that fails leaves nothing behind.
@@ -132,11 +189,11 @@ func TestTablePrefix(t *testing.T) {
 	other := open(t, dsn, postgres.Config{TablePrefix: "other_"})
 	usual := open(t, dsn, postgres.Config{})
 	for _, s := range []*postgres.Store{longest, other, usual} {
-		require.NoError(t, s.Create(t.Context(), token(1)))
+		require.NoError(t, s.Create(t.Context(), token(1), 0))
 		taken := token(2)
 		taken.Digest = token(1).Digest
 		var err *store.TakenError
-		require.ErrorAs(t, s.Create(t.Context(), taken), &err, "by an index of a long name too")
+		require.ErrorAs(t, s.Create(t.Context(), taken, 0), &err, "by an index of a long name too")
 		require.Equal(t, store.FieldDigest, err.Field)
 	}
 	require.NoError(t, other.Delete(t.Context(), token(1).PK, 1))
@@ -179,7 +236,7 @@ func TestClosedStore(t *testing.T) {
 	}
 	for _, s := range []store.Store{opened, onPool, inTx} {
 		ctx := t.Context()
-		require.ErrorIs(t, s.Create(ctx, token(1)), postgres.ErrClosed)
+		require.ErrorIs(t, s.Create(ctx, token(1), 0), postgres.ErrClosed)
 		_, err := s.Get(ctx, "x")
 		require.ErrorIs(t, err, postgres.ErrClosed)
 		_, err = s.GetByDigest(ctx, store.Digest{1})
@@ -208,7 +265,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
-			_ = s.Create(ctx, token(i))
+			_ = s.Create(ctx, token(i), 0)
 			_, _ = s.List(ctx, store.Query{})
 			if i == 20 {
 				cancel()

@@ -6,10 +6,11 @@
 //
 // A write that has returned without an error is as safe as PostgreSQL makes a
 // commit, which is the setting synchronous_commit; by default it is on disk. Each
-// write is one statement and a transaction of its own, at whatever isolation.
-// Any number of processes may use the tables at once, each with a Store of its own:
-// an update says which version of a record it is based on, and no lock is held
-// from one call to the next.
+// write is a transaction of its own, at whatever isolation, and all but a Create
+// with a limit are one statement. Any number of processes may use the tables at
+// once, each with a Store of its own: an update says which version of a record it is
+// based on, and no lock is held from one call to the next. A Create with a limit
+// locks a row of its owner until it is done.
 //
 // What fails because of others (a deadlock, a conflict between transactions), or
 // because the server goes away or is not back yet, is tried again for as long as
@@ -201,7 +202,8 @@ var _ store.Store = (*Tx)(nil)
 //
 // A write that fails changes nothing, and tx can go on: it is made within a
 // savepoint. From a write until the end of tx, others who write the same record, or
-// want one of its values for another, wait. Nothing is tried again, as
+// want one of its values for another, wait; from a Create with a limit, others who
+// create with a limit for the same owner. Nothing is tried again, as
 // it would be in the same transaction; whoever gets a deadlock or a conflict
 // begins another. A call looks at its context before it begins, and then goes on to its
 // end, since to cut it off would end tx.

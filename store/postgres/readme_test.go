@@ -57,7 +57,7 @@ func TestCopyToSQLiteAndBack(t *testing.T) {
 			r.Expires, r.Expiring = r.Expires.AddDate(9000, 0, 0), false
 			r.Retired[5] = 1
 		}
-		require.NoError(t, first.Create(t.Context(), r))
+		require.NoError(t, first.Create(t.Context(), r, 0))
 		want = append(want, r)
 	}
 	through, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})

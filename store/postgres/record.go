@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -14,13 +15,13 @@ import (
 // columns are the fields of a record in the order that insertArgs gives and
 // scanRecord takes them.
 const columns = `pk, identifier, intent, "user", description, managed, expires, expiring,
-	digest, sealed, retired, retired_until, created, last_used, last_used_from, version`
+	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier`
 
 func insertArgs(r *store.Record) []any {
 	return []any{
 		uuid(r.PK), r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil),
-		instant(r.Created), instant(r.LastUsed), r.LastUsedFrom, r.Version,
+		instant(r.Created), instant(r.LastUsed), r.LastUsedFrom, r.Version, keys(r.Earlier),
 	}
 }
 
@@ -29,7 +30,7 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 		&r.PK, &r.Identifier, &r.Intent, &r.User, &r.Description, (*textColumn)(&r.Managed),
 		(*timeColumn)(&r.Expires), &r.Expiring,
 		(*digestColumn)(&r.Digest), &r.Sealed, (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
-		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version,
+		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
 	)
 }
 
@@ -39,7 +40,8 @@ func same(a, b *store.Record) bool {
 		a.Description == b.Description && a.Managed == b.Managed &&
 		instant(a.Expires) == instant(b.Expires) && a.Expiring == b.Expiring &&
 		a.Digest == b.Digest && bytes.Equal(a.Sealed, b.Sealed) &&
-		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil)
+		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil) &&
+		bytes.Equal(keys(a.Earlier), keys(b.Earlier))
 }
 
 // What a record has empty or zero for "none" is NULL in the table. These give
@@ -71,10 +73,35 @@ func instant(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: time.UnixMicro(t.UnixMicro()).UTC(), Valid: true}
 }
 
+// keySize is how many bytes an earlier key has: those of its digest and a time.
+const keySize = len(store.Digest{}) + 8
+
+func keys(ks []store.EarlierKey) []byte {
+	if len(ks) == 0 {
+		return nil
+	}
+	b := make([]byte, 0, len(ks)*keySize)
+	for i := range ks {
+		b = append(b, ks[i].Digest[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(ks[i].Until.UnixMicro()))
+	}
+	return b
+}
+
+// digests is never nil, which would be NULL.
+func digests(ks []store.EarlierKey) [][]byte {
+	ds := make([][]byte, len(ks))
+	for i := range ks {
+		ds[i] = ks[i].Digest[:]
+	}
+	return ds
+}
+
 type (
 	textColumn   string
 	digestColumn store.Digest
 	timeColumn   time.Time
+	keysColumn   []store.EarlierKey
 )
 
 func (c *textColumn) ScanText(v pgtype.Text) error {
@@ -96,5 +123,19 @@ func (c *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
 		return fmt.Errorf("%v where there should be a time", v.InfinityModifier)
 	}
 	*c = timeColumn(v.Time.UTC())
+	return nil
+}
+
+func (c *keysColumn) ScanBytes(v []byte) error {
+	if len(v)%keySize != 0 {
+		return fmt.Errorf("%d bytes where there should be keys of %d each", len(v), keySize)
+	}
+	*c = nil
+	for ; len(v) > 0; v = v[keySize:] {
+		var k store.EarlierKey
+		n := copy(k.Digest[:], v)
+		k.Until = time.UnixMicro(int64(binary.BigEndian.Uint64(v[n:]))).UTC()
+		*c = append(*c, k)
+	}
 	return nil
 }

@@ -13,32 +13,71 @@ import (
 )
 
 // records is the methods of [store.Store], wherever their statements are run.
-// Each write is a single statement, and so a transaction of its own.
+// Each write is a transaction of its own, and all but a Create with a limit are a
+// single statement.
 type records struct {
 	runner
 	sql *statements
 }
 
 // Create implements [store.Store].
-func (s *records) Create(ctx context.Context, r store.Record) error {
+func (s *records) Create(ctx context.Context, r store.Record, limit int) error {
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
-		_, err := q.Exec(ctx, s.sql.insert, insertArgs(&r)...)
-		field := s.sql.taken(err)
-		if field == "" {
-			return unsure(err)
+		err := s.insert(ctx, q, &r, limit)
+		if !inDoubt || !isOutcome(err) {
+			return err
 		}
-		if inDoubt { // taken by this very record?
-			found, err := one(ctx, q, s.sql.byPK, uuid(r.PK))
-			switch {
-			case err == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
-				return nil
-			case err != nil && !errors.Is(err, store.ErrNotFound):
-				return err
-			}
+		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // is it this very record that is in the way?
+		switch {
+		case lookErr == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
+			return nil
+		case lookErr != nil && !errors.Is(lookErr, store.ErrNotFound):
+			return lookErr
 		}
-		return &store.TakenError{Field: field}
+		return err
 	})
 	return wrap("create token", err)
+}
+
+func (s *records) insert(ctx context.Context, q querier, r *store.Record, limit int) (err error) {
+	switch {
+	case limit != 0:
+		return s.insertWithin(ctx, q, r, max(limit, 0))
+	case len(r.Earlier) > 0:
+		_, err = q.Exec(ctx, s.sql.insertWithin, append(insertArgs(r), nil, digests(r.Earlier))...)
+	default:
+		_, err = q.Exec(ctx, s.sql.insert, insertArgs(r)...)
+	}
+	if field := s.sql.taken(err); field != "" {
+		return &store.TakenError{Field: field}
+	}
+	return unsure(err)
+}
+
+// insertWithin adds r if its owner has less than limit tokens. The row of the
+// owner is locked first, by a statement of its own, so that the next one sees what
+// those who had it locked before have added. Under an isolation where it would
+// not, PostgreSQL aborts whoever has waited, who then tries again.
+func (s *records) insertWithin(ctx context.Context, q querier, r *store.Record, limit int) error {
+	tx, err := q.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, s.sql.lockOwner, r.User); err != nil {
+		return err
+	}
+	tag, err := tx.Exec(ctx, s.sql.insertWithin, append(insertArgs(r), limit, digests(r.Earlier))...)
+	if field := s.sql.taken(err); field != "" {
+		return &store.TakenError{Field: field}
+	}
+	switch {
+	case err != nil:
+		return err
+	case tag.RowsAffected() == 0:
+		return store.ErrLimit
+	}
+	return unsure(tx.Commit(ctx)) // of which alone the effect can be unknown
 }
 
 // Get implements [store.Store].
@@ -93,10 +132,15 @@ func one(ctx context.Context, q querier, sql string, arg any) (store.Record, err
 func (s *records) Update(ctx context.Context, r store.Record) error {
 	var id store.PK
 	_, _ = rand.Read(id[:]) // which never fails
+	args := []any{
+		uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id), keys(r.Earlier),
+	}
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
-		tag, err := q.Exec(ctx, s.sql.update,
-			uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
-			r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id))
+		tag, err := q.Exec(ctx, s.sql.update, args...)
+		if err == nil && tag.RowsAffected() == 0 {
+			tag, err = q.Exec(ctx, s.sql.updateEarlier, append(args, digests(r.Earlier))...)
+		}
 		if field := s.sql.taken(err); field != "" {
 			return &store.TakenError{Field: field}
 		}

@@ -19,15 +19,48 @@ const (
 			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = $1
 			UNION ALL
 			(SELECT 1, * FROM authtoken_tokens WHERE retired = $1 LIMIT 1)
+			UNION ALL
+			(SELECT 2, t.* FROM authtoken_earlier_keys AS k JOIN authtoken_tokens AS t ON t.pk = k.pk
+				WHERE k.digest = $1 LIMIT 1)
 		) AS found ORDER BY rank LIMIT 1`
 
 	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
 
-	updateSQL = `UPDATE authtoken_tokens SET
+	// insertWithinSQL selects nothing and adds nothing if the owner has as many
+	// tokens as the limit, which may be NULL.
+	insertWithinSQL = `WITH created AS (
+			INSERT INTO authtoken_tokens (` + columns + `)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
+			WHERE $18::bigint IS NULL
+				OR (SELECT count(*) FROM (SELECT FROM authtoken_tokens WHERE "user" = $4 LIMIT $18) AS own) < $18
+			RETURNING pk
+		), indexed AS (
+			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM created, unnest($19::bytea[]) AS earlier
+		)
+		SELECT FROM created`
+
+	// lockOwnerSQL keeps others from passing it for the same owner until the end of
+	// the transaction.
+	lockOwnerSQL = `INSERT INTO authtoken_owners ("user") VALUES ($1)
+		ON CONFLICT ("user") DO UPDATE SET "user" = excluded."user"`
+
+	updateSetSQL = `UPDATE authtoken_tokens SET
 		identifier = $3, intent = $4, "user" = $5, description = $6, managed = $7, expires = $8, expiring = $9,
-		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14
-		WHERE pk = $1 AND version = $2`
+		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14`
+
+	// updateSQL is for an update that leaves the earlier keys alone, as most do.
+	updateSQL = updateSetSQL + ` WHERE pk = $1 AND version = $2 AND earlier IS NOT DISTINCT FROM $15`
+
+	updateEarlierSQL = `WITH updated AS (
+			` + updateSetSQL + `, earlier = $15 WHERE pk = $1 AND version = $2 RETURNING pk
+		), gone AS (
+			DELETE FROM authtoken_earlier_keys AS k USING updated WHERE k.pk = updated.pk AND k.digest <> ALL ($16::bytea[])
+		), indexed AS (
+			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM updated, unnest($16::bytea[]) AS earlier
+			ON CONFLICT DO NOTHING
+		)
+		SELECT FROM updated`
 
 	lastUpdateSQL = `SELECT version, update_id FROM authtoken_tokens WHERE pk = $1`
 
@@ -49,7 +82,8 @@ const (
 type statements struct {
 	prefix prefix
 
-	list, count, get, byPK, byDigest, byEither, insert, update, lastUpdate, delete, touch string
+	list, count, get, byPK, byDigest, byEither, insert, insertWithin, lockOwner,
+	update, updateEarlier, lastUpdate, delete, touch string
 
 	constraints map[string]store.Field // by name, what they keep unique
 }
@@ -57,18 +91,21 @@ type statements struct {
 func newStatements(p prefix) *statements {
 	list := p.in(selectSQL)
 	return &statements{
-		prefix:     p,
-		list:       list,
-		count:      p.in(`SELECT count(*) FROM authtoken_tokens`),
-		get:        list + ` WHERE identifier = $1`,
-		byPK:       list + ` WHERE pk = $1`,
-		byDigest:   list + ` WHERE digest = $1`,
-		byEither:   p.in(byEitherSQL),
-		insert:     p.in(insertSQL),
-		update:     p.in(updateSQL),
-		lastUpdate: p.in(lastUpdateSQL),
-		delete:     p.in(deleteSQL),
-		touch:      p.in(touchSQL),
+		prefix:        p,
+		list:          list,
+		count:         p.in(`SELECT count(*) FROM authtoken_tokens`),
+		get:           list + ` WHERE identifier = $1`,
+		byPK:          list + ` WHERE pk = $1`,
+		byDigest:      list + ` WHERE digest = $1`,
+		byEither:      p.in(byEitherSQL),
+		insert:        p.in(insertSQL),
+		insertWithin:  p.in(insertWithinSQL),
+		lockOwner:     p.in(lockOwnerSQL),
+		update:        p.in(updateSQL),
+		updateEarlier: p.in(updateEarlierSQL),
+		lastUpdate:    p.in(lastUpdateSQL),
+		delete:        p.in(deleteSQL),
+		touch:         p.in(touchSQL),
 		constraints: map[string]store.Field{
 			p.in("authtoken_tokens_pkey"):       store.FieldPK,
 			p.in("authtoken_tokens_identifier"): store.FieldIdentifier,

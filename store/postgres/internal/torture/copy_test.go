@@ -87,7 +87,7 @@ func fill(t *testing.T, s store.Store, n int) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < n; i += writers {
-				if err := s.Create(t.Context(), record(i)); err != nil {
+				if err := s.Create(t.Context(), record(i), 0); err != nil {
 					t.Error(err)
 				}
 			}

@@ -29,7 +29,7 @@ var kills = flag.Int("kills", killsByDefault, "how often a process or the server
 var server pgtest.Server
 
 func TestMain(m *testing.M) {
-	torture.Play(map[string]torture.Role{"live": live, "share": share})
+	torture.Play(map[string]torture.Role{"live": live, "share": share, "within": within})
 	os.Exit(server.Main(m))
 }
 

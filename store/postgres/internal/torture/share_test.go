@@ -99,7 +99,7 @@ func TestTwoProcesses(t *testing.T) {
 	for i := range swept {
 		r := record(i)
 		r.User, r.Expires, r.Expiring, r.Version = sweptUser, r.Expires.AddDate(-1, 0, 0), true, 1
-		require.NoError(t, st.Create(t.Context(), r))
+		require.NoError(t, st.Create(t.Context(), r, 0))
 	}
 
 	var (
