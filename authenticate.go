@@ -119,7 +119,7 @@ func cleanFrom(from string) string {
 // accepted, as far as its token goes.
 func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time.Time) error {
 	switch {
-	case r.Digest != digest && !now.Before(r.RetiredUntil):
+	case r.Digest != digest && (r.Retired != digest || !now.Before(r.RetiredUntil)): // an earlier key has no overlap
 		return ErrKeyRetired
 	case expired(r.Expiring, r.Expires, now):
 		return ErrKeyExpired

@@ -38,8 +38,8 @@ func TestRotate(t *testing.T) {
 	require.NoError(t, err)
 	_, fourth, err := svc.Rotate(t.Context(), "one", 0)
 	require.NoError(t, err)
-	require.ErrorIs(t, good(first), authtoken.ErrKeyUnknown)
-	require.ErrorIs(t, good(second), authtoken.ErrKeyUnknown)
+	require.ErrorIs(t, good(first), authtoken.ErrKeyRetired)
+	require.ErrorIs(t, good(second), authtoken.ErrKeyRetired)
 	require.ErrorIs(t, good(third.Reveal()), authtoken.ErrKeyRetired, "no overlap at all")
 	require.NoError(t, good(fourth.Reveal()))
 
@@ -147,6 +147,46 @@ func TestRevokeOnReuse(t *testing.T) {
 	}, told.take())
 	_, err = svc.Authenticate(t.Context(), second.Reveal())
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+}
+
+// Whoever kept a key cannot wait until it has been replaced twice.
+func TestEarlierKeys(t *testing.T) {
+	t.Parallel()
+	for _, revoke := range []bool{false, true} {
+		svc, clock, told := newObserved(t, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: revoke}})
+		var keys []string
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: "one", User: 2})
+		for range 4 {
+			keys = append(keys, key)
+			_, next, err := svc.Rotate(t.Context(), "one", time.Hour)
+			require.NoError(t, err)
+			key = next.Reveal()
+			clock.Advance(time.Minute)
+		}
+		told.take()
+
+		// Only the last one before the current is in an overlap.
+		for _, old := range []string{key, keys[3]} {
+			_, err := svc.Authenticate(t.Context(), old)
+			require.NoError(t, err)
+		}
+		for i, old := range keys[:3] {
+			_, err := svc.Authenticate(t.Context(), old)
+			if revoke && i > 0 {
+				require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+				require.Equal(t, []string{"refused  0 key refused: no token has it"}, told.take())
+				continue
+			}
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+			want := []string{"refused one 0 key refused: it has been replaced"}
+			if revoke {
+				want = append(want, "revoked one 0 key refused: it has been replaced")
+			}
+			require.Equal(t, want, told.take(), i)
+		}
+		_, err := svc.Authenticate(t.Context(), key)
+		require.Equal(t, !revoke, err == nil)
+	}
 }
 
 func TestRevoke(t *testing.T) {

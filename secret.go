@@ -116,6 +116,12 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 			return &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
 		}
 		key = s.keys.generate()
+		if former := (store.EarlierKey{Digest: r.Retired, Until: r.RetiredUntil}); former.Digest != (store.Digest{}) {
+			if now.Before(former.Until) {
+				former.Until = now // rotating ends the overlap before
+			}
+			r.Earlier = append(r.Earlier, former)
+		}
 		retired := r.Digest
 		if err := s.setKey(r, key); err != nil {
 			return err

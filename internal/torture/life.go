@@ -168,14 +168,18 @@ func (l *Ledger) Verify(t *testing.T, svc *authtoken.Service) {
 func (l *Ledger) Left() int { return len(l.settled) }
 
 // verifyKeys checks that of the keys that were acknowledged the present one and
-// the one before are good, and no other.
+// the one before are good, and that those before are known as its former ones.
 func verifyKeys(t *testing.T, svc *authtoken.Service, base string, version int64, keys map[int64]string) {
 	t.Helper()
 	present := version - 1 + version%2
 	for since, key := range keys {
 		who, err := svc.Authenticate(t.Context(), key)
-		if version == deletedAs || since < present-2 {
+		switch {
+		case version == deletedAs:
 			require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+			continue
+		case since < present-2:
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 			continue
 		}
 		require.NoError(t, err, "version %d: the key of version %d", version, since)
