@@ -62,9 +62,9 @@ func TestCache(t *testing.T) {
 	check(1, nil)
 	check(0, nil)
 	require.NoError(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
-	check(1, authtoken.ErrKeyUnknown)
+	check(1, authtoken.ErrKeyRetired)
 	_, err = svc.Authenticate(t.Context(), rotated.Reveal())
-	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	key = "a-key-of-more-than-thirty-two-bytes"
 	check(1, nil)
 	_, err = svc.Revoke(t.Context(), authtoken.Filter{User: 7})

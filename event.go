@@ -15,16 +15,17 @@ import (
 type EventKind string
 
 const (
-	EventCreated  EventKind = "created"
-	EventUpdated  EventKind = "updated"
-	EventRevealed EventKind = "revealed" // the key was shown
-	EventKeySet   EventKind = "key_set"  // the key was replaced by one made elsewhere
-	EventRotated  EventKind = "rotated"  // the key was replaced by a new one
-	EventRevoked  EventKind = "revoked"  // the token was deleted
-	EventExpired  EventKind = "expired"  // the token was deleted some time after it had expired
-	EventRenewed  EventKind = "renewed"  // the token had expired and got a new key and a new life
-	EventRefused  EventKind = "refused"  // a key was not accepted
-	EventFailed   EventKind = "failed"   // the janitor could not do its work
+	EventCreated   EventKind = "created"
+	EventUpdated   EventKind = "updated"
+	EventRevealed  EventKind = "revealed"  // the key was shown
+	EventKeySet    EventKind = "key_set"   // the key was replaced by one made elsewhere
+	EventRotated   EventKind = "rotated"   // the key was replaced by a new one
+	EventForgotten EventKind = "forgotten" // the token has had so many keys that the oldest is not remembered any more
+	EventRevoked   EventKind = "revoked"   // the token was deleted
+	EventExpired   EventKind = "expired"   // the token was deleted some time after it had expired
+	EventRenewed   EventKind = "renewed"   // the token had expired and got a new key and a new life
+	EventRefused   EventKind = "refused"   // a key was not accepted
+	EventFailed    EventKind = "failed"    // the janitor could not do its work
 )
 
 // Event is something that happened to a token, or to a key that was presented.

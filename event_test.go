@@ -85,7 +85,7 @@ func TestEvents(t *testing.T) {
 		require.Equal(t, []string{want + " 0 " + err.Error()}, told.take())
 	}
 	refused("refused ", "garbage")
-	refused("refused ", key.Reveal())
+	refused("refused uno", key.Reveal())
 	refused("refused uno", "a-key-of-more-than-thirty-two-bytes", authtoken.IntentRecovery)
 	two, err := svc.Reveal(t.Context(), "two")
 	step("revealed two 0", err)

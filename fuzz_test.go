@@ -83,7 +83,7 @@ func FuzzKey(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, "one", who.Token.Identifier)
 			_, err = svc.Authenticate(t.Context(), first.Reveal())
-			require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 			return
 		}
 		invalid, ok := errors.AsType[*authtoken.ValidationError](err)

@@ -113,7 +113,7 @@ func TestSetKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "one", p.Token.Identifier)
 	_, err = svc.Authenticate(t.Context(), own)
-	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	require.NoError(t, svc.SetKey(t.Context(), "one", key), "setting it again is no conflict")
 	require.ErrorIs(t, svc.SetKey(t.Context(), "none", key), authtoken.ErrNotFound)
 }

@@ -47,8 +47,8 @@ func TestRotate(t *testing.T) {
 	_, fifth, err := svc.Rotate(t.Context(), "one", time.Hour)
 	require.NoError(t, err)
 	require.NoError(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
-	require.ErrorIs(t, good(fourth.Reveal()), authtoken.ErrKeyUnknown)
-	require.ErrorIs(t, good(fifth.Reveal()), authtoken.ErrKeyUnknown)
+	require.ErrorIs(t, good(fourth.Reveal()), authtoken.ErrKeyRetired)
+	require.ErrorIs(t, good(fifth.Reveal()), authtoken.ErrKeyRetired)
 
 	_, _, err = svc.Rotate(t.Context(), "one", -1)
 	requireFaults(t, err, "overlap: Ensure this value is greater than or equal to 0.")

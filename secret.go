@@ -18,24 +18,24 @@ import (
 // errors are as for [Access.Update].
 func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) error {
 	s := a.s
-	_, err := a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, _ time.Time) error {
+	_, err := a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if !by.seesAll() {
-			return ErrForbidden
+			return "", ErrForbidden
 		}
 		if fault := s.keys.checkImported(key); fault != nil {
-			return &ValidationError{Fields: []FieldError{*fault}}
+			return "", &ValidationError{Fields: []FieldError{*fault}}
 		}
-		// Stores keep current keys apart. A key that another token has retired,
-		// and that may be good still, is for us to look out for.
+		// Stores keep current keys apart. A key that another token has had, and that
+		// may be good still, is for us to look out for.
 		switch other, err := s.store.GetByDigest(ctx, digestOf(key)); {
 		case err == nil && other.PK != r.PK:
 			var f faults
 			f.addTaken(store.FieldDigest)
-			return f.err()
+			return "", f.err()
 		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return err
+			return "", err
 		}
-		return s.setKey(r, Key{&key})
+		return s.replaceKey(r, by, Key{&key}, now, now)
 	})
 	if err != nil {
 		return fmt.Errorf("set key: %w", err)
@@ -43,11 +43,10 @@ func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions 
 	return nil
 }
 
-// setKey makes key the only one of r.
+// setKey makes key the current one of r.
 func (s *Service) setKey(r *store.Record, key Key) error {
 	r.Digest = digestOf(key.Reveal())
 	r.Sealed = nil
-	r.Retired, r.RetiredUntil = store.Digest{}, time.Time{}
 	if s.sealer == nil {
 		return nil
 	}
@@ -103,6 +102,11 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 // the token changes, nor does it live any longer. At most two keys are good at
 // any time: rotating again ends the overlap before.
 //
+// A token remembers the digests of 17 replaced keys: the last one, and up to 16
+// before it until they have been refused for Retention of [Policy]. At that bound
+// a rotation through a key is [ErrForbidden]. For anybody else the oldest digest is
+// forgotten, which is an event.
+//
 // A token that has expired stays expired, and its new key is refused like the old
 // one. A negative overlap is a [*ValidationError] about "overlap".
 //
@@ -111,23 +115,12 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (Token, Key, error) {
 	var key Key
 	s := a.s
-	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, _ *actor, now time.Time) error {
+	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if overlap < 0 {
-			return &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
+			return "", &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
 		}
 		key = s.keys.generate()
-		if former := (store.EarlierKey{Digest: r.Retired, Until: r.RetiredUntil}); former.Digest != (store.Digest{}) {
-			if now.Before(former.Until) {
-				former.Until = now // rotating ends the overlap before
-			}
-			r.Earlier = append(r.Earlier, former)
-		}
-		retired := r.Digest
-		if err := s.setKey(r, key); err != nil {
-			return err
-		}
-		r.Retired, r.RetiredUntil = retired, now.Add(overlap.Truncate(time.Microsecond))
-		return nil
+		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
 	if err != nil {
 		return Token{}, Key{}, fmt.Errorf("rotate key: %w", err)

@@ -168,8 +168,8 @@ func (a *Access) Get(ctx context.Context, identifier string) (Token, error) {
 // FixedAPILifetime, each update by a person or a key renews the lifetime of a
 // token of IntentAPI.
 func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
-	token, err := a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) error {
-		return a.s.apply(ctx, r, &p, by, now)
+	token, err := a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+		return "", a.s.apply(ctx, r, &p, by, now)
 	})
 	if err != nil {
 		return Token{}, fmt.Errorf("update token: %w", err)
@@ -258,9 +258,10 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 }
 
 // change reads the record, has edit change it, and writes it, until nobody else
-// has written in between. It returns the token as it was written.
+// has written in between. It returns the token as it was written. Edit may return a
+// further event.
 func (a *Access) change(ctx context.Context, identifier string, conditions []Condition, kind EventKind,
-	edit func(r *store.Record, by *actor, now time.Time) error) (Token, error) {
+	edit func(r *store.Record, by *actor, now time.Time) (more EventKind, err error)) (Token, error) {
 	s := a.s
 	var token Token
 	err := retry(ctx, len(conditions) > 0, func() error {
@@ -277,7 +278,8 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 			return ErrForbidden
 		}
 		before := r
-		if err := edit(&r, by, now); err != nil {
+		more, err := edit(&r, by, now)
+		if err != nil {
 			return err
 		}
 		err = s.store.Update(ctx, r)
@@ -288,6 +290,9 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 		r.Version++
 		token = tokenOf(&r)
 		s.emitBy(ctx, kind, by, token, now)
+		if more != "" {
+			s.emitBy(ctx, more, by, token, now)
+		}
 		return nil
 	})
 	return token, err

@@ -54,10 +54,11 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 	for _, before := range records {
 		r := before
 		r.Expires = now.Add(s.policy.DefaultLifetime)
-		if err := s.setKey(&r, s.keys.generate()); err != nil {
+		more, err := s.replaceKey(&r, &s.actor, s.keys.generate(), now, now)
+		if err != nil {
 			return done, err
 		}
-		err := s.store.Update(ctx, r)
+		err = s.store.Update(ctx, r)
 		s.changed.forget(before)
 		switch {
 		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
@@ -68,6 +69,9 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 		done++
 		r.Version++
 		s.emitBy(ctx, EventRenewed, &s.actor, tokenOf(&r), now)
+		if more != "" {
+			s.emitBy(ctx, more, &s.actor, tokenOf(&r), now)
+		}
 	}
 	return done, nil
 }

@@ -61,7 +61,7 @@ func TestSweepRenews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, clock.Now().Add(30*time.Minute), token.Expires)
 	_, err = svc.Authenticate(t.Context(), key)
-	require.ErrorIs(t, err, authtoken.ErrKeyUnknown, "it has another key")
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired, "it has another key")
 	_, err = svc.Get(t.Context(), "open")
 	require.NoError(t, err, "what has no end is not over")
 }

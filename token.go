@@ -57,8 +57,8 @@ type Token struct {
 	LastUsed     time.Time
 	LastUsedFrom string
 
-	// RetiredUntil is when the key before the last rotation stopped, or stops,
-	// being good. Zero if the token was not rotated since its key was made or set.
+	// RetiredUntil is when the key before the current one stopped, or stops, being
+	// good. Zero if the token has had one key only.
 	RetiredUntil time.Time
 
 	// Version starts at 1 and is raised by every change.

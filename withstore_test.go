@@ -116,12 +116,12 @@ func TestUsersDoNotWaitForEachOther(t *testing.T) {
 	require.NoError(t, err)
 	done := make(chan error)
 	go func() {
-		_, _, err := svc.As(authtoken.User{PK: 7}).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		_, _, err := svc.As(7).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
 		done <- err
 	}()
 	<-g.entered
 	for pk := int64(8); pk < 8+64; pk++ {
-		_, _, err = svc.As(authtoken.User{PK: pk}).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", pk)})
+		_, _, err = svc.As(pk).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", pk)})
 		require.NoError(t, err)
 	}
 	close(g.open)
@@ -143,7 +143,7 @@ func TestWithStoreKeepsToMaxTokens(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range calls {
 				wg.Go(func() {
-					as := svc.WithStore(st, nil).As(authtoken.User{PK: 7})
+					as := svc.WithStore(st, nil).As(7)
 					_, _, errs[i] = as.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 				})
 			}

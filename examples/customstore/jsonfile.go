@@ -132,8 +132,13 @@ func (s *Store) find(ctx context.Context, conditions ...func(store.Record) bool)
 func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
 	r = clone(r)
 	return s.write(ctx, func(records []store.Record) ([]store.Record, error) {
-		own := store.Query{Users: []int64{r.User}}
-		if limit != 0 && len(own.Select(slices.Clone(records))) >= limit {
+		owned := 0
+		for i := range records {
+			if records[i].User == r.User {
+				owned++
+			}
+		}
+		if limit != 0 && owned >= limit {
 			return nil, store.ErrLimit
 		}
 		return append(records, r), taken(records, &r)

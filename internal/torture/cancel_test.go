@@ -168,6 +168,7 @@ func (o *owner) call() bool {
 
 func withoutUse(token authtoken.Token) authtoken.Token {
 	token.LastUsed, token.LastUsedFrom = time.Time{}, ""
+	token.RetiredUntil = time.Time{} // SetKey does not tell it
 	return token
 }
 
@@ -204,7 +205,6 @@ func (o *owner) any(ctx context.Context, after map[string]owned) error {
 	case 3:
 		key := "a-key-that-was-made-elsewhere-" + made
 		is.token.Version++
-		is.token.RetiredUntil = time.Time{}
 		return keep(is.token, key, o.svc.SetKey(ctx, name, key))
 	case 4:
 		delete(after, name)

@@ -161,7 +161,7 @@ var brokenEarlier = []broken{
 		return r, err
 	}),
 	listing("lists-its-own-earlier", "Aliasing/EarlierOutOfList", func(s slice, q store.Query) []store.Record {
-		rs := q.Select(slices.Clone(s))
+		rs := pick(q, slices.Clone(s))
 		for i := range rs {
 			rs[i].Sealed = slices.Clone(rs[i].Sealed)
 		}

@@ -151,7 +151,7 @@ func (s subject) searches(name string, call func(ctx context.Context, q store.Qu
 		for n := i; n < size; n += many {
 			r := bare(n, fmt.Sprintf("token-%d", n))
 			r.User = 7
-			if err := s.Create(s.Context(), r); err != nil {
+			if err := s.Create(s.Context(), r, 0); err != nil {
 				s.Errorf("Create: %v", err)
 			}
 		}

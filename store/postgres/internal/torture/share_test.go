@@ -24,7 +24,7 @@ const (
 )
 
 // Expired tokens of the intent api get a new life, all others are deleted.
-var sweeping = authtoken.Policy{RenewExpired: true}
+var sweeping = authtoken.Policy{RenewExpired: true, UnboundedKeys: true}
 
 // share is a server without its HTTP: it shares tokens with others, sweeps, and
 // checks keys and revokes tokens when its input says so, with a cache and
