@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,6 +32,8 @@ const (
 	codeStarting       = "57P03"
 	codeUnique         = "23505"
 	codeUndefinedTable = "42P01"
+	codeUnknownSetting = "42704"
+	codeInvalidName    = "42602"
 )
 
 // code returns PostgreSQL's code for err, or "" if err isn't PostgreSQL's.
@@ -39,6 +42,30 @@ func code(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// dsnFault says why a DSN can't be used, without a word of the DSN. Of one that can't
+// be parsed nobody knows which part is the password, and pgx quotes it, or
+// pieces of it. Nor does dsnFault wrap err: pgx keeps the DSN in it.
+func dsnFault(err error) error {
+	what := "it can't be parsed"
+	if e, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
+		// What the message says after the DSN, up to the first value.
+		fault := *e
+		fault.ConnString = ""
+		_, what, _ = strings.Cut(fault.Error(), ": ")
+		what, _, _ = strings.Cut(what, " (")
+		what, _, _ = strings.Cut(what, ":")
+	}
+	return fmt.Errorf("the DSN can't be used: %s", what)
+}
+
+// unknownSetting reports whether the server refused a connection because it does not
+// know a setting in the DSN. Its message has the name of that setting, and what pgx
+// takes for a setting may be any text with an equals sign in it.
+func unknownSetting(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting && (code(err) == codeUnknownSetting || code(err) == codeInvalidName)
 }
 
 // unsureError is the error of a write that may have taken effect.

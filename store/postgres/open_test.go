@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -50,6 +51,51 @@ func TestOpenKeepsThePassword(t *testing.T) {
 	} {
 		_, err := postgres.Open(t.Context(), dsn, postgres.Config{})
 		require.ErrorContains(t, err, "postgres: open: ")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
+// A DSN that can't be parsed may have its password anywhere. What pgx says of it
+// quotes the DSN or a piece of it.
+func TestOpenDoesNotQuoteTheDSN(t *testing.T) {
+	t.Parallel()
+	for dsn, reason := range map[string]string{
+		"hunter2":                                       "failed to parse as keyword/value",
+		"  hunter2":                                     "failed to parse as keyword/value",
+		"host=/nowhere password=a hunter2":              "failed to parse as keyword/value",
+		"host=/nowhere password='hunter2":               "failed to parse as keyword/value",
+		"app:hunter2@localhost/db":                      "failed to parse as keyword/value",
+		"app:hunter2@localhost:1 port=none":             "failed to parse as keyword/value",
+		"postgres://app:a/hunter2@localhost/db":         "invalid port",
+		"postgres://app:%hunter2@localhost/db":          "failed to parse as URL",
+		"postgres://localhost:hunter2/db":               "invalid port",
+		"host=/nowhere port=hunter2":                    "invalid port",
+		"host=localhost sslmode=hunter2":                "failed to configure TLS",
+		"host=/nowhere connect_timeout=hunter2":         "invalid connect_timeout",
+		"host=/nowhere target_session_attrs=hunter2":    "unknown target_session_attrs value",
+		"host=/nowhere min_protocol_version=hunter2":    "invalid min_protocol_version",
+		"host=/nowhere pool_max_conns=hunter2":          "cannot parse pool_max_conns",
+		"host=/nowhere default_query_exec_mode=hunter2": "invalid default_query_exec_mode",
+		"hunter2\x00":                                   "",
+	} {
+		_, err := postgres.Open(t.Context(), dsn, postgres.Config{})
+		t.Log(err)
+		require.ErrorContains(t, err, "postgres: open: the DSN can't be used: "+reason, dsn)
+		for ; err != nil; err = errors.Unwrap(err) {
+			require.NotContains(t, fmt.Sprintf("%v %+v", err, err), "hunter2", dsn)
+		}
+	}
+}
+
+// What looks like a setting is one to pgx, and goes to the server, which quotes the
+// name of one that it does not know.
+func TestServerDoesNotQuoteTheDSN(t *testing.T) {
+	t.Parallel()
+	dsn := server.DSN(t)
+	for _, name := range []string{"hunter2", "app:hunter2@localhost/db?sslmode", "app:hunter2@db.example.com/db?sslmode"} {
+		_, err := postgres.Open(t.Context(), pgtest.With(dsn, name, "disable"), postgres.Config{})
+		t.Log(err)
+		require.ErrorContains(t, err, "postgres: open: the DSN can't be used: ")
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }

@@ -116,14 +116,23 @@ var _ store.Store = (*Store)(nil)
 // reads too.
 //
 // The pool of connections has goroutines of its own until Close is called.
+//
+// No error has the password in it. A DSN that can't be parsed is not quoted at all.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
-	pool, err := pgxpool.New(ctx, dsn)
+	poolConfig, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", dsnFault(err))
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	s, err := open(ctx, pool, cfg)
 	if err != nil {
 		pool.Close()
+		if unknownSetting(err) {
+			err = errors.New("the DSN can't be used: the server does not know one of its settings")
+		}
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	s.own = true
