@@ -29,9 +29,11 @@ var (
 	// ErrUserNotFound is what a [Directory] returns for a pk that no user has.
 	ErrUserNotFound = errors.New("user not found")
 
-	// ErrNoSealer says that keys are kept as digests only, so that none can be
-	// shown again. Configure a [Sealer] to change that for keys made from then on.
-	ErrNoSealer = errors.New("keys are kept as digests only")
+	// ErrNoSealer says that nothing opens the key of a token, so that it can't be
+	// shown again: it is kept as a digest only, or it was sealed with a secret that
+	// the [Sealer] does not have. Configure a Sealer, and keep its older secrets, to
+	// change that for keys made from then on.
+	ErrNoSealer = errors.New("there is no sealer that opens the key")
 
 	// ErrRefused is matched by all errors that say why a key was refused. The
 	// reason is for the application: telling it to whoever presented the

@@ -166,6 +166,38 @@ func ExampleService_Reveal() {
 	// Output: true <nil>
 }
 
+// The sealing secret is exchanged: the service has both, until all keys are sealed
+// with the new one.
+func ExampleService_Reseal() {
+	ctx := context.Background()
+	old, fresh := []byte("32 random bytes, kept out of git"), []byte("another 32 bytes, as random too!")
+	st := memory.New()
+	before := must(authtoken.New(st, authtoken.Config{Sealer: must(authtoken.NewAESSealer(old))}))
+	for _, name := range []string{"ci", "cd", "cli"} {
+		_, _, _ = before.Create(ctx, authtoken.CreateParams{Identifier: name, User: 7})
+	}
+
+	svc := must(authtoken.New(st, authtoken.Config{Sealer: must(authtoken.NewAESSealer(fresh, old))}))
+	for cursor := ""; ; {
+		part, err := svc.Reseal(ctx, cursor, 2)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(part.Done, "sealed anew,", len(part.Failed), "failed")
+		if cursor = part.Cursor; cursor == "" {
+			break
+		}
+	}
+
+	after := must(authtoken.New(st, authtoken.Config{Sealer: must(authtoken.NewAESSealer(fresh))}))
+	_, err := after.Reveal(ctx, "ci")
+	fmt.Println("without the old secret:", err)
+	// Output:
+	// 2 sealed anew, 0 failed
+	// 1 sealed anew, 0 failed
+	// without the old secret: <nil>
+}
+
 func ExampleService_Sweep() {
 	ctx := context.Background()
 	svc, clock := newExample(authtoken.Config{Policy: authtoken.Policy{Retention: 24 * time.Hour}})

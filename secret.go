@@ -60,8 +60,9 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 }
 
 // Reveal returns the key of the token. The error matches ErrNoSealer if the key
-// is kept as a digest only: because there is no [Sealer], or there was none when
-// the key was made. Other errors are as for [Access.Update].
+// can't be had: it is kept as a digest only, because there is no [Sealer] or was
+// none when the key was made, or it was sealed with a secret that the Sealer does
+// not have. Other errors are as for [Access.Update].
 func (a *Access) Reveal(ctx context.Context, identifier string) (Key, error) {
 	key, err := a.reveal(ctx, identifier)
 	if err != nil {
@@ -90,7 +91,7 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 	}
 	plain, err := s.sealer.Decrypt(r.Sealed, r.PK[:])
 	if err != nil {
-		return Key{}, fmt.Errorf("another sealer may have sealed it: %w", err)
+		return Key{}, fmt.Errorf("%w: %w", ErrNoSealer, err)
 	}
 	secret := string(plain)
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)

@@ -170,7 +170,7 @@ func TestCreateByDefault(t *testing.T) {
 			require.NoError(t, err)
 			require.NotContains(t, string(seen.last), made.Key)
 			_, r, err := super.CoreApi.CoreTokensViewKeyRetrieve(t.Context(), "for-"+string(intent)).Execute()
-			refusal(t, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept.", r, err)
+			refusal(t, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone.", r, err)
 		}
 	})
 }

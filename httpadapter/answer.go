@@ -42,7 +42,7 @@ var (
 		{authtoken.ErrForbidden, http.StatusForbidden, "You do not have permission to perform this action."},
 		{authtoken.ErrNotFound, http.StatusNotFound, "No Token matches the given query."},
 		{authtoken.ErrNoPage, http.StatusNotFound, "Invalid page."},
-		{authtoken.ErrNoSealer, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept."},
+		{authtoken.ErrNoSealer, http.StatusForbidden, "The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone."},
 		{authtoken.ErrStale, http.StatusConflict, "The token is being changed by others. Try again."},
 	}
 )

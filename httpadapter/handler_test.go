@@ -1,6 +1,7 @@
 package httpadapter_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken/store/memory"
 )
 
 // api is a handler and the keys to call it with.
@@ -84,7 +86,36 @@ func TestCreateShowsTheKeyOnce(t *testing.T) {
 	require.NotContains(t, w.Body.String(), "key")
 	w = a.do(t, "alice", "GET", tokens+"ci/view_key/", "")
 	requireAnswer(t, w, http.StatusForbidden,
-		`{"detail":"The key of this token can't be shown: only its digest is kept."}`)
+		`{"detail":"The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone."}`)
+}
+
+// After a change of the sealing secret, what only the old one opens can't be shown.
+// That is no failure of the server.
+func TestViewKeyUnderAnotherSecret(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	under := func(secret byte) (*authtoken.Service, http.Handler) {
+		sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{secret}, 32))
+		require.NoError(t, err)
+		users, err := authtoken.NewUserList(authtokentest.Users()...)
+		require.NoError(t, err)
+		svc, err := authtoken.New(st, authtoken.Config{Users: users, Sealer: sealer})
+		require.NoError(t, err)
+		h, err := httpadapter.New(svc, httpadapter.Config{})
+		require.NoError(t, err)
+		return svc, h
+	}
+	svc, old := under(1)
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: 2, Expiring: new(false)})
+	require.NoError(t, err)
+	_, changed := under(2)
+	a := &api{keys: map[string]string{"alice": key.Reveal()}}
+
+	a.Handler = old
+	requireAnswer(t, a.do(t, "alice", "GET", tokens+"ci/view_key/", ""), http.StatusOK, `{"key":"`+key.Reveal()+`"}`)
+	a.Handler = changed
+	requireAnswer(t, a.do(t, "alice", "GET", tokens+"ci/view_key/", ""), http.StatusForbidden,
+		`{"detail":"The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone."}`)
 }
 
 func TestPaths(t *testing.T) {
