@@ -33,7 +33,9 @@ func ending() (context.Context, context.CancelFunc) {
 		cancel()
 		return context.WithTimeout(context.Background(), rand.N(2*time.Millisecond))
 	default:
-		return &fuse{Context: ctx, blow: cancel, left: rand.Int64N(10)}, cancel
+		f := &fuse{Context: ctx, blow: cancel}
+		f.left.Store(rand.Int64N(10))
+		return f, cancel
 	}
 }
 
@@ -41,7 +43,7 @@ func ending() (context.Context, context.CancelFunc) {
 type fuse struct {
 	context.Context
 	blow context.CancelFunc
-	left int64
+	left atomic.Int64
 }
 
 func (f *fuse) Done() <-chan struct{} {
@@ -50,7 +52,7 @@ func (f *fuse) Done() <-chan struct{} {
 }
 
 func (f *fuse) Err() error {
-	if atomic.AddInt64(&f.left, -1) < 0 {
+	if f.left.Add(-1) < 0 {
 		f.blow()
 	}
 	return f.Context.Err()
