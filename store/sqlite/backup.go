@@ -68,6 +68,7 @@ func (s *Store) backUp(ctx context.Context, path string) error {
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
+	_ = tmp.Chmod(ownersAlone) // see file.create
 
 	if err := s.copyTo(ctx, tmp.Name()); err != nil {
 		return err

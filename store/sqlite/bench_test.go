@@ -193,7 +193,7 @@ func raw(b *testing.B, path string) *sql.DB {
 	b.Helper()
 	openAt(b, path) // makes the tables
 	u := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(5000)&_pragma=cache_size(-65536)&" +
-		"_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(4000)"}
+		"_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(4000)&_pragma=secure_delete(true)"}
 	db, err := sql.Open("sqlite", u.String())
 	require.NoError(b, err)
 	db.SetMaxOpenConns(1)

@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -34,6 +36,9 @@ const (
 	// and started over. SQLite's own 1,000 has a busy database write the same
 	// pages back again and again.
 	checkpointPages = 4000
+
+	// ownersAlone are the permissions of a new database and of a backup.
+	ownersAlone = 0o600
 )
 
 // A file is a database for Open to open.
@@ -89,17 +94,13 @@ func (f *file) check() error {
 		if err != nil {
 			return fmt.Errorf("there is no directory to make it in: %w", err)
 		}
-		return nil
+		return f.checkBeside("it is not there")
 	case err != nil:
 		return err
 	case info.IsDir():
 		return errors.New("it is a directory")
 	case info.Size() == 0:
-		// SQLite would take it for new, and delete the log.
-		if log, err := os.Stat(f.path + "-wal"); err == nil && log.Size() > 0 {
-			return fmt.Errorf("it is empty, but there are writes to it in %s-wal", f.path)
-		}
-		return nil
+		return f.checkBeside("it is empty")
 	case info.Size() == 1:
 		return errors.New("not a SQLite database") // for SQLite, it would be empty
 	}
@@ -108,7 +109,7 @@ func (f *file) check() error {
 	// look without the right to write, if there is one. If there isn't,
 	// a connection that can't write would make one and leave it there.
 	mode := "rw"
-	if _, err := os.Stat(f.path + "-wal"); err == nil {
+	if _, err := os.Stat(f.target() + "-wal"); err == nil {
 		mode = "ro"
 	}
 	db, err := sqlx.Open("sqlite", f.dsn(mode, pragma("busy_timeout", f.cfg.BusyTimeout.Milliseconds())))
@@ -117,6 +118,88 @@ func (f *file) check() error {
 	}
 	defer db.Close()
 	return f.checkContents(context.Background(), db)
+}
+
+// checkBeside makes sure that a file which is empty or not there has been so all
+// along. SQLite would take it for new and delete what is beside it, which may
+// be all there is of the tokens.
+func (f *file) checkBeside(what string) error {
+	err := f.beside(what)
+	if info, statErr := os.Stat(f.path); err != nil && statErr == nil && info.Size() > 0 {
+		return f.check() // another process has just made it
+	}
+	return err
+}
+
+func (f *file) beside(what string) error {
+	wal, journal := f.target()+"-wal", f.target()+"-journal"
+	if log, err := os.Stat(wal); err == nil && log.Size() > 0 {
+		return fmt.Errorf("%s, but there are writes to it in %s", what, wal)
+	}
+	hot, err := isHot(journal)
+	if err == nil && hot {
+		err = fmt.Errorf("%s, but a write to it is to be undone by %s", what, journal)
+	}
+	return err
+}
+
+// isHot reports whether there is a rollback journal at path of a database that had
+// pages. One of no pages is what is left if a process is killed as it makes the file.
+func isHot(path string) (bool, error) {
+	journal, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer journal.Close()
+	// From https://www.sqlite.org/fileformat2.html: after eight bytes of magic, big-endian,
+	// the number of records, a nonce, and how many pages the database had.
+	var header struct {
+		Magic                   [8]byte
+		Records, Nonce, Initial uint32
+	}
+	if err := binary.Read(journal, binary.BigEndian, &header); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return false, nil // too short to undo anything
+		}
+		return false, err
+	}
+	return string(header.Magic[:]) == "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" && header.Initial > 0, nil
+}
+
+// create makes the file if it isn't there, for its owner alone. SQLite would leave
+// that to the umask; to the files beside it, it gives the permissions of this one.
+func (f *file) create() error {
+	made, err := os.OpenFile(f.target(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, ownersAlone)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// What the umask took even from the owner. It can't have left more than was asked
+	// for, so a file system that has no permissions is none the worse.
+	_ = made.Chmod(ownersAlone)
+	return made.Close()
+}
+
+// target returns where the path leads to: SQLite names the files beside a
+// database after that, and makes a file that isn't there yet in that place.
+func (f *file) target() string {
+	path := f.path
+	for range 100 { // a ring of links is for SQLite to complain about
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return path
 }
 
 // checkContents looks into a file that isn't empty.
@@ -138,7 +221,7 @@ func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 	if err := db.GetContext(ctx, &size, sizeSQL); err != nil {
 		return reason(err)
 	}
-	if log, err := os.Stat(f.path + "-wal"); err == nil && log.Size() > 0 {
+	if log, err := os.Stat(f.target() + "-wal"); err == nil && log.Size() > 0 {
 		return nil
 	}
 	info, err := os.Stat(f.path)
@@ -155,7 +238,8 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 		pragma("cache_size", -writerCache),
 		pragma("journal_mode", "WAL"),
 		pragma("synchronous", f.cfg.Synchronous),
-		pragma("wal_autocheckpoint", checkpointPages)))
+		pragma("wal_autocheckpoint", checkpointPages),
+		pragma("secure_delete", true)))
 	if err != nil {
 		return nil, nil, err
 	}

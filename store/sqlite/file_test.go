@@ -2,9 +2,13 @@ package sqlite_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"database/sql"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,6 +131,153 @@ func TestNewerFileWithALogIsUntouched(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(before, after), name)
 	}
+}
+
+// leftBeside is what a process that was killed leaves beside a file that has all its
+// tokens in the first page of the log, or a write that is to be undone.
+func leftBeside(t *testing.T, journalMode string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	db := openRaw(t, path, "journal_mode("+journalMode+")", "cache_size(1)")
+	_, err := db.Exec(`CREATE TABLE x (y); INSERT INTO x VALUES (zeroblob(100000)); BEGIN; UPDATE x SET y = randomblob(100000)`)
+	require.NoError(t, err)
+	if journalMode == "WAL" {
+		_, err = db.Exec("COMMIT")
+		require.NoError(t, err)
+	}
+	suffix := map[string]string{"WAL": "-wal", "DELETE": "-journal"}[journalMode]
+	b, err := os.ReadFile(path + suffix)
+	require.NoError(t, err)
+	require.NotEmpty(t, b)
+	return b
+}
+
+// SQLite takes a file that is empty or not there for a new one, and deletes what is
+// beside it. That is all there is of the tokens, or what puts a file right that
+// somebody has moved.
+func TestFilesThatAreGone(t *testing.T) {
+	t.Parallel()
+	log, journal := leftBeside(t, "WAL"), leftBeside(t, "DELETE")
+	for _, c := range []struct {
+		name   string
+		suffix string
+		beside []byte
+		empty  bool // or not there at all
+		reason string
+	}{
+		{"missing, log", "-wal", log, false, "it is not there, but there are writes to it in "},
+		{"empty, log", "-wal", log, true, "it is empty, but there are writes to it in "},
+		{"missing, journal", "-journal", journal, false, "it is not there, but a write to it is to be undone by "},
+		{"empty, journal", "-journal", journal, true, "it is empty, but a write to it is to be undone by "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "tokens.db")
+			link := filepath.Join(t.TempDir(), "link.db") // SQLite goes by the name it leads to
+			require.NoError(t, os.Symlink(path, link))
+			require.NoError(t, os.WriteFile(path+c.suffix, c.beside, 0o600))
+			files := 1
+			if c.empty {
+				require.NoError(t, os.WriteFile(path, nil, 0o600))
+				files++
+			}
+			for _, name := range []string{path, link} {
+				_, err := sqlite.Open(name, sqlite.Config{})
+				t.Log(err)
+				require.ErrorContains(t, err, name+": "+c.reason+path+c.suffix)
+				now, err := os.ReadFile(path + c.suffix)
+				require.NoError(t, err)
+				require.Equal(t, c.beside, now)
+				entries, err := os.ReadDir(dir)
+				require.NoError(t, err)
+				require.Len(t, entries, files, "nothing was made")
+			}
+		})
+	}
+}
+
+// A process that was killed as it made the file may leave a journal of nothing, and
+// a log that is empty. Neither keeps the next from making it.
+func TestFilesThatWereNeverMade(t *testing.T) {
+	t.Parallel()
+	header := make([]byte, 512) // a database of no pages
+	copy(header, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7\x00\x00\x00\x00\x12\x34\x56\x78\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x10\x00")
+	over := leftBeside(t, "DELETE") // as in the journal mode PERSIST, when the write is done
+	clear(over[:28])
+	for suffix, contents := range map[string][][]byte{
+		"-wal":     {nil},
+		"-journal": {nil, header, header[:11], over},
+	} {
+		for _, b := range contents {
+			for _, empty := range []bool{false, true} {
+				path := filepath.Join(t.TempDir(), "tokens.db")
+				require.NoError(t, os.WriteFile(path+suffix, b, 0o600))
+				if empty {
+					require.NoError(t, os.WriteFile(path, nil, 0o600))
+				}
+				s, err := sqlite.Open(path, sqlite.Config{})
+				require.NoError(t, err, "%s of %d bytes", suffix, len(b))
+				require.NoError(t, s.Create(t.Context(), token(1)))
+				require.NoError(t, s.Close())
+			}
+		}
+	}
+}
+
+// What is deleted or replaced is not left in the file. In the log it is until that is
+// written back and started over, which here is done at once.
+func TestDeletedSecretsAreOverwritten(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s, err := sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
+	require.NoError(t, err)
+	defer s.Close()
+	secrets := func(r *store.Record) [][]byte { return [][]byte{r.Digest[:], r.Retired[:], r.Sealed} }
+	rng := rand.New(rand.NewPCG(1, 2))
+	var kept, gone [][]byte
+	for i := range 2000 {
+		r := token(i)
+		r.Sealed = fmt.Appendf(nil, "sealed %d.%s", i, strings.Repeat("x", rng.IntN(100)))
+		r.Retired = sha256.Sum256(fmt.Appendf(nil, "retired %d", i))
+		require.NoError(t, s.Create(t.Context(), r))
+		switch before := r; {
+		case i >= 1500: // as many pages are emptied in one go
+			gone = append(gone, secrets(&r)...)
+		case i%3 == 0:
+			require.NoError(t, s.Delete(t.Context(), r.PK, r.Version))
+			gone = append(gone, secrets(&r)...)
+		case i%3 == 1:
+			r.Digest, r.Retired, r.Sealed = sha256.Sum256(r.Digest[:]), store.Digest{}, nil
+			require.NoError(t, s.Update(t.Context(), r))
+			gone = append(gone, secrets(&before)...)
+			kept = append(kept, r.Digest[:])
+		default:
+			kept = append(kept, secrets(&r)...)
+		}
+	}
+	for i := 1500; i < 2000; i++ {
+		_, err := s.Purge(t.Context(), store.Query{Identifier: token(i).Identifier})
+		require.NoError(t, err)
+	}
+	_, err = openRaw(t, path).Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	require.NoError(t, err)
+	var all []byte
+	for _, name := range []string{path, path + "-wal"} {
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		all = append(all, b...)
+	}
+	for _, secret := range kept {
+		require.True(t, bytes.Contains(all, secret), "what is kept is found this way")
+	}
+	found := 0
+	for _, secret := range gone {
+		if bytes.Contains(all, secret) {
+			found++
+		}
+	}
+	require.Zero(t, found, "of %d that are gone", len(gone))
 }
 
 func TestConfigFaultsAreReportedTogether(t *testing.T) {

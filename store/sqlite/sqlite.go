@@ -118,8 +118,17 @@ type Store struct {
 // A file that can't be used is left as it was, and the error says why.
 //
 // Beside the file there are two more while it is open, ending in -wal and -shm.
-// They are part of the database: a copy of the file alone is not a copy of it.
-// A new file may be read by whom the umask leaves it.
+// They are part of the database: a copy of the file alone is not a copy of it. If the
+// file is gone and one of these still has something in it, Open refuses to make a new
+// one.
+//
+// A new file and those beside it are for their owner alone, whatever the umask. A file
+// that is there, which may be empty, keeps its permissions, and those beside it
+// have the same.
+//
+// What is deleted is overwritten with zeros (secure_delete), so that digests and sealed keys
+// that are gone can't be found in the file. They can in -wal until that is written
+// back and started over, at the latest when the last process closes the database.
 //
 // Call Close when done.
 func Open(path string, cfg Config) (*Store, error) {
@@ -157,6 +166,9 @@ func open(path string, cfg Config) (_ *Store, err error) {
 			return nil, err
 		}
 		return s, s.use(s.writeDB, cfg)
+	}
+	if err := f.create(); err != nil {
+		return nil, err
 	}
 	s.file = f
 	if s.writeDB, s.writeConn, err = f.openWriter(); err != nil {
