@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	modernc "modernc.org/sqlite"
 )
 
 // New returns a store in a database that the application has opened, by way of
-// modernc.org/sqlite. Its tables must be there: call Migrate first.
+// modernc.org/sqlite, or of a driver around it that passes on its errors; any other
+// is refused, which New and Migrate find out with a faulty statement. Its tables
+// must be there: call Migrate first.
 //
 // The store takes connections of db's pool like anybody else, one for each read
 // and one for each group of writes, and changes no setting of theirs or of the pool.
@@ -22,10 +25,11 @@ import (
 // How safe and how fast the store is is up to the application. A name that asks for
 // what Open asks for is
 //
-//	file:app.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)
+//	file:app.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)
 //
 // With synchronous FULL a write that has returned is on disk, and in WAL mode nobody
-// who writes waits for those who read. The _txlock is for WithTx. A pool that
+// who writes waits for those who read. With secure_delete, digests and sealed keys that
+// are gone are overwritten. The permissions of the file are the application's too. The _txlock is for WithTx. A pool that
 // keeps its connections, as many as there are processors or a few more, is faster
 // than one that closes them: see [database/sql.DB.SetMaxIdleConns].
 //
@@ -66,6 +70,9 @@ func (s *Store) use(db *sqlx.DB, cfg Config) error {
 	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
 	s.reader = newReader(db, db, cfg)
 	err := untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error {
+		if err := checkDriver(ctx, db); err != nil {
+			return err
+		}
 		steps, err := missing(ctx, db, s.reader.prefix)
 		if err != nil {
 			return err
@@ -84,6 +91,25 @@ func (s *Store) use(db *sqlx.DB, cfg Config) error {
 		return errNoConnection(cfg.BusyTimeout)
 	}
 	return reason(err)
+}
+
+// checkDriver makes sure that errors of SQLite come as modernc's, which is how the
+// store tells that a value is taken, or the database is locked. The type of
+// the driver says nothing: one around modernc's that passes on its errors will do.
+func checkDriver(ctx context.Context, db *sqlx.DB) error {
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.ExecContext(ctx, "a faulty statement, to see which driver says so")
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, ok := errors.AsType[*modernc.Error](err); ok {
+		return nil
+	}
+	return fmt.Errorf("the driver of the handle is a %T, which is not modernc.org/sqlite, or does not pass on its errors", db.Driver())
 }
 
 // newBorrower returns a writer that takes a connection of db for each transaction.

@@ -6,6 +6,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -154,25 +155,73 @@ func TestCloseLeavesTheHandleOpen(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// plainDriver is a driver around SQLite's, as those are that trace what it does.
-type plainDriver struct {
+// aroundDriver is a driver around SQLite's, as those are that trace what it does. What
+// it makes of errors is up to it.
+type aroundDriver struct {
 	inner sqldriver.Driver
 	path  string
+	fault func(error) error
 }
 
-func (d plainDriver) Driver() sqldriver.Driver { return d.inner }
+type (
+	aroundConn struct {
+		sqldriver.Conn
+		fault func(error) error
+	}
+	aroundStmt struct {
+		sqldriver.Stmt
+		fault func(error) error
+	}
+)
 
-func (d plainDriver) Connect(context.Context) (sqldriver.Conn, error) {
-	conn, err := d.inner.Open(d.path)
-	return struct{ sqldriver.Conn }{conn}, err
+func (d *aroundDriver) Driver() sqldriver.Driver { return d }
+
+func (d *aroundDriver) Connect(context.Context) (sqldriver.Conn, error) { return d.Open(d.path) }
+
+func (d *aroundDriver) Open(path string) (sqldriver.Conn, error) {
+	conn, err := d.inner.Open(path)
+	if err != nil {
+		return nil, d.fault(err)
+	}
+	return &aroundConn{conn, d.fault}, nil
 }
 
-func TestHandleOfAnotherDriver(t *testing.T) {
+func (c *aroundConn) Prepare(query string) (sqldriver.Stmt, error) {
+	stmt, err := c.Conn.Prepare(query)
+	if err != nil {
+		return nil, c.fault(err)
+	}
+	return &aroundStmt{stmt, c.fault}, nil
+}
+
+func (s *aroundStmt) Exec(args []sqldriver.Value) (sqldriver.Result, error) {
+	result, err := s.Stmt.Exec(args) //nolint:staticcheck // the least that a driver has
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	return result, nil
+}
+
+func (s *aroundStmt) Query(args []sqldriver.Value) (sqldriver.Rows, error) {
+	rows, err := s.Stmt.Query(args) //nolint:staticcheck // the least that a driver has
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	return rows, nil
+}
+
+// around opens a new file through an aroundDriver.
+func around(t *testing.T, fault func(error) error) *sqlx.DB {
+	t.Helper()
+	d := &aroundDriver{handle(t, "").Driver(), filepath.Join(t.TempDir(), "app.db"), fault}
+	db := sqlx.NewDb(sql.OpenDB(d), "sqlite")
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func TestHandleOfADriverAround(t *testing.T) {
 	t.Parallel()
-	inner := handle(t, "").Driver()
-	db := sqlx.NewDb(sql.OpenDB(plainDriver{inner, filepath.Join(t.TempDir(), "app.db")}), "sqlite")
-	defer db.Close()
-	s := onHandle(t, db, sqlite.Config{})
+	s := onHandle(t, around(t, func(err error) error { return fmt.Errorf("traced: %w", err) }), sqlite.Config{})
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.ErrorIs(t, s.Create(t.Context(), token(1), 0), store.ErrTaken)
 	require.NoError(t, s.Check(t.Context()))
@@ -181,6 +230,26 @@ func TestHandleOfAnotherDriver(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)
+}
+
+// Of another driver the store would not understand the errors: a value that is taken
+// would be any failure.
+func TestHandleOfAnotherDriver(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(error) error{
+		"hides errors": func(err error) error { return errors.New(err.Error()) },
+		"has its own":  func(error) error { return fs.ErrInvalid },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const refusal = "the driver of the handle is a *sqlite_test.aroundDriver, which is not modernc.org/sqlite"
+			db := around(t, fault)
+			require.ErrorContains(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}), "sqlite: migrate: "+refusal)
+			_, err := sqlite.New(db, sqlite.Config{})
+			require.ErrorContains(t, err, "sqlite: new store: "+refusal)
+			require.Zero(t, db.Stats().InUse)
+		})
+	}
 }
 
 // A program that waits for itself gets an answer.

@@ -89,7 +89,11 @@ func migrateDB(ctx context.Context, db *sqlx.DB, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return reason(newBorrower(db, cfg).migrate(ctx, db))
+	err = untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error { return checkDriver(ctx, db) })
+	if err == nil {
+		err = newBorrower(db, cfg).migrate(ctx, db)
+	}
+	return reason(err)
 }
 
 // missing returns the steps that the schema in db lacks, or why db can't be used.
