@@ -19,6 +19,11 @@ var (
 	// ErrOverloaded is returned by a write that found Config.MaxWaiting others
 	// waiting. It has had no effect.
 	ErrOverloaded = errors.New("sqlite: too many writes are waiting")
+
+	// ErrInDoubt is returned by a write whose commit the disk did not confirm. In WAL
+	// mode it is not there now, but it may be after a crash of the process or the
+	// machine, until another write has succeeded: that one takes its place.
+	ErrInDoubt = errors.New("the disk did not confirm the commit, and the write may be there after a crash")
 )
 
 // code returns SQLite's extended result code for err, or 0 if err isn't SQLite's.
@@ -46,6 +51,17 @@ func isUniqueViolation(err error) bool {
 		return true
 	}
 	return false
+}
+
+// unsure adds ErrInDoubt to an error of a commit after which the write may be on
+// disk: what makes it durable failed, and not what writes it.
+func unsure(err error) error {
+	switch code(err) {
+	case sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC,
+		sqlite3.SQLITE_IOERR_DELETE, sqlite3.SQLITE_IOERR_TRUNCATE: // these two of a rollback journal
+		return fmt.Errorf("%w: %w", ErrInDoubt, err)
+	}
+	return err
 }
 
 // untilFree calls f until it returns something else than that the database is
@@ -97,8 +113,9 @@ func reason(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_READONLY_DIRECTORY:
 		return fmt.Errorf("its directory is read-only, and files ending in -wal and -shm are needed there: %w", err)
-	case sqlite3.SQLITE_IOERR_WRITE:
-		return fmt.Errorf("no more can be written, as at a limit on the size of files: %w", err)
+	case sqlite3.SQLITE_IOERR_WRITE: // the driver does not tell errno
+		return fmt.Errorf("the system refuses to write, as it does at an error of the disk, at a quota, at a limit on the size of files, "+
+			"and if the file system has become read-only: %w", err)
 	}
 	switch primary(code(err)) {
 	case sqlite3.SQLITE_NOTADB:

@@ -218,7 +218,7 @@ func TestFilesThatWereNeverMade(t *testing.T) {
 				}
 				s, err := sqlite.Open(path, sqlite.Config{})
 				require.NoError(t, err, "%s of %d bytes", suffix, len(b))
-				require.NoError(t, s.Create(t.Context(), token(1)))
+				require.NoError(t, s.Create(t.Context(), token(1), 0))
 				require.NoError(t, s.Close())
 			}
 		}
@@ -240,7 +240,7 @@ func TestDeletedSecretsAreOverwritten(t *testing.T) {
 		r := token(i)
 		r.Sealed = fmt.Appendf(nil, "sealed %d.%s", i, strings.Repeat("x", rng.IntN(100)))
 		r.Retired = sha256.Sum256(fmt.Appendf(nil, "retired %d", i))
-		require.NoError(t, s.Create(t.Context(), r))
+		require.NoError(t, s.Create(t.Context(), r, 0))
 		switch before := r; {
 		case i >= 1500: // as many pages are emptied in one go
 			gone = append(gone, secrets(&r)...)

@@ -126,7 +126,7 @@ func (w *writer) commit() error {
 	if err == nil {
 		w.giveBack()
 	}
-	return err
+	return unsure(err)
 }
 
 // rollback ignores the error: it is that SQLite has rolled back already, as it
@@ -160,6 +160,8 @@ func (w *writer) exec(ctx context.Context, inTx bool, query string, args ...any)
 		return result.RowsAffected()
 	case !inTx && (isBusy(err) || isUniqueViolation(err)):
 		return 0, errNeedsTx // to wait for longer, or to see whose the value is
+	case !inTx:
+		return 0, unsure(err) // the statement was its own commit
 	}
 	return 0, err
 }
