@@ -119,7 +119,7 @@ func TestReadmeTransaction(t *testing.T) {
 	ctx := t.Context()
 	check := func(err error) { require.NoError(t, err) }
 	db, err := sqlx.Open("sqlite", "file:app.db?_txlock=immediate"+
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)")
 	check(err)
 	check(sqlite.Migrate(ctx, db, sqlite.Config{})) // or run what sqlite.Migrations returns
 	st, err := sqlite.New(db, sqlite.Config{})

@@ -28,7 +28,7 @@ func check(err error) {
 // exampleDB opens an application's database, with a table of users.
 func exampleDB(dir string) *sqlx.DB {
 	db := must(sqlx.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+
-		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"))
+		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)"))
 	must(db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT)`))
 	return db
 }
