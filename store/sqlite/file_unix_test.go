@@ -37,7 +37,7 @@ func TestNewFilesAreTheirOwnersAlone(t *testing.T) {
 			before := syscall.Umask(umask)
 			s, err := sqlite.Open(filepath.Join(dir, name), sqlite.Config{})
 			if err == nil {
-				err = s.Create(t.Context(), token(1))
+				err = s.Create(t.Context(), token(1), 0)
 			}
 			if err == nil {
 				err = s.Backup(t.Context(), filepath.Join(dir, "copy.db"))
@@ -64,7 +64,7 @@ func TestFilesKeepTheirPermissions(t *testing.T) {
 	s, err := sqlite.Open(path, sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.Create(t.Context(), token(1)))
+	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(path + suffix)
 		require.NoError(t, err)
