@@ -124,7 +124,7 @@ func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User, se
 	shown := make(map[int64][]byte, len(owners))
 	for pk, owner := range owners {
 		var err error
-		if shown[pk], err = appendUser(nil, &owner); err != nil {
+		if shown[pk], err = appendUser(make([]byte, 0, 512), &owner); err != nil {
 			return nil, err
 		}
 	}
