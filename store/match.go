@@ -66,7 +66,7 @@ func (m *Matcher) Match(ctx context.Context, r *Record) (bool, error) {
 	if err := m.pace.look(ctx, 1<<10); err != nil {
 		return false, err
 	}
-	return m.q.matches(r) && m.wordsOccur(r), nil
+	return m.q.matches(r) && (len(m.words) == 0 || m.wordsOccur(r)), nil
 }
 
 // wordsOccur reports whether all words occur in r. What costs least comes first.

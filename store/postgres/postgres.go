@@ -215,7 +215,8 @@ var _ store.Store = (*Tx)(nil)
 // create with a limit for the same owner. Nothing is tried again, as
 // it would be in the same transaction; whoever gets a deadlock or a conflict
 // begins another. A call looks at its context before it begins, and then goes on to its
-// end, since to cut it off would end tx.
+// end, since to cut it off would end tx. Only a search among the tokens of given
+// users stops when its context ends.
 //
 // tx must be in a database that has the tables of s.
 func (s *Store) WithTx(tx pgx.Tx) *Tx {

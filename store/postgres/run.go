@@ -138,7 +138,7 @@ func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) e
 
 // inTx runs statements in a transaction of the application's, one at a time. It
 // looks at the context before and not again: pgx would cut the connection, and
-// the transaction would be lost.
+// the transaction would be lost. What looks through records in Go looks at it, too.
 type inTx struct {
 	pool *inPool // of the store
 	mu   sync.Mutex
