@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -26,23 +27,12 @@ func (f *fuse) Err() error {
 
 func TestMatcherFoldsAsFoldDoes(t *testing.T) {
 	t.Parallel()
-	var all []rune
 	for r := rune(1); r <= unicode.MaxRune; r++ {
-		if r < 0xd800 || r > 0xdfff { // surrogates are no text
-			all = append(all, r)
+		// All that fold to one letter are in one orbit.
+		for v := unicode.SimpleFold(r); v != r; v = unicode.SimpleFold(v) {
+			q := store.Query{Words: []store.Word{{Text: string(r)}}}
+			require.Equal(t, store.Fold(v) == store.Fold(r), q.Match(&store.Record{Description: string(v)}), "%U in %U", r, v)
 		}
-	}
-	text := store.Record{Description: string(all)}
-	folded := strings.Map(store.Fold, text.Description)
-	find := func(word string) bool {
-		q := store.Query{Words: []store.Word{{Text: word}}}
-		return q.Match(&text)
-	}
-	require.True(t, find(folded))
-	require.True(t, find(text.Description))
-	require.False(t, find(folded+"x"))
-	for _, word := range []string{"É", "é", "\u212a", "ẞ", "𐐀", "𐐨", "\ufffd", "İ"} {
-		require.Equal(t, store.ContainsFold(text.Description, word), find(word), word)
 	}
 }
 
@@ -123,12 +113,13 @@ func TestSelectStops(t *testing.T) {
 	t.Parallel()
 	q := store.Query{Words: []store.Word{{Text: "token"}}, Order: []store.Order{{Field: store.FieldCreated}}}
 	whole := &fuse{t.Context(), 0, 1 << 30}
-	want, err := q.Select(whole, contents(t, filled(t, 2000)))
+	records := contents(t, filled(t, 2000))
+	want, err := q.Select(whole, slices.Clone(records))
 	require.NoError(t, err)
 	require.Len(t, want, 2000)
 	require.Greater(t, whole.looks, 2000/64+10, "for sorting, too")
 	for looks := range whole.looks {
-		got, err := q.Select(&fuse{t.Context(), 0, looks}, contents(t, filled(t, 2000)))
+		got, err := q.Select(&fuse{t.Context(), 0, looks}, slices.Clone(records))
 		require.ErrorIs(t, err, context.Canceled, looks)
 		require.Empty(t, got)
 	}

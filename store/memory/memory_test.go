@@ -198,3 +198,59 @@ func TestGetByDigestAllocates(t *testing.T) {
 func TestHeapOfALongList(t *testing.T) {
 	dearest.TestHeap(t, func(testing.TB) store.Store { return memory.New() })
 }
+
+// looks is a context that ends after it has been looked at a number of times.
+type looks struct {
+	context.Context
+	n, most int
+}
+
+func (l *looks) Err() error {
+	if l.n++; l.n > l.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whoever has given up does not keep a core busy: neither with looking through rows nor
+// with sorting them.
+func TestScansStopWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
+	const size = 3000
+	s := filled(t, size)
+	q := store.Query{Intents: []string{"api"}, Order: []store.Order{{Field: store.FieldDescription}}}
+	for name, c := range map[string]struct {
+		scan  func(ctx context.Context) (int, error)
+		looks int // at least
+	}{
+		"List": {func(ctx context.Context) (int, error) {
+			rs, err := s.List(ctx, q)
+			return len(rs), err
+		}, size/64 + size/128},
+		"Count": {func(ctx context.Context) (int, error) { return s.Count(ctx, q) }, size / 64},
+		"Purge": {func(ctx context.Context) (int, error) {
+			rs, err := s.Purge(ctx, q)
+			return len(rs), err
+		}, size/64 + size/128},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := new(looks)
+			for {
+				ctx = &looks{Context: t.Context(), most: ctx.n}
+				n, err := c.scan(ctx)
+				if err == nil {
+					require.Equal(t, size, n)
+					break
+				}
+				require.ErrorIs(t, err, context.Canceled)
+				require.Zero(t, n)
+				require.Equal(t, ctx.most+1, ctx.n, "it looks no further")
+				left, err := s.Count(t.Context(), store.Query{})
+				require.NoError(t, err)
+				require.Equal(t, size, left)
+			}
+			require.Greater(t, ctx.n, c.looks)
+			s = filled(t, size)
+		})
+	}
+}

@@ -119,13 +119,22 @@ func contextCases() []testCase {
 		)
 	}
 	return append(cases,
-		testCase{"SearchingList", searching, func(s subject) {
+		testCase{"Searching", searching, func(s subject) {
+			s.together(many, func(i int) {
+				for n := i; n < searched; n += many {
+					r := bare(n, fmt.Sprintf("token-%d", n))
+					r.User = 7
+					if err := s.Create(s.Context(), r); err != nil {
+						s.Errorf("Create: %v", err)
+					}
+				}
+			})
+			s.searches("Count", s.Count)
 			s.searches("List", func(ctx context.Context, q store.Query) (int, error) {
 				rs, err := s.List(ctx, q)
 				return len(rs), err
 			})
 		}},
-		testCase{"SearchingCount", searching, func(s subject) { s.searches("Count", s.Count) }},
 		testCase{"CancelledNoUses", doneBefore, func(s subject) {
 			ctx, cancel := context.WithCancel(s.Context())
 			cancel()
@@ -142,20 +151,13 @@ func contextCases() []testCase {
 	)
 }
 
-// searches checks that call, which is for so many records, looks at its context all
-// the while that it looks for words, and that nothing comes of a part of them.
+// searched is how many records there are to search.
+const searched = 250
+
+// searches checks that call looks at its context all the while that it looks for
+// words in these records, and that nothing comes of a part of them.
 func (s subject) searches(name string, call func(ctx context.Context, q store.Query) (int, error)) {
 	s.Helper()
-	const size = 350
-	s.together(many, func(i int) {
-		for n := i; n < size; n += many {
-			r := bare(n, fmt.Sprintf("token-%d", n))
-			r.User = 7
-			if err := s.Create(s.Context(), r, 0); err != nil {
-				s.Errorf("Create: %v", err)
-			}
-		}
-	})
 	search := func(ctx context.Context, word string) (int, error) {
 		return call(ctx, store.Query{Users: []int64{7}, Words: []store.Word{{Text: word}}})
 	}
@@ -163,14 +165,14 @@ func (s subject) searches(name string, call func(ctx context.Context, q store.Qu
 	if n, err := search(watched, "nowhere"); n != 0 || err != nil {
 		s.Fatalf("%s of a word that is nowhere: %d records, %v", name, n, err)
 	}
-	if n := watched.count(); n < size/100 {
-		s.Fatalf("%s looked at its context %d times and looked for a word in %d records", name, n, size)
+	if n := watched.count(); n <= searched/100 {
+		s.Fatalf("%s looked at its context %d times and looked for a word in %d records", name, n, searched)
 	}
 	for looks := range 100 {
 		ctx := newFuse(s.Context(), looks)
 		n, err := search(ctx, "token")
-		if err != nil && (ctx.whole() || !errors.Is(err, context.Canceled)) || err == nil && n != size {
-			s.Fatalf("%s of a word with a context that ends at the look after %d: %d records of %d, %v", name, looks, n, size, err)
+		if err != nil && (ctx.whole() || !errors.Is(err, context.Canceled)) || err == nil && n != searched {
+			s.Fatalf("%s of a word with a context that ends at the look after %d: %d records of %d, %v", name, looks, n, searched, err)
 		}
 		if err != nil && n != 0 {
 			s.Fatalf("%s returns %d records and the error %v", name, n, err)
