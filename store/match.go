@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -38,25 +37,71 @@ func (q *Query) matches(r *Record) bool {
 	return true
 }
 
-// A Matcher tells which of many records pass the filters of a query. It folds each
-// word once and each text of a record at most once, and looks at the context as
-// it goes. Make one with [Query.Matcher], for one goroutine; the query must not
-// change while it is in use.
+// A Matcher tells which of many records pass the filters of a query. It prepares the
+// words once, goes through each text of a record once at most, and looks at the
+// context as it goes. Make one with [Query.Matcher], for one goroutine; the query must
+// not change while it is in use.
 type Matcher struct {
-	q     *Query
-	words [][]byte // folded
-	left  [][]byte // those that the record at hand has not been found to contain
-	text  []byte   // of the record at hand, folded
-	pace  pace
+	q    *Query
+	pace pace
+
+	// A letter of a word is a byte here, which all that equal it, case aside, have
+	// in common. So is a letter of a text; what occurs in no word is 0. That makes
+	// short texts of long ones, and bytes.Contains is fast for short words.
+	codes []*[256]byte // by the letter, in pages of 256
+	words [][]byte
+	left  [][]byte // the words that have not been found in the record at hand
+	text  []byte   // of the record at hand
+
+	crowded bool // whether the words have more letters than there are bytes
 }
 
 // Matcher returns a Matcher for q.
 func (q *Query) Matcher() *Matcher {
 	m := &Matcher{q: q, words: make([][]byte, len(q.Words))}
+	letters := 0
 	for i := range q.Words {
-		m.words[i] = appendFold(nil, q.Words[i].Text)
+		for _, r := range q.Words[i].Text {
+			c := m.code(r)
+			if c == 0 {
+				if letters++; letters > 255 {
+					m.crowded = true
+					return m
+				}
+				c = byte(letters)
+				m.setCode(r, c)
+			}
+			m.words[i] = append(m.words[i], c)
+		}
 	}
 	return m
+}
+
+func (m *Matcher) code(r rune) byte {
+	if page := int(r >> 8); page < len(m.codes) && m.codes[page] != nil {
+		return m.codes[page][r&0xff]
+	}
+	return 0
+}
+
+// setCode gives r and all letters that equal it the code c.
+func (m *Matcher) setCode(r rune, c byte) {
+	// All that fold to one letter are in one orbit, but not all in an orbit fold to
+	// one letter.
+	for v := unicode.SimpleFold(r); ; v = unicode.SimpleFold(v) {
+		if Fold(v) == Fold(r) {
+			for len(m.codes) <= int(v>>8) {
+				m.codes = append(m.codes, nil)
+			}
+			if m.codes[v>>8] == nil {
+				m.codes[v>>8] = new([256]byte)
+			}
+			m.codes[v>>8][v&0xff] = c
+		}
+		if v == r {
+			return
+		}
+	}
 }
 
 // Match reports whether r passes every filter of the query, as [Query.Match] does.
@@ -71,6 +116,9 @@ func (m *Matcher) Match(ctx context.Context, r *Record) (bool, error) {
 
 // wordsOccur reports whether all words occur in r. What costs least comes first.
 func (m *Matcher) wordsOccur(r *Record) bool {
+	if m.crowded {
+		return !slices.ContainsFunc(m.q.Words, func(w Word) bool { return !w.occursIn(r) })
+	}
 	m.left = m.left[:0]
 	for i, word := range m.words {
 		if !slices.Contains(m.q.Words[i].Users, r.User) {
@@ -82,10 +130,18 @@ func (m *Matcher) wordsOccur(r *Record) bool {
 			break
 		}
 		m.pace.left -= len(text)
-		m.text = appendFold(m.text[:0], text)
+		m.text = m.text[:0]
+		for _, letter := range text {
+			m.text = append(m.text, m.code(letter))
+		}
 		m.left = slices.DeleteFunc(m.left, func(word []byte) bool { return bytes.Contains(m.text, word) })
 	}
 	return len(m.left) == 0
+}
+
+func (w *Word) occursIn(r *Record) bool {
+	return slices.Contains(w.Users, r.User) || ContainsFold(r.Identifier, w.Text) ||
+		ContainsFold(r.Intent, w.Text) || ContainsFold(r.Description, w.Text)
 }
 
 // pace tells when it is time to look at a context again.
@@ -166,44 +222,4 @@ func Fold(r rune) rune {
 		return l
 	}
 	return r
-}
-
-// folds has what Fold makes of each letter beyond ASCII that it changes, by pages of
-// 256, and zero for all others. To ask unicode.ToLower takes ten times as long, and
-// texts can be long.
-var folds = sync.OnceValue(func() [][]rune {
-	var pages [][]rune
-	for _, letters := range unicode.CaseRanges {
-		for r := rune(letters.Lo); r <= rune(letters.Hi); r++ {
-			if r < utf8.RuneSelf || Fold(r) == r {
-				continue
-			}
-			for len(pages) <= int(r>>8) {
-				pages = append(pages, nil)
-			}
-			if pages[r>>8] == nil {
-				pages[r>>8] = make([]rune, 256)
-			}
-			pages[r>>8][r&0xff] = Fold(r)
-		}
-	}
-	return pages
-})
-
-// appendFold appends s, each letter as Fold has it.
-func appendFold(b []byte, s string) []byte {
-	pages := folds()
-	for _, r := range s {
-		if r < utf8.RuneSelf {
-			b = append(b, byte(Fold(r)))
-			continue
-		}
-		if page := int(r >> 8); page < len(pages) && pages[page] != nil {
-			if f := pages[page][r&0xff]; f != 0 {
-				r = f
-			}
-		}
-		b = utf8.AppendRune(b, r)
-	}
-	return b
 }

@@ -71,6 +71,27 @@ func TestMatcher(t *testing.T) {
 	}
 }
 
+// Words may have more different letters than a Matcher has codes for.
+func TestMatcherOfManyLetters(t *testing.T) {
+	t.Parallel()
+	for _, n := range []rune{254, 255, 256, 300, 10_000} {
+		var letters []rune
+		for r := range n {
+			letters = append(letters, 0x4e00+r) // which have no case
+		}
+		q := store.Query{Words: []store.Word{{Text: string(letters)}, {Text: "\u4e01\u4e02"}, {Text: "\u4e00", Users: []int64{7}}}}
+		for text, want := range map[string]bool{
+			"<" + string(letters) + ">": true,
+			string(letters[1:]):         false,
+			string(letters[:n-1]):       false,
+			string(letters[:n-1]) + "x": false,
+			"x":                         false,
+		} {
+			require.Equal(t, want, q.Match(&store.Record{Description: text, User: 7}), "%d letters", n)
+		}
+	}
+}
+
 // How many records there are between two looks depends on how long they are.
 func TestMatcherLooksAtItsContext(t *testing.T) {
 	t.Parallel()
