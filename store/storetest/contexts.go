@@ -124,7 +124,7 @@ func contextCases() []testCase {
 				for n := i; n < searched; n += many {
 					r := bare(n, fmt.Sprintf("token-%d", n))
 					r.User = 7
-					if err := s.Create(s.Context(), r); err != nil {
+					if err := s.Create(s.Context(), r, 0); err != nil {
 						s.Errorf("Create: %v", err)
 					}
 				}
