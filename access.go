@@ -31,9 +31,10 @@ type Access struct {
 	s    *Service
 	kind actorKind
 
-	// actor is trusted code, or what a check has found out about a key.
-	actor  actor
-	digest store.Digest // of the key; zero unless kind is aKey
+	// actor is trusted code, the ID of a person, or what a check has found out about
+	// the owner of a key.
+	actor actor
+	proof proof // of a key; zero for all others
 }
 
 type actorKind uint8
@@ -51,35 +52,41 @@ type actor struct {
 	user    User // zero for trusted code
 
 	// These are set if the actor is a key.
-	via    uuid.UUID // the token it is of
-	intent Intent    // of that token
-	ends   time.Time // when the key ends; zero if it never does, or if the policy says that this does not matter
+	via     uuid.UUID // the token it is of
+	version int64     // of that token, when it was read
+	intent  Intent    // of that token
+	ends    time.Time // when the key ends; zero if it never does, or if the policy says that this does not matter
 }
 
 // sees reports whether the actor may know of r.
 func (by *actor) sees(r *store.Record) bool {
-	return by.trusted || by.user.Superuser || by.user.PK == r.User
+	return by.trusted || by.user.Superuser || by.user.ID == r.User
 }
 
 // seesAll reports whether the actor may know of every token.
 func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser }
 
-// As returns the access of the user with this pk, who has signed in. The
+// As returns the access of the user with this ID, who has signed in. The
 // application vouches for that. The user is looked up whenever something is done.
-func (s *Service) As(user int64) *Access {
-	return &Access{s: s, kind: aPerson, actor: actor{user: User{PK: user}}}
+func (s *Service) As(user string) *Access {
+	return &Access{s: s, kind: aPerson, actor: actor{user: User{ID: user}}}
 }
 
 var errNobody = fmt.Errorf("%w: nobody has signed in", ErrForbidden)
 
-// reader returns who acts, for an act that changes nothing. A check has just
-// looked up the owner of a key.
+// reader returns who acts, for an act that changes nothing.
 func (a *Access) reader(ctx context.Context) (*actor, error) {
 	switch a.kind {
-	case trustedCode, aKey:
+	case trustedCode:
 		return &a.actor, nil
+	case aKey:
+		now := a.s.now()
+		if age := now.UnixMicro() - a.proof.checked; 0 <= age && age < justNow.Microseconds() {
+			return &a.actor, nil
+		}
+		return a.s.holder(ctx, &a.proof, now)
 	case aPerson:
-		return a.s.person(ctx, a.actor.user.PK)
+		return a.s.person(ctx, a.actor.user.ID)
 	default:
 		return nil, errNobody
 	}
@@ -88,23 +95,21 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 // writer returns who acts, for an act that changes a token or shows its key.
 func (a *Access) writer(ctx context.Context, now time.Time) (*actor, error) {
 	if a.kind == aKey {
-		return a.s.holder(ctx, a.digest, now)
+		return a.s.holder(ctx, &a.proof, now)
 	}
 	return a.reader(ctx)
 }
 
-// person returns the user with this pk as an actor.
-func (s *Service) person(ctx context.Context, pk int64) (*actor, error) {
-	if pk <= 0 {
+// person returns the user with this ID as an actor.
+func (s *Service) person(ctx context.Context, id string) (*actor, error) {
+	if id == "" {
 		return nil, errNobody
 	}
-	u, err := s.users.User(ctx, pk)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("look up user %d: %w", pk, err)
-	case u.PK != pk:
-		return nil, fmt.Errorf("look up user %d: the directory returned user %d", pk, u.PK)
-	case !u.Active:
+	u, err := s.lookUp(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("look up user %q: %w", id, err)
+	}
+	if !u.Active {
 		return nil, ErrUserInactive
 	}
 	return &actor{user: u}, nil

@@ -53,10 +53,12 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 	reason, err := s.find(ctx, &r, &who.proof.digest, key, intents, now)
 	if reason == nil && err == nil {
 		// Into its place at once: to copy users takes as long as to find tokens.
-		who.User, err = s.users.User(ctx, r.User)
+		who.User, err = s.lookUp(ctx, r.User)
 		switch {
 		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
 			reason, err = ErrUserInactive, nil
+		case err == nil && who.User.olderToken(&r):
+			reason = ErrKeyUser
 		case err == nil && username != nil && *username != who.User.Username:
 			reason = ErrKeyUser
 		}
@@ -69,7 +71,9 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 	}
 	s.uses.note(&r, now, from)
 	who.Token = tokenOf(&r)
-	who.proof.kind, who.proof.superuser, who.proof.user = aKey, who.User.Superuser, who.User.PK
+	p := &who.proof
+	p.kind, p.superuser, p.user, p.of = aKey, who.User.Superuser, who.User.ID, s.origin
+	p.intent, p.checked = who.Token.Intent, now.UnixMicro()
 	return who, nil
 }
 

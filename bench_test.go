@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,7 +72,7 @@ func makeTokens(b *testing.B, svc *authtoken.Service, n int) []string {
 	keys := make([]string, n)
 	share64(n, func(i int) {
 		_, key, err := svc.Create(context.Background(), authtoken.CreateParams{
-			Identifier: fmt.Sprint("old", i), User: int64(1 + i%100), Expiring: new(false)})
+			Identifier: fmt.Sprint("old", i), User: fmt.Sprint(1 + i%100), Expiring: new(false)})
 		if err != nil {
 			b.Error(err)
 		}
@@ -97,7 +98,7 @@ func BenchmarkCreate(b *testing.B) {
 	overStores(b, func(b *testing.B, svc *authtoken.Service, ctx context.Context, each func(func(int64))) {
 		each(func(i int64) {
 			_, _, err := svc.Create(ctx, authtoken.CreateParams{
-				Identifier: fmt.Sprint("t", i), User: i%100 + 1, Description: "made by a benchmark"})
+				Identifier: fmt.Sprint("t", i), User: strconv.FormatInt(i%100+1, 10), Description: "made by a benchmark"})
 			if err != nil {
 				b.Error(err)
 			}

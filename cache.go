@@ -31,13 +31,14 @@ type cached struct {
 
 const (
 	cachedBytes = 1 << 10 // what a record may take on average
-	fixedBytes  = 512     // what it takes without its texts, and its place in a map
+	fixedBytes  = 512     // what it takes without its texts and earlier keys, and its place in a map
+	earlierSize = 56      // what an earlier key takes
 )
 
 // cachedSize returns about how many bytes r takes in a cache.
 func cachedSize(r *store.Record) int {
-	return fixedBytes + len(r.Identifier) + len(r.Intent) + len(r.Description) + len(r.Managed) +
-		len(r.Sealed) + len(r.LastUsedFrom)
+	return fixedBytes + len(r.Identifier) + len(r.Intent) + len(r.User) + len(r.Description) + len(r.Managed) +
+		len(r.Sealed) + len(r.LastUsedFrom) + earlierSize*len(r.Earlier)
 }
 
 func newCache(size int, ttl time.Duration) *cache {

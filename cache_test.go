@@ -19,79 +19,98 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// recorder is an Observer that keeps what it is told.
-// take returns what came since the last time, as "kind identifier actor".
-// newObserved is newService with a recorder, and whatever else is configured.
-// While one token is rotated from 16 goroutines, there must be at least one
-// and at most two good keys at every moment.
-// Many sweepers at once deal with each token once.
-// touched is a store that counts writes of last uses.
-// fail makes writes fail with err from now on.
-func TestCache(t *testing.T) {
-	t.Parallel()
-	st := &counting{Store: memory.New()}
-	clock := authtokentest.NewClock(time.Now())
+// cachedService is a service with a cache, over a store that counts.
+type cachedService struct {
+	*authtoken.Service
+	st    *counting
+	clock *authtokentest.Clock
+}
+
+func newCached(t *testing.T) cachedService {
+	t.Helper()
+	st, clock := &counting{Store: memory.New()}, authtokentest.NewClock(time.Now())
 	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 4, CacheTTL: time.Minute, Now: clock.Now})
 	require.NoError(t, err)
-	other, err := authtoken.New(st, authtoken.Config{Now: clock.Now})
-	require.NoError(t, err)
-	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	check := func(asked int, want error) {
-		t.Helper()
-		st.asked = 0
-		_, err := svc.Authenticate(t.Context(), key, authtoken.Intents()...)
-		require.ErrorIs(t, err, want)
-		require.Equal(t, asked, st.asked, "how often the store was asked")
-	}
-	check(1, nil)
-	check(0, nil)
-	clock.Advance(time.Minute - time.Microsecond)
-	check(0, nil)
-	clock.Advance(time.Microsecond)
-	check(1, nil)
+	return cachedService{svc, st, clock}
+}
 
-	// Own changes count at once, whatever they are.
-	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Intent: new(authtoken.IntentRecovery)})
-	require.NoError(t, err)
-	check(1, nil)
-	p, err := svc.Authenticate(t.Context(), key, authtoken.IntentRecovery)
-	require.NoError(t, err)
-	require.Equal(t, authtoken.IntentRecovery, p.Token.Intent)
-	_, rotated, err := svc.Rotate(t.Context(), "one", time.Hour)
-	require.NoError(t, err)
-	check(1, nil)
-	check(0, nil)
-	require.NoError(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
-	check(1, authtoken.ErrKeyRetired)
-	_, err = svc.Authenticate(t.Context(), rotated.Reveal())
-	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
-	key = "a-key-of-more-than-thirty-two-bytes"
-	check(1, nil)
-	_, err = svc.Revoke(t.Context(), authtoken.Filter{User: 7})
-	require.NoError(t, err)
-	check(1, authtoken.ErrKeyUnknown)
+// check checks a key, which must end with want and have the store asked so often.
+func (s cachedService) check(t *testing.T, key string, asked int, want error) {
+	t.Helper()
+	s.st.asked = 0
+	_, err := s.Authenticate(t.Context(), key, authtoken.Intents()...)
+	require.ErrorIs(t, err, want)
+	require.Equal(t, asked, s.st.asked, "how often the store was asked")
+}
 
-	// Those of others are seen after the time that was agreed on.
-	_, key = create(t, svc, authtoken.CreateParams{Identifier: "one", Expires: clock.Now().Add(time.Hour)})
-	check(1, nil)
-	require.NoError(t, other.Delete(t.Context(), "one"))
-	clock.Advance(time.Minute - time.Microsecond)
-	check(0, nil)
-	clock.Advance(time.Microsecond)
-	check(1, authtoken.ErrKeyUnknown)
-
-	// It expires at its instant, cached or not.
-	_, key = create(t, svc, authtoken.CreateParams{Identifier: "one", Expires: clock.Now().Add(time.Second)})
-	check(1, nil)
-	clock.Advance(time.Second)
-	check(1, authtoken.ErrKeyExpired)
-
-	// It stays within its size.
-	for i := range 100 {
-		_, key = create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
-		check(1, nil)
-		check(0, nil)
-	}
+func TestCache(t *testing.T) {
+	t.Parallel()
+	t.Run("asks again after its TTL", func(t *testing.T) {
+		t.Parallel()
+		svc := newCached(t)
+		_, key := create(t, svc.Service, authtoken.CreateParams{Identifier: "one"})
+		svc.check(t, key, 1, nil)
+		svc.check(t, key, 0, nil)
+		svc.clock.Advance(time.Minute - time.Microsecond)
+		svc.check(t, key, 0, nil)
+		svc.clock.Advance(time.Microsecond)
+		svc.check(t, key, 1, nil)
+	})
+	t.Run("own changes count at once", func(t *testing.T) {
+		t.Parallel()
+		svc := newCached(t)
+		_, key := create(t, svc.Service, authtoken.CreateParams{Identifier: "one"})
+		svc.check(t, key, 1, nil)
+		_, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Intent: new(authtoken.IntentRecovery)})
+		require.NoError(t, err)
+		svc.check(t, key, 1, nil)
+		who, err := svc.Authenticate(t.Context(), key, authtoken.IntentRecovery)
+		require.NoError(t, err)
+		require.Equal(t, authtoken.IntentRecovery, who.Token.Intent)
+		_, rotated, err := svc.Rotate(t.Context(), "one", time.Hour)
+		require.NoError(t, err)
+		svc.check(t, key, 1, nil)
+		svc.check(t, key, 0, nil)
+		require.NoError(t, svc.SetKey(t.Context(), "one", importedKey))
+		svc.check(t, key, 1, authtoken.ErrKeyRetired)
+		svc.check(t, rotated.Reveal(), 1, authtoken.ErrKeyRetired)
+		svc.check(t, importedKey, 1, nil)
+		_, err = svc.Revoke(t.Context(), authtoken.Filter{User: "7"})
+		require.NoError(t, err)
+		svc.check(t, importedKey, 1, authtoken.ErrKeyUnknown)
+	})
+	t.Run("others' changes are seen after its TTL", func(t *testing.T) {
+		t.Parallel()
+		svc := newCached(t)
+		other, err := authtoken.New(svc.st, authtoken.Config{Now: svc.clock.Now})
+		require.NoError(t, err)
+		_, key := create(t, svc.Service, authtoken.CreateParams{Identifier: "one"})
+		svc.check(t, key, 1, nil)
+		require.NoError(t, other.Delete(t.Context(), "one"))
+		svc.clock.Advance(time.Minute - time.Microsecond)
+		svc.check(t, key, 0, nil)
+		svc.clock.Advance(time.Microsecond)
+		svc.check(t, key, 1, authtoken.ErrKeyUnknown)
+	})
+	t.Run("does not stretch expiry", func(t *testing.T) {
+		t.Parallel()
+		svc := newCached(t)
+		_, key := create(t, svc.Service, authtoken.CreateParams{Identifier: "one", Expires: svc.clock.Now().Add(time.Second)})
+		svc.check(t, key, 1, nil)
+		svc.clock.Advance(time.Second - time.Microsecond)
+		svc.check(t, key, 0, nil)
+		svc.clock.Advance(time.Microsecond)
+		svc.check(t, key, 1, authtoken.ErrKeyExpired)
+	})
+	t.Run("keeps the newest", func(t *testing.T) {
+		t.Parallel()
+		svc := newCached(t)
+		for i := range 100 {
+			_, key := create(t, svc.Service, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+			svc.check(t, key, 1, nil)
+			svc.check(t, key, 0, nil)
+		}
+	})
 }
 
 // What the cache holds is bounded in bytes, however long the texts are.
@@ -99,12 +118,15 @@ func TestCacheCountsBytes(t *testing.T) {
 	t.Parallel()
 	const size = 100
 	for name, c := range map[string]struct {
-		text        string
+		text, user  string
+		rotations   int
 		least, most int // how many of 10 * size tokens are held in the end
 	}{
-		"short texts":     {"made by hand", size / 2, size},
-		"long texts":      {strings.Repeat("x", 9000), 5, size << 10 / 9000},
-		"one is too much": {strings.Repeat("x", size<<10/2), 0, 0},
+		"short texts":     {"made by hand", "7", 0, size / 2, size},
+		"long texts":      {strings.Repeat("x", 9000), "7", 0, 5, size << 10 / 9000},
+		"one is too much": {strings.Repeat("x", size<<10/2), "7", 0, 0, 0},
+		"long user IDs":   {"", strings.Repeat("𝄞", 255), 0, size / 4, size/2 - 1},
+		"earlier keys":    {strings.Repeat("x", 200), "7", 17, size / 4, size/2 - 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +136,12 @@ func TestCacheCountsBytes(t *testing.T) {
 			require.NoError(t, err)
 			var keys []string
 			for i := range 10 * size {
-				_, key := create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), Description: c.text})
+				_, key := create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: c.user, Description: c.text})
+				for range c.rotations {
+					_, next, err := svc.Rotate(t.Context(), fmt.Sprint("t", i), 0)
+					require.NoError(t, err)
+					key = next.Reveal()
+				}
 				who, err := svc.Authenticate(t.Context(), key)
 				require.NoError(t, err)
 				require.Equal(t, c.text, who.Token.Description)
@@ -193,8 +220,6 @@ func TestCacheIsExact(t *testing.T) {
 	}
 }
 
-// What is refused must not take longer for one reason than for another; at
-// least the store is asked as often.
 // unanswered is a store that does what it is asked to, but its answers get lost.
 type unanswered struct{ store.Store }
 
@@ -216,48 +241,27 @@ func (s unanswered) Purge(ctx context.Context, q store.Query) ([]store.Record, e
 // What has failed may have been done all the same.
 func TestCacheAfterAChangeInDoubt(t *testing.T) {
 	t.Parallel()
-	st := memory.New()
-	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 10, CacheTTL: time.Hour})
-	require.NoError(t, err)
-	broken := svc.WithStore(unanswered{st}, nil)
-	for name, change := range map[string]func() error{
-		"delete": func() error { return broken.Delete(t.Context(), "one") },
-		"rotate": func() error { _, _, err := broken.Rotate(t.Context(), "one", 0); return err },
-		"revoke": func() error {
-			_, err := broken.Revoke(t.Context(), authtoken.Filter{Identifier: "one", AllUsers: true})
+	for name, change := range map[string]func(ctx context.Context, broken *authtoken.Service) error{
+		"delete": func(ctx context.Context, broken *authtoken.Service) error { return broken.Delete(ctx, "one") },
+		"rotate": func(ctx context.Context, broken *authtoken.Service) error {
+			_, _, err := broken.Rotate(ctx, "one", 0)
+			return err
+		},
+		"revoke": func(ctx context.Context, broken *authtoken.Service) error {
+			_, err := broken.Revoke(ctx, authtoken.Filter{Identifier: "one", AllUsers: true})
 			return err
 		},
 	} {
-		_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-		_, err := svc.Authenticate(t.Context(), key)
-		require.NoError(t, err, name)
-		require.ErrorIs(t, change(), errLost, name)
-		_, err = svc.Authenticate(t.Context(), key)
-		require.ErrorIs(t, err, authtoken.ErrRefused, name)
-		if err := svc.Delete(t.Context(), "one"); !errors.Is(err, authtoken.ErrNotFound) {
-			require.NoError(t, err, name)
-		}
-	}
-}
-
-func TestUnknownAndExpiredCostTheSame(t *testing.T) {
-	t.Parallel()
-	st := &counting{Store: memory.New()}
-	clock := authtokentest.NewClock(time.Now())
-	svc, err := authtoken.New(st, authtoken.Config{Now: clock.Now})
-	require.NoError(t, err)
-	_, gone := create(t, svc, authtoken.CreateParams{Identifier: "gone"})
-	require.NoError(t, svc.Delete(t.Context(), "gone"))
-	_, expired := create(t, svc, authtoken.CreateParams{Identifier: "expired", Expires: clock.Now()})
-	_, retired := create(t, svc, authtoken.CreateParams{Identifier: "retired"})
-	_, _, err = svc.Rotate(t.Context(), "retired", 0)
-	require.NoError(t, err)
-	for key, want := range map[string]error{
-		gone: authtoken.ErrKeyUnknown, expired: authtoken.ErrKeyExpired, retired: authtoken.ErrKeyRetired,
-	} {
-		st.asked = 0
-		_, err := svc.Authenticate(t.Context(), key)
-		require.ErrorIs(t, err, want)
-		require.Equal(t, 1, st.asked)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := memory.New()
+			svc, err := authtoken.New(st, authtoken.Config{CacheSize: 10, CacheTTL: time.Hour})
+			require.NoError(t, err)
+			_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+			check(t, svc, key)
+			require.ErrorIs(t, change(t.Context(), svc.WithStore(unanswered{st}, nil)), errLost)
+			_, err = svc.Authenticate(t.Context(), key)
+			require.ErrorIs(t, err, authtoken.ErrRefused)
+		})
 	}
 }

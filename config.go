@@ -3,7 +3,6 @@ package authtoken
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
@@ -38,12 +37,10 @@ type Config struct {
 	// down by [Service.RunJanitor] or [Service.FlushLastUsed].
 	TrackLastUsed bool
 
-	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, so as not
-	// to ask the store for them. Together they take about 1 KiB for each of CacheSize
-	// at most. A token takes half of that, and its texts and its sealed key in
-	// addition; if these are long, fewer tokens are kept. Changes through this
-	// Service count at once; those made by others, in this process or another, may not
-	// be seen for CacheTTL. Owners are never cached. Zero is no cache.
+	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, at
+	// some 700 bytes each and what their texts take, so as not to ask the store for them. Changes through
+	// this Service count at once; those made by others, in this process or
+	// another, may not be seen for CacheTTL. Owners are never cached. Zero is no cache.
 	CacheSize int
 
 	// CacheTTL defaults to 5 seconds.
@@ -62,22 +59,8 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if st == nil {
 		fault("store is nil")
 	}
-	if cfg.Policy.DefaultLifetime < 0 {
-		fault("Config.Policy.DefaultLifetime: %v is negative", cfg.Policy.DefaultLifetime)
-	}
-	if cfg.Policy.MaxLifetime < 0 {
-		fault("Config.Policy.MaxLifetime: %v is negative", cfg.Policy.MaxLifetime)
-	}
-	if cfg.Policy.MaxLifetime > 0 && cfg.Policy.DefaultLifetime > cfg.Policy.MaxLifetime {
-		fault("Config.Policy.DefaultLifetime: %v is more than MaxLifetime, %v", cfg.Policy.DefaultLifetime, cfg.Policy.MaxLifetime)
-	}
-	if !cfg.Policy.UnboundedKeys && (cfg.Policy.FixedAPILifetime || cfg.Policy.RenewExpired) {
-		fault("Config.Policy: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require UnboundedKeys")
-	}
-	for _, i := range slices.Concat(cfg.Policy.SuperuserIntents, cfg.Policy.UserIntents) {
-		if !i.Valid() {
-			fault("Config.Policy: %q is not an intent", i)
-		}
+	if err := cfg.Policy.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if cfg.Users == nil {
 		cfg.Users = AnyUser{}
@@ -93,12 +76,6 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	}
 	if cfg.MinKeyLength < 0 || cfg.MinKeyLength > maxKeyLength {
 		fault("Config.MinKeyLength: %d is not between 1 and %d", cfg.MinKeyLength, maxKeyLength)
-	}
-	if cfg.Policy.MaxTokens < 0 {
-		fault("Config.Policy.MaxTokens: %d is negative", cfg.Policy.MaxTokens)
-	}
-	if cfg.Policy.MaxTextLength < 0 {
-		fault("Config.Policy.MaxTextLength: %d is negative", cfg.Policy.MaxTextLength)
 	}
 	if cfg.CacheSize < 0 {
 		fault("Config.CacheSize: %d is negative", cfg.CacheSize)
@@ -123,6 +100,7 @@ func New(st store.Store, cfg Config) (*Service, error) {
 			sealer:   cfg.Sealer,
 			clock:    cfg.Now,
 			observer: cfg.Observer,
+			origin:   new(origin),
 		},
 		store: st,
 	}

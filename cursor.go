@@ -18,7 +18,7 @@ type cursor struct {
 	PK          []byte        `json:"k"`
 	Identifier  string        `json:"n,omitempty"`
 	Intent      string        `json:"i,omitempty"`
-	User        int64         `json:"u,omitempty"`
+	User        string        `json:"u,omitempty"`
 	Description string        `json:"d,omitempty"`
 	Managed     string        `json:"m,omitempty"`
 	Expires     time.Time     `json:"e,omitzero"`
@@ -66,12 +66,12 @@ func parseCursor(s string, order []store.Order) (*store.Record, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
-	texts := c.Identifier + c.Intent + c.Description + c.Managed
+	texts := c.Identifier + c.Intent + c.User + c.Description + c.Managed
 	if err != nil || len(c.PK) != len(store.PK{}) || !isText(texts) {
-		return nil, cursorFault("Not a cursor that came with a list.")
+		return nil, fault(FieldError{Field: "cursor", Code: CodeInvalid})
 	}
 	if !slices.Equal(c.Order, order) {
-		return nil, cursorFault("This cursor came with a list in another order.")
+		return nil, fault(FieldError{Field: "cursor", Code: CodeInvalid})
 	}
 	return &store.Record{
 		PK:          store.PK(c.PK),
@@ -85,8 +85,4 @@ func parseCursor(s string, order []store.Order) (*store.Record, error) {
 		Created:     c.Created,
 		LastUsed:    c.LastUsed,
 	}, nil
-}
-
-func cursorFault(message string) error {
-	return &ValidationError{Fields: []FieldError{{"cursor", CodeInvalid, message}}}
 }

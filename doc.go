@@ -6,7 +6,7 @@
 // works without any configuration:
 //
 //	svc, err := authtoken.New(memory.New(), authtoken.Config{})
-//	token, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+//	token, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 //	who, err := svc.Authenticate(ctx, key.Reveal())
 //
 // There are stores in memory, in SQLite and in PostgreSQL. Package httpadapter

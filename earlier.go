@@ -21,6 +21,13 @@ const maxEarlier = 16
 // has stolen one could rotate until nobody knows of the others. It returns
 // EventForgotten if one was.
 func (s *Service) replaceKey(r *store.Record, by *actor, key Key, until, now time.Time) (more EventKind, err error) {
+	digest := digestOf(key.Reveal())
+	if digest == r.Digest { // it keeps its key, and only an overlap ends
+		if now.Before(r.RetiredUntil) {
+			r.RetiredUntil = now
+		}
+		return "", s.setKey(r, key)
+	}
 	earlier := r.Earlier
 	if r.Retired != (store.Digest{}) {
 		last := store.EarlierKey{Digest: r.Retired, Until: r.RetiredUntil}
@@ -29,7 +36,6 @@ func (s *Service) replaceKey(r *store.Record, by *actor, key Key, until, now tim
 		}
 		earlier = append(slices.Clip(earlier), last)
 	}
-	digest := digestOf(key.Reveal())
 	earlier = slices.DeleteFunc(slices.Clone(earlier), func(e store.EarlierKey) bool {
 		return e.Digest == digest || !now.Before(e.Until.Add(s.policy.Retention))
 	})
@@ -39,9 +45,6 @@ func (s *Service) replaceKey(r *store.Record, by *actor, key Key, until, now tim
 		}
 		earlier, more = earlier[len(earlier)-maxEarlier:], EventForgotten
 	}
-	r.Earlier, r.Retired, r.RetiredUntil = earlier, store.Digest{}, time.Time{}
-	if digest != r.Digest {
-		r.Retired, r.RetiredUntil = r.Digest, until
-	}
+	r.Earlier, r.Retired, r.RetiredUntil = earlier, r.Digest, until
 	return more, s.setKey(r, key)
 }

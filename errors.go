@@ -4,44 +4,47 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
 
 // Errors to match with errors.Is.
 var (
-	// ErrNotFound says that there is no such token, or that the caller
-	// may not know of it.
+	// ErrNotFound means that there is no such token, or that the actor may not
+	// know of it.
 	ErrNotFound = store.ErrNotFound
 
-	// ErrStale says that a [Condition] does not hold, or that others change the
+	// ErrStale means that a [Condition] does not hold, or that others change the
 	// token so fast that the change could not be made.
 	ErrStale = store.ErrStale
 
-	// ErrForbidden says that the actor sees the token but may not do this, or is
+	// ErrForbidden means that the actor sees the token but may not do this, or is
 	// nobody.
 	ErrForbidden = errors.New("not permitted")
 
-	// ErrNoPage says that a list has no page of this number.
+	// ErrNoPage means that a list has no page of this number.
 	ErrNoPage = errors.New("no such page")
 
-	// ErrUserNotFound is what a [Directory] returns for a pk that no user has.
+	// ErrUserNotFound is what a [Directory] returns for an ID that no user has.
 	ErrUserNotFound = errors.New("user not found")
 
-	// ErrNoSealer says that nothing opens the key of a token, so that it can't be
-	// shown again: it is kept as a digest only, or it was sealed with a secret that
-	// the [Sealer] does not have. Configure a Sealer, and keep its older secrets, to
-	// change that for keys made from then on.
+	// ErrNoSealer means that the key of a token can't be shown again: it is kept as a
+	// digest only, or it was sealed with a secret that the [Sealer] does not have. A
+	// Sealer that keeps its older secrets changes that for keys made from then on.
 	ErrNoSealer = errors.New("there is no sealer that opens the key")
 
 	// ErrRefused is matched by all errors that say why a key was refused. The
-	// reason is for the application: telling it to whoever presented the
-	// key tells an attacker which keys exist.
+	// reason is for the application. Whoever presented the key must not learn it:
+	// it tells an attacker which keys exist.
 	ErrRefused = errors.New("key refused")
 
-	// The reasons. ErrUserInactive stands too for an owner who is not in the
-	// directory any more, and is what [Service.As] gives a user who is not active.
+	// The reasons. ErrUserInactive also means that the owner is not in the
+	// directory any more, and is what [Service.As] returns for a user who is not
+	// active. ErrKeyUser also means that the token is older than its owner: see
+	// Created of [User].
 	ErrKeyUnknown   = fmt.Errorf("%w: no token has it", ErrRefused)
 	ErrKeyExpired   = fmt.Errorf("%w: its token has expired", ErrRefused)
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
@@ -53,23 +56,17 @@ var (
 // ValidationError says everything that is wrong with the parameters of a call.
 // Nothing was stored.
 type ValidationError struct {
-	// Fields has at least one entry; those of one field stand together, the
-	// fields in the order in which authentik reports them.
+	// Fields has at least one entry. Those of one field stand together.
 	Fields []FieldError
 }
 
+// Error lists all faults.
 func (e *ValidationError) Error() string {
-	var b strings.Builder
-	b.WriteString("invalid input")
-	for i, f := range e.Fields {
-		if i == 0 {
-			b.WriteString(": ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(f.Field + ": " + f.Message)
+	faults := make([]string, len(e.Fields))
+	for i := range e.Fields {
+		faults[i] = e.Fields[i].Error()
 	}
-	return b.String()
+	return "invalid input: " + strings.Join(faults, "; ")
 }
 
 // Has reports whether the error says code about field.
@@ -79,59 +76,105 @@ func (e *ValidationError) Has(field string, code Code) bool {
 	})
 }
 
-// FieldError is one thing that is wrong with one field.
+// FieldError is one thing that is wrong with one field. Field and Code say what.
+// The rest is there for whoever writes a message in other words than Error does.
 type FieldError struct {
-	Field   string // as on the wire: "identifier", "expires", …
-	Code    Code
-	Message string // for people; the words of authentik where it has any
+	Field string // such as "identifier" or "expires"; empty for the token as a whole
+	Code  Code
+
+	Value  string    // what was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound
+	Limit  int       // how many are allowed, with CodeTooLong, CodeTooShort and CodeTooMany
+	Latest time.Time // the last time that is allowed, with CodeTooLate, and with CodeBeyondKey about "expires"
 }
 
 // Code is a kind of fault in a field, for programs to match.
 type Code string
 
 const (
-	CodeRequired Code = "required"
-	CodeNull     Code = "null"
-	CodeBlank    Code = "blank"
-	CodeInvalid  Code = "invalid"   // of the wrong type or form
-	CodeTooLong  Code = "too_long"  // more characters or a longer life than allowed
-	CodeTooShort Code = "too_short" // a key that is too easily guessed
-	CodeChoice   Code = "choice"    // not one of the values there are
-	CodeDenied   Code = "denied"    // a value that exists but that this caller may not choose
-	CodeTaken    Code = "taken"     // another token has it
-	CodeTooMany  Code = "too_many"  // tokens of a user, or words of a search
-	CodeMissing  Code = "missing"   // names something that does not exist
+	CodeRequired      Code = "required"       // not given
+	CodeBlank         Code = "blank"          // nothing but white space
+	CodeInvalid       Code = "invalid"        // of the wrong form
+	CodeNotText       Code = "not_text"       // not UTF-8
+	CodeNullCharacter Code = "null_character" // has a null character
+	CodeChecksum      Code = "checksum"       // a key of our form with a slip in it
+	CodeTooLong       Code = "too_long"       // more than Limit characters, or bytes of a key
+	CodeTooShort      Code = "too_short"      // a key of fewer than Limit bytes
+	CodeTooLate       Code = "too_late"       // after Latest: longer than the owner's tokens may live
+	CodeTooMany       Code = "too_many"       // more than Limit
+	CodeChoice        Code = "choice"         // not one of the values there are
+	CodeDenied        Code = "denied"         // a value that this actor may not choose
+	CodeBeyondKey     Code = "beyond_key"     // more than the key of the actor is good for: see [Service.For]
+	CodeNotFound      Code = "not_found"      // names something that does not exist
+	CodeTaken         Code = "taken"          // another token has it
 )
 
-// Messages that more than one place gives, in the words of Django REST framework.
-const (
-	msgRequired = "This field is required."
-	msgBlank    = "This field may not be blank."
-	msgNull     = "Null characters are not allowed."
-	msgNotText  = "Not a valid string."
-)
-
-// fieldOrder is the order of authentik's serializer.
-var fieldOrder = []string{
-	"managed", "identifier", "intent", "user", "description", "expires", "expiring",
+// Error says what is wrong in plain words, such as "identifier is taken".
+func (e FieldError) Error() string {
+	return strings.TrimSpace(e.Field + " " + e.words())
 }
+
+func (e FieldError) words() string {
+	switch e.Code {
+	case CodeRequired:
+		return "is required"
+	case CodeBlank:
+		return "must not be blank"
+	case CodeNotText:
+		return "is not valid UTF-8"
+	case CodeNullCharacter:
+		return "has a null character"
+	case CodeChecksum:
+		return "has a wrong checksum"
+	case CodeTooLong:
+		if e.Field == "key" {
+			return fmt.Sprintf("is longer than %d bytes", e.Limit)
+		}
+		return fmt.Sprintf("is longer than %d characters", e.Limit)
+	case CodeTooShort:
+		return fmt.Sprintf("is shorter than %d bytes", e.Limit)
+	case CodeTooLate:
+		return "is later than the owner's tokens may live: " + e.Latest.Format(time.RFC3339Nano)
+	case CodeTooMany:
+		if e.Field == "" {
+			return fmt.Sprintf("the owner has as many tokens as they may have: %d", e.Limit)
+		}
+		return fmt.Sprintf("has more than %d", e.Limit)
+	case CodeChoice:
+		return strconv.Quote(e.Value) + " is not one of the choices"
+	case CodeDenied:
+		return "may not be chosen or changed by this user"
+	case CodeBeyondKey:
+		if !e.Latest.IsZero() {
+			return "is later than the end of the key that is used: " + e.Latest.Format(time.RFC3339Nano)
+		}
+		return "is more than the key that is used is good for"
+	case CodeNotFound:
+		return strconv.Quote(e.Value) + " does not exist"
+	case CodeTaken:
+		return "is taken"
+	default:
+		return "is invalid"
+	}
+}
+
+// fieldOrder is the order in which faults are reported.
+var fieldOrder = []string{"identifier", "user", "intent", "description", "managed", "expires", "expiring"}
 
 // faults collects what is wrong with a call's parameters.
-type faults struct {
-	fields []FieldError
-}
+type faults []FieldError
 
-func (f *faults) add(field string, code Code, message string) {
-	f.fields = append(f.fields, FieldError{field, code, message})
-}
+func (f *faults) add(e FieldError) { *f = append(*f, e) }
 
-func (f *faults) has(field string) bool {
-	return slices.ContainsFunc(f.fields, func(e FieldError) bool { return e.Field == field })
+// addCode is add for a fault that a code says all about.
+func (f *faults) addCode(field string, code Code) { f.add(FieldError{Field: field, Code: code}) }
+
+func (f faults) has(field string) bool {
+	return slices.ContainsFunc(f, func(e FieldError) bool { return e.Field == field })
 }
 
 // err returns nil if there were no faults.
-func (f *faults) err() error {
-	if len(f.fields) == 0 {
+func (f faults) err() error {
+	if len(f) == 0 {
 		return nil
 	}
 	rank := func(e FieldError) int {
@@ -140,6 +183,9 @@ func (f *faults) err() error {
 		}
 		return len(fieldOrder)
 	}
-	slices.SortStableFunc(f.fields, func(a, b FieldError) int { return rank(a) - rank(b) })
-	return &ValidationError{Fields: f.fields}
+	slices.SortStableFunc(f, func(a, b FieldError) int { return rank(a) - rank(b) })
+	return &ValidationError{Fields: f}
 }
+
+// fault is the error of a single fault.
+func fault(e FieldError) error { return faults{e}.err() }

@@ -34,9 +34,9 @@ type Event struct {
 	Kind EventKind
 	Time time.Time
 
-	// Actor is the pk of the user who did it, through [Service.As] or
-	// [Service.For]. It is zero for trusted code, and for keys that were refused.
-	Actor int64
+	// Actor is the ID of the user who did it, through [Service.As] or
+	// [Service.For]. It is empty for trusted code, and for keys that were refused.
+	Actor string
 
 	// Via is the PK of the token whose key did it, through [Service.For]. It is
 	// zero if no key did.
@@ -89,7 +89,7 @@ func observe(ctx context.Context, o Observer, e Event) {
 }
 
 func (s *Service) emitBy(ctx context.Context, kind EventKind, by *actor, t Token, now time.Time) {
-	s.emit(ctx, Event{Kind: kind, Time: now, Actor: by.user.PK, Via: by.via, Token: t})
+	s.emit(ctx, Event{Kind: kind, Time: now, Actor: by.user.ID, Via: by.via, Token: t})
 }
 
 // LogObserver returns an [Observer] that logs events to l: refused keys and
@@ -102,10 +102,10 @@ func LogObserver(l *slog.Logger) Observer {
 				slog.String("token", e.Token.Identifier),
 				slog.String("pk", e.Token.PK.String()),
 				slog.String("intent", string(e.Token.Intent)),
-				slog.Int64("user", e.Token.User))
+				slog.String("user", e.Token.User))
 		}
-		if e.Actor != 0 {
-			attrs = append(attrs, slog.Int64("actor", e.Actor))
+		if e.Actor != "" {
+			attrs = append(attrs, slog.String("actor", e.Actor))
 		}
 		if e.Via != uuid.Nil {
 			attrs = append(attrs, slog.String("via", e.Via.String()))

@@ -3,7 +3,6 @@ package authtoken_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -18,48 +17,10 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-type recorder struct {
-	mu     sync.Mutex
-	events []authtoken.Event
-}
-
-func (r *recorder) Observe(_ context.Context, e authtoken.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-}
-
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var told []string
-	for _, e := range r.events {
-		text := fmt.Sprintf("%s %s %d", e.Kind, e.Token.Identifier, e.Actor)
-		if e.Reason != nil {
-			text += " " + e.Reason.Error()
-		}
-		told = append(told, text)
-	}
-	r.events = nil
-	return told
-}
-
-func newObserved(t *testing.T, cfg authtoken.Config) (*authtoken.Service, *authtokentest.Clock, *recorder) {
-	t.Helper()
-	users, err := authtoken.NewUserList(root, alice, bob, carol, dave)
-	require.NoError(t, err)
-	told := new(recorder)
-	cfg.Users, cfg.Observer = users, told
-	svc, clock := authtokentest.NewService(t, cfg)
-	return svc, clock, told
-}
-
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{1}, 32))
-	require.NoError(t, err)
-	svc, clock, told := newObserved(t, authtoken.Config{Sealer: sealer})
-	as := svc.As(alice.PK)
+	svc, clock, told := newObserved(t, authtoken.Config{Sealer: newSealer(t)})
+	as := svc.As(alice.ID)
 	step := func(want string, err error) {
 		t.Helper()
 		require.NoError(t, err)
@@ -67,44 +28,44 @@ func TestEvents(t *testing.T) {
 	}
 	_, key, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
 	step("created one 2", err)
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 5})
-	step("created two 0", err)
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: dave.ID})
+	step("created two -", err)
 	_, err = as.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("uno")})
 	step("updated uno 2", err)
 	_, err = as.Reveal(t.Context(), "uno")
 	step("revealed uno 2", err)
 	_, _, err = as.Rotate(t.Context(), "uno", 0)
 	step("rotated uno 2", err)
-	step("key_set uno 1", svc.As(root.PK).SetKey(t.Context(), "uno", "a-key-of-more-than-thirty-two-bytes"))
+	step("key_set uno 1", svc.As(root.ID).SetKey(t.Context(), "uno", importedKey))
 
 	refused := func(want, key string, intents ...authtoken.Intent) {
 		t.Helper()
 		_, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.7"}, intents...)
 		require.ErrorIs(t, err, authtoken.ErrRefused)
 		require.Equal(t, "192.0.2.7", told.events[0].From)
-		require.Equal(t, []string{want + " 0 " + err.Error()}, told.take())
+		require.Equal(t, []string{want + " - " + err.Error()}, told.take())
 	}
 	refused("refused ", "garbage")
 	refused("refused uno", key.Reveal())
-	refused("refused uno", "a-key-of-more-than-thirty-two-bytes", authtoken.IntentRecovery)
+	refused("refused uno", importedKey, authtoken.IntentRecovery)
 	two, err := svc.Reveal(t.Context(), "two")
-	step("revealed two 0", err)
+	step("revealed two -", err)
 	refused("refused two", two.Reveal()) // dave is not active
 	clock.Advance(time.Hour)
-	refused("refused uno", "a-key-of-more-than-thirty-two-bytes")
-	_, err = svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf("a-key-of-more-than-thirty-two-bytes"), Username: new("bob")})
+	refused("refused uno", importedKey)
+	_, err = svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(importedKey), Username: new("bob")})
 	require.Error(t, err)
 	told.take()
 
 	step("revoked uno 2", as.Delete(t.Context(), "uno"))
 	clock.Advance(30 * 24 * time.Hour)
 	_, err = svc.Sweep(t.Context(), 10)
-	step("expired two 0", err)
+	step("expired two -", err)
 
 	// What fails has not happened.
 	_, err = as.Update(t.Context(), "two", authtoken.UpdateParams{})
 	require.Error(t, err)
-	_, _, err = as.Create(t.Context(), authtoken.CreateParams{})
+	_, _, err = as.Create(t.Context(), authtoken.CreateParams{Identifier: "a b"})
 	require.Error(t, err)
 	require.Empty(t, told.take())
 }
@@ -148,7 +109,7 @@ func TestObserversHarmNobody(t *testing.T) { //nolint:paralleltest // changes th
 func TestEventsTellByWhichToken(t *testing.T) {
 	t.Parallel()
 	svc, _, told := newObserved(t, authtoken.Config{})
-	acting, key := create(t, svc, authtoken.CreateParams{Identifier: "acting", User: 2})
+	acting, key := create(t, svc, authtoken.CreateParams{Identifier: "acting", User: alice.ID})
 	as := svc.For(check(t, svc, key))
 	_, _, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
 	require.NoError(t, err)
@@ -161,14 +122,14 @@ func TestEventsTellByWhichToken(t *testing.T) {
 	require.Zero(t, told.events[0].Via, "trusted code")
 	for _, e := range told.events[1:] {
 		require.Equal(t, acting.PK, e.Via, e.Kind)
-		require.EqualValues(t, 2, e.Actor, e.Kind)
+		require.Equal(t, alice.ID, e.Actor, e.Kind)
 	}
 	var log bytes.Buffer
 	authtoken.LogObserver(slog.New(slog.NewTextHandler(&log, nil))).Observe(t.Context(), told.events[1])
 	require.Contains(t, log.String(), "via="+acting.PK.String())
 
 	told.take()
-	require.NoError(t, svc.As(2).Delete(t.Context(), "acting"))
+	require.NoError(t, svc.As(alice.ID).Delete(t.Context(), "acting"))
 	require.Zero(t, told.events[0].Via, "a person")
 }
 
@@ -197,7 +158,7 @@ func TestQueue(t *testing.T) {
 		create(t, svc, authtoken.CreateParams{Identifier: "d"})
 		cancel()
 		running.Wait()
-		require.Equal(t, []string{"created a 0", "created b 0", "created d 0"}, told.take(), "what is queued is passed on")
+		require.Equal(t, []string{"created a -", "created b -", "created d -"}, told.take(), "what is queued is passed on")
 	})
 }
 
@@ -212,10 +173,9 @@ func TestLogObserver(t *testing.T) {
 			return a
 		},
 	}))
-	users, err := authtoken.NewUserList(root, alice)
-	require.NoError(t, err)
-	svc, _ := authtokentest.NewService(t, authtoken.Config{Users: users, Observer: authtoken.LogObserver(logger)})
-	_, _, err = svc.As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
+	svc, _ := authtokentest.NewService(t, authtoken.Config{
+		Users: userList(t, root, alice), Observer: authtoken.LogObserver(logger)})
+	_, _, err := svc.As(alice.ID).Create(t.Context(), authtoken.CreateParams{Identifier: "one"})
 	require.NoError(t, err)
 	_, err = svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf("garbage"), From: "192.0.2.7"})
 	require.Error(t, err)

@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(key, "speaks for user", who.User.PK)
+	fmt.Println(key, "speaks for user", who.User.ID)
 	// Output: [redacted] speaks for user 7
 }
 
@@ -58,14 +58,14 @@ func ExampleService_Create() {
 	}
 	// Output:
 	// identifier invalid
-	// intent choice
 	// user required
+	// intent choice
 }
 
 func ExampleService_Update() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7, Description: "builds"})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7", Description: "builds"})
 
 	token := must(svc.Update(ctx, "ci", authtoken.UpdateParams{Identifier: new("deploy")}))
 	fmt.Println(token.Identifier, token.Description, token.Version)
@@ -81,22 +81,19 @@ func ExampleService_Update() {
 func ExampleService_As() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	alice := authtoken.User{PK: 1, Username: "alice", Active: true}
-	bob := authtoken.User{PK: 2, Username: "bob", Active: true}
-
-	token, _, _ := svc.As(alice.PK).Create(ctx, authtoken.CreateParams{Identifier: "hers"})
+	token, _, _ := svc.As("alice@example.com").Create(ctx, authtoken.CreateParams{Identifier: "hers"})
 	fmt.Println(token.User)
-	_, err := svc.As(bob.PK).Get(ctx, "hers")
+	_, err := svc.As("bob@example.com").Get(ctx, "hers")
 	fmt.Println(err)
 	// Output:
-	// 1
+	// alice@example.com
 	// get token: token not found
 }
 
 func ExampleService_Authenticate() {
 	ctx := context.Background()
 	svc, clock := newExample(authtoken.Config{})
-	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 
 	_, err := svc.Authenticate(ctx, key.Reveal(), authtoken.IntentAPI)
 	fmt.Println(err)
@@ -110,10 +107,10 @@ func ExampleService_Authenticate() {
 
 func ExampleService_Check() {
 	ctx := context.Background()
-	users := must(authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true}))
+	users := must(authtoken.NewUserList(authtoken.User{ID: "7", Username: "alice", Active: true}))
 	svc, _ := newExample(authtoken.Config{Users: users})
 	_, key, _ := svc.Create(ctx, authtoken.CreateParams{
-		Identifier: "mail", User: 7, Intent: authtoken.IntentAppPassword})
+		Identifier: "mail", User: "7", Intent: authtoken.IntentAppPassword})
 
 	// An app password stands in for the password of its owner only.
 	for _, username := range []string{"alice", "bob"} {
@@ -129,7 +126,7 @@ func ExampleService_Check() {
 func ExampleService_Rotate() {
 	ctx := context.Background()
 	svc, clock := newExample(authtoken.Config{})
-	_, old, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7, Expiring: new(false)})
+	_, old, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7", Expiring: new(false)})
 
 	token, fresh, _ := svc.Rotate(ctx, "ci", time.Hour)
 	fmt.Println("the old key is good until", token.RetiredUntil.Format(time.TimeOnly))
@@ -148,11 +145,11 @@ func ExampleService_Rotate() {
 func ExampleService_SetKey() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "legacy", User: 7})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "legacy", User: "7"})
 	fmt.Println(svc.SetKey(ctx, "legacy", "short"))
 	fmt.Println(svc.SetKey(ctx, "legacy", "0123456789abcdef0123456789abcdef"))
 	// Output:
-	// set key: invalid input: key: Ensure this field has at least 32 characters.
+	// set key: invalid input: key is shorter than 32 bytes
 	// <nil>
 }
 
@@ -160,7 +157,7 @@ func ExampleService_Reveal() {
 	ctx := context.Background()
 	sealer := must(authtoken.NewAESSealer([]byte("32 random bytes, kept out of git")))
 	svc, _ := newExample(authtoken.Config{Sealer: sealer})
-	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	again, err := svc.Reveal(ctx, "ci")
 	fmt.Println(again.Reveal() == key.Reveal(), err)
 	// Output: true <nil>
@@ -174,7 +171,7 @@ func ExampleService_Reseal() {
 	st := memory.New()
 	before := must(authtoken.New(st, authtoken.Config{Sealer: must(authtoken.NewAESSealer(old))}))
 	for _, name := range []string{"ci", "cd", "cli"} {
-		_, _, _ = before.Create(ctx, authtoken.CreateParams{Identifier: name, User: 7})
+		_, _, _ = before.Create(ctx, authtoken.CreateParams{Identifier: name, User: "7"})
 	}
 
 	svc := must(authtoken.New(st, authtoken.Config{Sealer: must(authtoken.NewAESSealer(fresh, old))}))
@@ -201,7 +198,7 @@ func ExampleService_Reseal() {
 func ExampleService_Sweep() {
 	ctx := context.Background()
 	svc, clock := newExample(authtoken.Config{Policy: authtoken.Policy{Retention: 24 * time.Hour}})
-	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	for range 3 {
 		fmt.Println(svc.Sweep(ctx, 100))
 		clock.Advance(24 * time.Hour)
@@ -227,7 +224,7 @@ func ExampleService_ExpiringBetween() {
 	ctx := context.Background()
 	svc, clock := newExample(authtoken.Config{})
 	for i, name := range []string{"today", "tomorrow", "next-week"} {
-		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: name, User: 7,
+		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: name, User: "7",
 			Expires: clock.Now().Add([]time.Duration{1, 24, 7 * 24}[i] * time.Hour)})
 	}
 	for token, err := range svc.ExpiringBetween(ctx, clock.Now(), clock.Now().Add(48*time.Hour)) {
@@ -242,9 +239,9 @@ func ExampleService_Revoke() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
 	for _, name := range []string{"laptop", "phone"} {
-		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: name, User: 7})
+		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: name, User: "7"})
 	}
-	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: 7})
+	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: "7"})
 	fmt.Println(len(tokens), err)
 	// Output: 2 <nil>
 }
@@ -252,7 +249,7 @@ func ExampleService_Revoke() {
 func ExampleService_FlushLastUsed() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{TrackLastUsed: true})
-	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	_, _ = svc.Check(ctx, authtoken.Credentials{Key: key, From: "192.0.2.1"})
 	_ = svc.FlushLastUsed(ctx) // RunJanitor does it
 	token := must(svc.Get(ctx, "ci"))
@@ -279,7 +276,7 @@ func ExampleQueue() {
 	queue := authtoken.NewQueue(1000)
 	svc, _ := newExample(authtoken.Config{Observer: queue})
 	ctx, cancel := context.WithCancel(context.Background())
-	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	cancel()
 	// What is queued when the context ends is still passed on.
 	queue.Run(ctx, authtoken.ObserverFunc(func(_ context.Context, e authtoken.Event) {
@@ -294,21 +291,21 @@ func ExamplePolicy() {
 		MaxLifetime: 90 * 24 * time.Hour,
 		MaxTokens:   1,
 	}})
-	alice := svc.As(1)
+	alice := svc.As("1")
 	_, _, err := alice.Create(ctx, authtoken.CreateParams{Identifier: "a", Expires: clock.Now().AddDate(1, 0, 0)})
 	fmt.Println(err)
 	_, _, _ = alice.Create(ctx, authtoken.CreateParams{Identifier: "b"})
 	_, _, err = alice.Create(ctx, authtoken.CreateParams{Identifier: "c"})
 	fmt.Println(err)
 	// Output:
-	// create token: invalid input: expires: Token expires exceeds maximum lifetime (2030-04-02 12:00:00.000000+00:00 UTC).
-	// create token: invalid input: non_field_errors: User has reached the maximum of 1 tokens.
+	// create token: invalid input: expires is later than the owner's tokens may live: 2030-04-02T12:00:00Z
+	// create token: invalid input: the owner has as many tokens as they may have: 1
 }
 
 func ExampleConfig_cache() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{CacheSize: 10_000, CacheTTL: 10 * time.Second})
-	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	_, _ = svc.Authenticate(ctx, key.Reveal()) // from now on without asking the store
 	_ = svc.Delete(ctx, "ci")
 	_, err := svc.Authenticate(ctx, key.Reveal())
@@ -320,9 +317,9 @@ func ExampleService_All() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
 	for i := range 3 {
-		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: 7})
+		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: "7"})
 	}
-	for token, err := range svc.All(ctx, authtoken.Filter{Order: authtoken.ParseOrder("-identifier")}) {
+	for token, err := range svc.All(ctx, authtoken.Filter{Order: []authtoken.Order{{Field: "identifier", Desc: true}}}) {
 		fmt.Println(token.Identifier, err)
 	}
 	// Output:
@@ -335,7 +332,7 @@ func ExampleService_List() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
 	for i := range 3 {
-		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: 7})
+		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: "7"})
 	}
 	for cursor, more := "", true; more; more = cursor != "" {
 		var tokens []authtoken.Token
@@ -351,16 +348,16 @@ func ExampleService_Page() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
 	for i := range 3 {
-		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: 7})
+		_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: "7"})
 	}
-	page := must(svc.Page(ctx, authtoken.Filter{Search: "T"}, 2, 2))
+	page := must(svc.Page(ctx, authtoken.Filter{Words: []string{"T"}}, 2, 2))
 	fmt.Println(page.Tokens[0].Identifier, "on page", page.Number, "of", page.Pages)
 	// Output: t2 on page 2 of 2
 }
 
 func ExampleKeyPattern() {
 	svc, _ := newExample(authtoken.Config{KeyPrefix: "acme"})
-	_, key, _ := svc.Create(context.Background(), authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, _ := svc.Create(context.Background(), authtoken.CreateParams{Identifier: "ci", User: "7"})
 	leaked := "curl -H 'Authorization: Bearer " + key.Reveal() + "' https://example.com"
 	fmt.Println(regexp.MustCompile(authtoken.KeyPattern("acme")).FindString(leaked) == key.Reveal())
 	// Output: true
@@ -369,7 +366,7 @@ func ExampleKeyPattern() {
 func ExampleIfRevision() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	shown, _, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	shown, _, _ := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	must(svc.Update(ctx, "ci", authtoken.UpdateParams{Description: new("still needed")}))
 
 	err := svc.Delete(ctx, "ci", authtoken.IfRevision(shown.Revision()))
@@ -380,32 +377,31 @@ func ExampleIfRevision() {
 func ExampleNewUserList() {
 	ctx := context.Background()
 	users := must(authtoken.NewUserList(
-		authtoken.User{PK: 1, Username: "root", Active: true, Superuser: true},
-		authtoken.User{PK: 2, Username: "alice", Active: true},
+		authtoken.User{ID: "1", Username: "root", Active: true, Superuser: true},
+		authtoken.User{ID: "2", Username: "alice", Active: true},
 	))
 	svc, _ := newExample(authtoken.Config{Users: users})
-	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "laptop", User: 2})
-	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "phone", User: 3})
+	_, _, _ = svc.Create(ctx, authtoken.CreateParams{Identifier: "laptop", User: "2"})
+	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "phone", User: "3"})
 	fmt.Println(err)
 
-	root := must(users.User(ctx, 1))
-	page := must(svc.As(root.PK).Page(ctx, authtoken.Filter{Username: "alice"}, 1, 10))
+	page := must(svc.As("1").Page(ctx, authtoken.Filter{Username: "alice"}, 1, 10))
 	fmt.Println(page.Tokens[0].Identifier)
 	// Output:
-	// create token: invalid input: user: Invalid pk "3" - object does not exist.
+	// create token: invalid input: user "3" does not exist
 	// laptop
 }
 
 func ExampleValidationError() {
 	ctx := context.Background()
 	svc, _ := newExample(authtoken.Config{})
-	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "a name", Intent: "none", User: 7})
+	_, _, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "a name", Intent: "none", User: "7"})
 	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
 		for _, f := range invalid.Fields {
-			fmt.Println(f.Field, f.Code, f.Message)
+			fmt.Println(f.Code, "-", f)
 		}
 	}
 	// Output:
-	// identifier invalid Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.
-	// intent choice "none" is not a valid choice.
+	// invalid - identifier is invalid
+	// choice - intent "none" is not one of the choices
 }

@@ -46,15 +46,6 @@ func (Key) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
 func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Key) LogValue() slog.Value         { return slog.StringValue(redacted) }
 
-// Sealer encrypts keys for storing, so that they can be shown again. Both
-// methods authenticate associatedData along with the text: what was encrypted
-// with one must not decrypt with another. They must be safe for concurrent use.
-// Any AEAD of Tink (github.com/tink-crypto/tink-go) is a Sealer as it is.
-type Sealer interface {
-	Encrypt(plaintext, associatedData []byte) ([]byte, error)
-	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
-}
-
 const (
 	// base62 digits, in ASCII order.
 	digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -180,23 +171,23 @@ func consistsOf(s, set string) bool {
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // checkImported reports what keeps key, made elsewhere, from being a token's.
-func (f keyFormat) checkImported(key string) *FieldError {
-	fault := func(code Code, format string, args ...any) *FieldError {
-		return &FieldError{"key", code, fmt.Sprintf(format, args...)}
-	}
+func (f keyFormat) checkImported(key string) (FieldError, bool) {
+	e := FieldError{Field: "key"}
 	switch {
 	case key == "":
-		return fault(CodeBlank, msgBlank)
+		e.Code = CodeBlank
 	case len(key) < f.minLength:
-		return fault(CodeTooShort, "Ensure this field has at least %d characters.", f.minLength)
+		e.Code, e.Limit = CodeTooShort, f.minLength
 	case len(key) > maxKeyLength:
-		return fault(CodeTooLong, "Ensure this field has no more than %d characters.", maxKeyLength)
+		e.Code, e.Limit = CodeTooLong, maxKeyLength
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, unsendable):
-		return fault(CodeInvalid, "Ensure this field has no spaces and no control characters.")
+		e.Code = CodeInvalid
 	case !f.plausible(key):
-		return fault(CodeInvalid, "The checksum of this key is wrong.")
+		e.Code = CodeChecksum
+	default:
+		return e, true
 	}
-	return nil
+	return e, false
 }
 
 // unsendable reports whether a header can't be relied on to carry r in a key.

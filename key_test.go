@@ -2,20 +2,22 @@ package authtoken_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"log/slog"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
-	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -47,125 +49,50 @@ func TestKeyFormat(t *testing.T) {
 	require.InDelta(t, 100, high, 60, "the highest bit is random too")
 }
 
-// counting counts how often the store is asked for a key.
-type counting struct {
-	store.Store
-	asked int
-}
-
-func (c *counting) GetByDigest(ctx context.Context, d store.Digest) (store.Record, error) {
-	c.asked++
-	return c.Store.GetByDigest(ctx, d)
-}
-
 func TestGarbageIsRefusedBeforeTheStoreIsAsked(t *testing.T) {
 	t.Parallel()
-	st := &counting{Store: memory.New()}
-	svc, err := authtoken.New(st, authtoken.Config{})
-	require.NoError(t, err)
-	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	slip := func(i int) string { // puts another digit at i
+	slip := func(key string, i int) string { // puts another digit at i
 		return key[:i] + string(base62[(strings.IndexByte(base62, key[i])+1)%62]) + key[i+1:]
 	}
-	for _, garbage := range []string{
-		"", "x", strings.Repeat("x", 31), strings.Repeat("x", 1025), strings.Repeat("x", 1<<20),
-		slip(4), slip(10), slip(46), slip(47), slip(52),
+	for name, c := range map[string]struct {
+		spoil func(key string) string
+		asked int
+	}{
+		"nothing":             {func(string) string { return "" }, 0},
+		"a letter":            {func(string) string { return "x" }, 0},
+		"too short":           {func(string) string { return strings.Repeat("x", 31) }, 0},
+		"too long":            {func(string) string { return strings.Repeat("x", 1025) }, 0},
+		"far too long":        {func(string) string { return strings.Repeat("x", 1<<20) }, 0},
+		"slip at the start":   {func(key string) string { return slip(key, 4) }, 0},
+		"slip":                {func(key string) string { return slip(key, 10) }, 0},
+		"slip before the sum": {func(key string) string { return slip(key, 46) }, 0},
+		"slip in the sum":     {func(key string) string { return slip(key, 47) }, 0},
+		"slip at the end":     {func(key string) string { return slip(key, 52) }, 0},
+
+		// Keys of any other form are looked up.
+		"just long enough": {func(string) string { return strings.Repeat("x", 32) }, 1},
+		"with a hyphen":    {func(key string) string { return key[:20] + "-" + key[21:] }, 1},
+		"longer than ours": {func(key string) string { return key + "x" }, 1},
 	} {
-		_, err := svc.Authenticate(t.Context(), garbage)
-		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
-		require.ErrorIs(t, err, authtoken.ErrRefused)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := &counting{Store: memory.New()}
+			svc, err := authtoken.New(st, authtoken.Config{})
+			require.NoError(t, err)
+			_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+			_, err = svc.Authenticate(t.Context(), c.spoil(key))
+			require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+			require.ErrorIs(t, err, authtoken.ErrRefused)
+			require.Equal(t, c.asked, st.asked)
+			check(t, svc, key)
+		})
 	}
-	require.Zero(t, st.asked)
-	_, err = svc.Authenticate(t.Context(), key)
-	require.NoError(t, err)
-	for _, imported := range []string{strings.Repeat("x", 32), key[:20] + "-" + key[21:], key + "x"} {
-		_, err = svc.Authenticate(t.Context(), imported)
-		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
-	}
-	require.Equal(t, 4, st.asked, "keys of any other form are looked up")
-}
-
-func TestSetKey(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	_, own := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	_, taken := create(t, svc, authtoken.CreateParams{Identifier: "two"})
-	wrongSum := own[:52] + string(base62[(strings.IndexByte(base62, own[52])+1)%62])
-
-	for key, want := range map[string]string{
-		"":                               "key: This field may not be blank.",
-		strings.Repeat("k", 31):          "key: Ensure this field has at least 32 characters.",
-		strings.Repeat("k", 1025):        "key: Ensure this field has no more than 1024 characters.",
-		strings.Repeat("k", 32) + " k":   "key: Ensure this field has no spaces and no control characters.",
-		strings.Repeat("k", 32) + "\x7f": "key: Ensure this field has no spaces and no control characters.",
-		strings.Repeat("k", 32) + "\xff": "key: Ensure this field has no spaces and no control characters.",
-		wrongSum:                         "key: The checksum of this key is wrong.",
-		taken:                            "key: Token with this key already exists.",
-	} {
-		requireFaults(t, svc.SetKey(t.Context(), "one", key), want)
-	}
-	_, err := svc.Authenticate(t.Context(), own)
-	require.NoError(t, err, "nothing has changed so far")
-
-	key := strings.Repeat("ü", 16)
-	require.NoError(t, svc.SetKey(t.Context(), "one", key))
-	p, err := svc.Authenticate(t.Context(), key)
-	require.NoError(t, err)
-	require.Equal(t, "one", p.Token.Identifier)
-	_, err = svc.Authenticate(t.Context(), own)
-	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
-	require.NoError(t, svc.SetKey(t.Context(), "one", key), "setting it again is no conflict")
-	require.ErrorIs(t, svc.SetKey(t.Context(), "none", key), authtoken.ErrNotFound)
-}
-
-func TestMinKeyLength(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{MinKeyLength: 8})
-	create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	require.NoError(t, svc.SetKey(t.Context(), "one", "12345678"))
-	_, err := svc.Authenticate(t.Context(), "12345678")
-	require.NoError(t, err)
-}
-
-func TestReveal(t *testing.T) {
-	t.Parallel()
-	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{1}, 32))
-	require.NoError(t, err)
-	st := memory.New()
-	sealing, err := authtoken.New(st, authtoken.Config{Sealer: sealer})
-	require.NoError(t, err)
-	plain, err := authtoken.New(st, authtoken.Config{})
-	require.NoError(t, err)
-	require.True(t, sealing.Reveals())
-	require.False(t, plain.Reveals())
-
-	_, key := create(t, sealing, authtoken.CreateParams{Identifier: "sealed"})
-	_, _ = create(t, plain, authtoken.CreateParams{Identifier: "digest"})
-	got, err := sealing.Reveal(t.Context(), "sealed")
-	require.NoError(t, err)
-	require.Equal(t, key, got.Reveal())
-	_, err = sealing.Reveal(t.Context(), "digest")
-	require.ErrorIs(t, err, authtoken.ErrNoSealer)
-	_, err = plain.Reveal(t.Context(), "sealed")
-	require.ErrorIs(t, err, authtoken.ErrNoSealer)
-	_, err = sealing.Reveal(t.Context(), "none")
-	require.ErrorIs(t, err, authtoken.ErrNotFound)
-
-	// A sealed key moved to another row does not open.
-	from, err := st.Get(t.Context(), "sealed")
-	require.NoError(t, err)
-	to, err := st.Get(t.Context(), "digest")
-	require.NoError(t, err)
-	to.Sealed = from.Sealed
-	require.NoError(t, st.Update(t.Context(), to))
-	_, err = sealing.Reveal(t.Context(), "digest")
-	require.ErrorIs(t, err, authtoken.ErrNoSealer)
 }
 
 func TestKeyPrintsRedacted(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 	require.NoError(t, err)
 	type around struct {
 		Exported   authtoken.Key
@@ -189,4 +116,66 @@ func TestKeyPrintsRedacted(t *testing.T) {
 	require.NotContains(t, printed.String(), fmt.Sprintf("%x", secret))
 	require.Contains(t, printed.String(), "[redacted]")
 	require.Empty(t, authtoken.Key{}.Reveal())
+}
+
+var ownKey = regexp.MustCompile(`^` + strings.ReplaceAll(authtoken.KeyPattern(""), `\b`, "") + `$`)
+
+// wrongChecksum reports whether key is of the form that services make, but for
+// its checksum. It does the sum another way than the library.
+func wrongChecksum(key string) bool {
+	if !ownKey.MatchString(key) {
+		return false
+	}
+	body, sum := key[:len(key)-6], key[len(key)-6:]
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	n := new(big.Int)
+	for _, d := range sum {
+		n.Mul(n, big.NewInt(62)).Add(n, big.NewInt(int64(strings.IndexRune(digits, d))))
+	}
+	return n.Cmp(big.NewInt(int64(crc32.ChecksumIEEE([]byte(body))))) != 0
+}
+
+// FuzzKey presents keys and sets them: what can't be a key never reaches the
+// store, what may be one does, and what may be set is good afterwards.
+func FuzzKey(f *testing.F) {
+	const own = "tok_2s4vG2cJjUhcUsJ8ZvgdoeAZZTUSaGzjtQgCWtYhVkG1VLvZ8"
+	for _, key := range []string{
+		"", "tok_", own, own[:len(own)-1] + "9", own[:len(own)-1], own + "0", strings.Replace(own, "s", "-", 1),
+		strings.Repeat("k", 31), strings.Repeat("k", 32), strings.Repeat("k", 1024), strings.Repeat("k", 1025),
+		strings.Repeat("ü", 16), strings.Repeat("k", 31) + " ", strings.Repeat("k", 31) + "\x00", strings.Repeat("k", 31) + "\xff",
+		strings.Repeat("\u2028", 11), strings.Repeat("k", 31) + "\u0085", "\ufeff" + own,
+	} {
+		f.Add(key)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		st := &counting{Store: memory.New()}
+		svc, err := authtoken.New(st, authtoken.Config{})
+		require.NoError(t, err)
+		_, first, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
+		require.NoError(t, err)
+
+		_, err = svc.Authenticate(t.Context(), key)
+		require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+		possible := len(key) >= 32 && len(key) <= 1024 && !wrongChecksum(key)
+		require.Equal(t, possible, st.asked > 0, "whether the store was asked")
+
+		sendable := utf8.ValidString(key) && !strings.ContainsFunc(key, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+		err = svc.SetKey(t.Context(), "one", key)
+		if possible && sendable {
+			require.NoError(t, err)
+			who, err := svc.Authenticate(t.Context(), key)
+			require.NoError(t, err)
+			require.Equal(t, "one", who.Token.Identifier)
+			_, err = svc.Authenticate(t.Context(), first.Reveal())
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+			return
+		}
+		invalid, ok := errors.AsType[*authtoken.ValidationError](err)
+		require.True(t, ok, err)
+		for _, fault := range invalid.Fields {
+			require.Equal(t, "key", fault.Field)
+		}
+		_, err = svc.Authenticate(t.Context(), first.Reveal())
+		require.NoError(t, err, "nothing was set")
+	})
 }

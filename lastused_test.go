@@ -2,11 +2,8 @@ package authtoken_test
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +14,7 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
+// touched is a store that counts writes of last uses.
 type touched struct {
 	store.Store
 	mu            sync.Mutex
@@ -24,6 +22,7 @@ type touched struct {
 	err           error
 }
 
+// fail makes writes fail with err from now on.
 func (s *touched) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +79,7 @@ func TestLastUsed(t *testing.T) {
 	require.NoError(t, svc.FlushLastUsed(t.Context()), "what could not be written is kept")
 	require.Equal(t, 3, st.uses)
 
-	page, err := svc.Page(t.Context(), authtoken.Filter{Order: authtoken.ParseOrder("-last_used")}, 1, 10)
+	page, err := svc.Page(t.Context(), authtoken.Filter{Order: orders("-last_used")}, 1, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{"three", "one", "two"}, identifiers(page.Tokens), "never used comes first, going down")
 
@@ -88,61 +87,4 @@ func TestLastUsed(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, svc.FlushLastUsed(t.Context()))
 	require.Equal(t, 3, st.uses)
-}
-
-func TestJanitor(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		st := &touched{Store: memory.New()}
-		told := new(recorder)
-		svc, err := authtoken.New(st, authtoken.Config{
-			TrackLastUsed: true, Observer: told, Policy: authtoken.Policy{Retention: 10 * time.Minute},
-		})
-		require.NoError(t, err)
-		for i := range 250 {
-			create(t, svc, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
-		}
-		_, key := create(t, svc, authtoken.CreateParams{Identifier: "kept", Expiring: new(false)})
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { require.NoError(t, svc.RunJanitor(ctx, time.Minute)) })
-		count := func() int {
-			page, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 1)
-			require.NoError(t, err)
-			return page.Count
-		}
-
-		time.Sleep(39*time.Minute + 30*time.Second)
-		synctest.Wait()
-		require.Equal(t, 251, count())
-		told.take()
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Equal(t, 1, count(), "all of them, in pieces")
-		require.Len(t, told.take(), 250)
-
-		_, err = svc.Authenticate(t.Context(), key)
-		require.NoError(t, err)
-		st.fail(errDisk)
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Equal(t, []string{"failed  0 write last use: disk on fire"}, told.take())
-		st.fail(nil)
-		cancel()
-		running.Wait()
-		require.Equal(t, 1, st.uses, "the last uses are not lost")
-		require.Error(t, svc.RunJanitor(t.Context(), 0))
-	})
-}
-
-func TestWhereFromIsMadeFitToKeep(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})
-	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	_, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "a\x00b\xff" + strings.Repeat("ä", 1000)})
-	require.NoError(t, err)
-	require.NoError(t, svc.FlushLastUsed(t.Context()))
-	token, err := svc.Get(t.Context(), "one")
-	require.NoError(t, err)
-	require.Equal(t, "ab"+strings.Repeat("ä", 125), token.LastUsedFrom)
 }

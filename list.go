@@ -28,39 +28,24 @@ func OrderFields() []Field {
 	}
 }
 
-// ParseOrder reads an order such as "intent,-expires", where a hyphen stands
-// for descending. What is no field to sort by, or has come before, is left out.
-func ParseOrder(s string) []Order {
-	var order []Order
-	for term := range strings.SplitSeq(s, ",") {
-		name, desc := strings.CutPrefix(strings.TrimSpace(term), "-")
-		f := Field(name)
-		again := slices.ContainsFunc(order, func(o Order) bool { return o.Field == f })
-		if !again && slices.Contains(OrderFields(), f) {
-			order = append(order, Order{Field: f, Desc: desc})
-		}
-	}
-	return order
-}
-
 // Filter says which tokens to list, and in which order. The zero Filter is for
 // all that the actor may see. A token is listed if every field that is set fits.
 type Filter struct {
 	Identifier  string // exactly
 	Intent      Intent
-	User        int64  // the owner's pk; zero for the tokens of all
-	AllUsers    bool   // see [Access.Revoke], which alone asks for it; an error together with User or Username
+	User        string // the owner's ID; empty for any owner
+	AllUsers    bool   // for [Access.Revoke], which must be told; an error together with User or Username
 	Username    string // the owner's, exactly; needs a Directory that is a [UserFinder]
 	Description string // exactly
 	Managed     string // exactly
 	Expires     time.Time
 	Expiring    *bool
 
-	// Search holds words, split by spaces and commas, each of which must
-	// occur, case aside, in the identifier, the intent, the description or the
-	// owner's username. At most 255 characters and 8 words. Usernames are searched if the
-	// Directory is a [UserFinder], or the caller is no superuser.
-	Search string
+	// Words must all occur, case aside, in the identifier, the intent, the
+	// description or the owner's username. There are at most 8, of 255 characters
+	// together. Usernames are searched if the Directory is a [UserFinder], or
+	// if the actor sees only their own tokens.
+	Words []string
 
 	// Order is what to sort by, first things first; ties go by PK. Defaults to
 	// the identifier.
@@ -68,12 +53,6 @@ type Filter struct {
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError
-}
-
-// words splits a search into its words.
-func words(search string) []string {
-	search = strings.ToValidUTF8(strings.ReplaceAll(search, "\x00", ""), "\uFFFD")
-	return strings.FieldsFunc(search, func(r rune) bool { return r == ',' || isSpace(r) })
 }
 
 // Page is one page of a list.
@@ -86,8 +65,8 @@ type Page struct {
 }
 
 const (
-	maxSearchLength = 255 // characters
-	maxSearchWords  = 8   // each of which is looked for in every text
+	maxWords       = 8 // each of which is looked for in every text
+	maxWordsLength = 255
 )
 
 // Page returns a page of the tokens that fit f, by its number, which starts at
@@ -230,60 +209,26 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 		Expiring:    f.Expiring,
 		Order:       f.Order,
 	}
-	faults := faults{slices.Clone(f.Invalid)}
-	if f.AllUsers && (f.User != 0 || f.Username != "") {
-		return q, errors.New("the filter is for the tokens of all users and for those of one")
-	}
 	if f.Intent != "" {
 		q.Intents = []string{string(f.Intent)}
-		if !f.Intent.Valid() {
-			faults.add("intent", CodeChoice,
-				fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", f.Intent))
-		}
 	}
-	for i, o := range f.Order {
-		if slices.ContainsFunc(f.Order[:min(i, len(OrderFields()))], func(p Order) bool { return p.Field == o.Field }) {
-			faults.add("ordering", CodeInvalid, fmt.Sprintf("Tokens are sorted by %q already.", o.Field))
-			break
-		}
-		if !slices.Contains(OrderFields(), o.Field) {
-			faults.add("ordering", CodeChoice, fmt.Sprintf("Tokens can't be sorted by %q.", o.Field))
-		}
+	if err := f.check(); err != nil {
+		return q, err
 	}
-	for _, v := range []struct{ field, text string }{
-		{"identifier", f.Identifier}, {"description", f.Description}, {"managed", f.Managed}, {"user__username", f.Username},
-	} {
-		if !utf8.ValidString(v.text) {
-			faults.add(v.field, CodeInvalid, msgNotText)
-		} else if !isText(v.text) {
-			faults.add(v.field, CodeInvalid, msgNull)
-		}
-	}
-	if len(f.Search) > maxSearchLength && len([]rune(f.Search)) > maxSearchLength {
-		faults.add("search", CodeTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxSearchLength))
-	} else if len(words(f.Search)) > maxSearchWords {
-		faults.add("search", CodeTooMany, fmt.Sprintf("Search for at most %d words.", maxSearchWords))
-	}
-	if len(faults.fields) > 0 {
-		return q, faults.err()
-	}
-
-	seen := []int64(nil) // the owners of what the caller sees; nil for all
 	if !by.seesAll() {
-		seen = []int64{by.user.PK}
+		q.Users = []string{by.user.ID}
 	}
-	q.Users = seen
-	if f.User != 0 {
-		q.Users = intersect(q.Users, []int64{f.User})
+	if f.User != "" {
+		q.Users = intersect(q.Users, []string{f.User})
 	}
 	if f.Username != "" {
-		pks, err := s.usersNamed(ctx, f.Username, by)
+		ids, err := s.usersNamed(ctx, f.Username, by)
 		if err != nil {
 			return q, err
 		}
-		q.Users = intersect(q.Users, pks)
+		q.Users = intersect(q.Users, ids)
 	}
-	for _, word := range words(f.Search) {
+	for _, word := range f.Words {
 		users, err := s.usersMatching(ctx, word, by)
 		if err != nil {
 			return q, err
@@ -293,9 +238,51 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 	return q, nil
 }
 
+// check returns what is wrong with f.
+func (f *Filter) check() error {
+	faults := faults(slices.Clone(f.Invalid))
+	if f.AllUsers && (f.User != "" || f.Username != "") {
+		faults.addCode("user", CodeInvalid)
+	}
+	if f.Intent != "" && !f.Intent.Valid() {
+		faults.add(FieldError{Field: "intent", Code: CodeChoice, Value: string(f.Intent)})
+	}
+	f.checkOrder(&faults)
+	for _, v := range []struct{ field, text string }{
+		{"identifier", f.Identifier}, {"user", f.User}, {"username", f.Username},
+		{"description", f.Description}, {"managed", f.Managed}, {"words", strings.Join(f.Words, " ")},
+	} {
+		if !utf8.ValidString(v.text) {
+			faults.addCode(v.field, CodeNotText)
+		} else if !isText(v.text) {
+			faults.addCode(v.field, CodeNullCharacter)
+		}
+	}
+	if slices.Contains(f.Words, "") {
+		faults.addCode("words", CodeBlank)
+	}
+	if len(f.Words) > maxWords {
+		faults.add(FieldError{Field: "words", Code: CodeTooMany, Limit: maxWords})
+	}
+	faults.checkLength("words", strings.Join(f.Words, ""), maxWordsLength)
+	return faults.err()
+}
+
+func (f *Filter) checkOrder(faults *faults) {
+	for i, o := range f.Order {
+		if slices.ContainsFunc(f.Order[:min(i, len(OrderFields()))], func(p Order) bool { return p.Field == o.Field }) {
+			faults.addCode("order", CodeInvalid)
+			return
+		}
+		if !slices.Contains(OrderFields(), o.Field) {
+			faults.add(FieldError{Field: "order", Code: CodeChoice, Value: string(o.Field)})
+		}
+	}
+}
+
 // intersect returns what is in both a and b, never nil. A nil a stands for everything.
-func intersect(a, b []int64) []int64 {
-	both := []int64{}
+func intersect(a, b []string) []string {
+	both := []string{}
 	for _, v := range b {
 		if a == nil || slices.Contains(a, v) {
 			both = append(both, v)
@@ -304,29 +291,28 @@ func intersect(a, b []int64) []int64 {
 	return both
 }
 
-func (s *Service) usersNamed(ctx context.Context, username string, by *actor) ([]int64, error) {
+func (s *Service) usersNamed(ctx context.Context, username string, by *actor) ([]string, error) {
 	if !by.trusted && by.user.Username == username {
-		return []int64{by.user.PK}, nil
+		return []string{by.user.ID}, nil
 	}
 	if !by.seesAll() {
-		return nil, nil // whoever that is, the caller sees nothing of theirs
+		return nil, nil // whoever that is, the actor sees nothing of theirs
 	}
 	finder, ok := s.users.(UserFinder)
 	if !ok {
-		return nil, &ValidationError{Fields: []FieldError{
-			{"user__username", CodeDenied, "Users can't be looked up by name here."}}}
+		return nil, fault(FieldError{Field: "username", Code: CodeDenied, Value: username})
 	}
-	pk, err := finder.UserNamed(ctx, username)
+	id, err := finder.UserNamed(ctx, username)
 	if errors.Is(err, ErrUserNotFound) {
 		return nil, nil
 	}
-	return []int64{pk}, err
+	return []string{id}, err
 }
 
-func (s *Service) usersMatching(ctx context.Context, part string, by *actor) ([]int64, error) {
+func (s *Service) usersMatching(ctx context.Context, part string, by *actor) ([]string, error) {
 	if !by.seesAll() {
 		if store.ContainsFold(by.user.Username, part) {
-			return []int64{by.user.PK}, nil
+			return []string{by.user.ID}, nil
 		}
 		return nil, nil
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // Owner returns the user that t belongs to. A token can outlive its owner's entry
-// in the directory; what is left is a user with nothing but the pk, who is not
+// in the directory. What is left then is a user with nothing but the ID, who is not
 // active.
 func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
 	by, err := a.reader(ctx)
@@ -18,26 +20,26 @@ func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
 	return a.s.owner(ctx, t.User, by)
 }
 
-// Owners returns the users that tokens belong to, by pk, each as Owner returns it.
+// Owners returns the users that tokens belong to, by ID, each as Owner returns it.
 //
 // A directory that is a [BatchDirectory] is asked once, or not at all if all tokens
 // are the actor's own. Any other is asked once for each owner. If it fails, there
 // are no owners, and its error is returned.
-func (a *Access) Owners(ctx context.Context, tokens []Token) (map[int64]User, error) {
+func (a *Access) Owners(ctx context.Context, tokens []Token) (map[string]User, error) {
 	by, err := a.reader(ctx)
 	if err != nil {
 		return nil, err
 	}
-	owners := make(map[int64]User)
-	var others []int64
+	owners := make(map[string]User)
+	var others []string
 	for _, t := range tokens {
-		if t.User == by.user.PK {
+		if t.User == by.user.ID {
 			owners[t.User] = by.user
 		} else {
 			others = append(others, t.User)
 		}
 	}
-	slices.Sort(others)
+	slices.SortFunc(others, store.CompareUsers)
 	others = slices.Compact(others)
 	find := a.s.findOwners
 	if directory, ok := a.s.users.(BatchDirectory); ok && len(others) > 0 {
@@ -47,24 +49,27 @@ func (a *Access) Owners(ctx context.Context, tokens []Token) (map[int64]User, er
 	if err != nil {
 		return nil, fmt.Errorf("find owners: %w", err)
 	}
-	for _, pk := range others {
-		owner, ok := found[pk]
+	for _, id := range others {
+		owner, ok := found[id]
 		if !ok {
-			owner.PK = pk
+			owner.ID = id
 		}
-		owners[pk] = owner
+		if owner.ID != id {
+			return nil, fmt.Errorf("find owners: %w", anotherUser(id, owner.ID))
+		}
+		owners[id] = owner
 	}
 	return owners, nil
 }
 
 // findOwners asks for users one by one.
-func (s *Service) findOwners(ctx context.Context, pks []int64) (map[int64]User, error) {
-	found := make(map[int64]User, len(pks))
-	for _, pk := range pks {
-		u, err := s.users.User(ctx, pk)
+func (s *Service) findOwners(ctx context.Context, ids []string) (map[string]User, error) {
+	found := make(map[string]User, len(ids))
+	for _, id := range ids {
+		u, err := s.lookUp(ctx, id)
 		switch {
 		case err == nil:
-			found[pk] = u
+			found[id] = u
 		case !errors.Is(err, ErrUserNotFound):
 			return nil, err
 		}
@@ -73,18 +78,36 @@ func (s *Service) findOwners(ctx context.Context, pks []int64) (map[int64]User, 
 }
 
 // owner returns the user that a token belongs to.
-func (s *Service) owner(ctx context.Context, pk int64, by *actor) (User, error) {
-	u, err := s.user(ctx, pk, by)
+func (s *Service) owner(ctx context.Context, id string, by *actor) (User, error) {
+	u, err := s.user(ctx, id, by)
 	if errors.Is(err, ErrUserNotFound) {
-		return User{PK: pk}, nil
+		return User{ID: id}, nil
 	}
 	return u, err
 }
 
 // user spares the directory if the actor is the one asked for.
-func (s *Service) user(ctx context.Context, pk int64, by *actor) (User, error) {
-	if by.user.PK == pk && !by.trusted {
+func (s *Service) user(ctx context.Context, id string, by *actor) (User, error) {
+	if by.user.ID == id && !by.trusted {
 		return by.user, nil
 	}
-	return s.users.User(ctx, pk)
+	return s.lookUp(ctx, id)
+}
+
+// lookUp asks the directory for a user.
+func (s *Service) lookUp(ctx context.Context, id string) (u User, err error) {
+	if !isUserID(id) {
+		return User{}, ErrUserNotFound
+	}
+	u, err = s.users.User(ctx, id)
+	if err == nil && u.ID != id {
+		return User{}, anotherUser(id, u.ID)
+	}
+	return u, err
+}
+
+// anotherUser is the error for a user with another ID than the one asked for: whose
+// rights would count?
+func anotherUser(asked, got string) error {
+	return fmt.Errorf("the directory was asked for user %q and returned user %q", asked, got)
 }

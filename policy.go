@@ -1,22 +1,19 @@
 package authtoken
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
 
-// Policy is what an application allows. The zero Policy is a good default: the
-// documented contract of authentik, made safe. [Authentik] is the one that
-// behaves as authentik does, less a few mistakes of authentik's.
+// Policy is what an application allows. The zero Policy is a good and safe default.
+// [Authentik] is the policy of authentik.
 //
-// In the default policy a token that expires always has a time at which it
-// does, expiry is what was asked for, and asking for too much is an error.
+// In the default policy, a token that expires always has an expiry time. That is
+// the time that was asked for, and asking for too much is an error.
 type Policy struct {
 	// SuperuserIntents and UserIntents are the intents that superusers, and all
 	// other users, may ask for through [Service.As] and [Service.For]. Nil means
@@ -28,42 +25,48 @@ type Policy struct {
 	SuperuserIntents []Intent
 	UserIntents      []Intent
 
-	// DefaultLifetime is how long a token lives if nothing else was asked for.
+	// DefaultLifetime is how long a token lives if no expiry was asked for.
 	// Defaults to 30 minutes, or to MaxLifetime if that is less.
 	DefaultLifetime time.Duration
 
-	// MaxLifetime is the longest life that may be asked for, for owners
-	// without a readable [AttributeMaximumLifetime], which goes first. Zero is
-	// no limit, or DefaultLifetime for an owner whose attribute can't be read. With a limit in force nobody can make a token that does not
-	// expire, unless [AttributeExpires] of the owner or OptionalExpiry says so.
+	// MaxLifetime is the longest life that may be asked for. MaxLifetime of the
+	// owner goes before it. Zero is no limit. Where there is a limit, nobody can
+	// make a token that never expires, unless KeepsTokens of the owner or
+	// OptionalExpiry allows it.
 	MaxLifetime time.Duration
 
-	// FixedAPILifetime gives tokens of IntentAPI that are made or changed
-	// through [Service.As] the DefaultLifetime from that moment, whatever was
-	// asked for, and exempts that intent from any maximum.
+	// FixedAPILifetime gives tokens of IntentAPI the DefaultLifetime, counted from
+	// each creation and change by a person or a key, whatever was asked for. No
+	// maximum applies to that intent.
 	FixedAPILifetime bool
 
-	// OptionalExpiry lets a token that expires be without a time at which it
-	// does, which comes to never: by not asking for one, or by removing it.
+	// OptionalExpiry allows an expiring token to have no expiry time; it then never
+	// expires. This happens if none was asked for, or if it was removed.
 	OptionalExpiry bool
 
-	// Retention is how long a token that has expired is kept before
-	// [Service.Sweep] deletes it; it is refused all the while. Defaults to 30
-	// days; negative is not at all.
+	// Retention is how long an expired token is kept before [Service.Sweep] deletes
+	// it. It is refused all the while. Defaults to 30 days. Negative means that the
+	// next sweep deletes it.
 	Retention time.Duration
 
-	// RenewExpired makes [Service.Sweep] give tokens of IntentAPI that have
-	// expired a new key and the DefaultLifetime, rather than delete them.
+	// RenewExpired makes [Service.Sweep] give expired tokens of IntentAPI a new key
+	// and the DefaultLifetime, instead of deleting them.
 	RenewExpired bool
 
-	// MaxTokens is how many tokens a user may have before no more can be made
-	// for them through [Service.As]. Zero is any number. The limit is exact,
-	// however many services and processes share the store.
+	// MaxTokens is how many tokens a user may have before no more can be made for
+	// them through [Service.As] and [Service.For]. Zero is any number. The limit is
+	// exact, however many services and processes share the store.
 	MaxTokens int
+
+	// MaxTextLength is how many characters the Description and the Managed of a
+	// token may have. What a token has already may stay, and be sent again.
+	// Defaults to 1,000. A list holds as many of these texts in memory as there
+	// are tokens on a page.
+	MaxTextLength int
 
 	// UnboundedKeys lets a key make and manage tokens that last longer than the
 	// key itself. Without it, [Service.For] does not. FixedAPILifetime and
-	// RenewExpired make tokens last longer by themselves, so that they require it.
+	// RenewExpired make tokens last longer by themselves, so they require it.
 	UnboundedKeys bool
 
 	// UsersSetManaged lets users who are no superusers set and change Managed of
@@ -71,23 +74,16 @@ type Policy struct {
 	// that the application is going to use.
 	UsersSetManaged bool
 
-	// MaxTextLength is how many characters the Description and the Managed of a
-	// token may have. What a token has already may stay, and be sent again.
-	// Defaults to 1,000. Lists hold as many of these texts in memory as there
-	// are tokens on a page.
-	MaxTextLength int
-
-	// RevokeOnReuse deletes a token when a key of it is used that a rotation has
-	// replaced and whose overlap is over, since somebody must have kept it who
-	// should not have. Without it, such a use is refused and reported, as any
-	// other.
+	// RevokeOnReuse deletes a token when one of its replaced keys is used after its
+	// overlap has ended: somebody must have kept it who should not have. Without
+	// it, such a use is refused and reported like any other.
 	RevokeOnReuse bool
 }
 
-// Authentik returns the policy of authentik 2024.8: callers ask for tokens of
-// IntentAPI, which live for 30 minutes from their last change and are renewed
-// when swept, and of IntentAppPassword, which may live for at most as long and
-// are deleted.
+// Authentik returns the policy of authentik 2024.8. Users may ask for IntentAPI and
+// IntentAppPassword. Tokens of IntentAPI live for 30 minutes from their last
+// change, and the sweep renews them. Those of IntentAppPassword live for 30
+// minutes at most, or for ever, and the sweep deletes the expired ones.
 func Authentik() Policy {
 	return Policy{
 		SuperuserIntents: []Intent{IntentAPI, IntentAppPassword},
@@ -109,6 +105,36 @@ const (
 
 	defaultTextLength = 1000
 )
+
+// check returns what is wrong with p.
+func (p *Policy) check() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config.Policy."+format, args...)) }
+	for _, i := range slices.Concat(p.SuperuserIntents, p.UserIntents) {
+		if !i.Valid() {
+			fault("SuperuserIntents, UserIntents: %q is not an intent", i)
+		}
+	}
+	if p.DefaultLifetime < 0 {
+		fault("DefaultLifetime: %v is negative", p.DefaultLifetime)
+	}
+	if p.MaxLifetime < 0 {
+		fault("MaxLifetime: %v is negative", p.MaxLifetime)
+	}
+	if p.MaxLifetime > 0 && p.DefaultLifetime > p.MaxLifetime {
+		fault("DefaultLifetime: %v is more than MaxLifetime, %v", p.DefaultLifetime, p.MaxLifetime)
+	}
+	if p.MaxTokens < 0 {
+		fault("MaxTokens: %d is negative", p.MaxTokens)
+	}
+	if p.MaxTextLength < 0 {
+		fault("MaxTextLength: %d is negative", p.MaxTextLength)
+	}
+	if !p.UnboundedKeys && (p.FixedAPILifetime || p.RenewExpired) {
+		fault("UnboundedKeys: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require it")
+	}
+	return errors.Join(errs...)
+}
 
 func (p Policy) withDefaults() Policy {
 	if p.SuperuserIntents == nil {
@@ -147,36 +173,123 @@ func (p *Policy) allowed(by *actor, intent Intent) bool {
 }
 
 // mayUse reports whether by, who sees r, may change it, give it another key, or
-// be shown its key.
+// be shown its key. A token that was an earlier user's, with the same ID, is nobody's
+// to use.
 func (p *Policy) mayUse(by *actor, r *store.Record) bool {
-	return (by.seesAll() || slices.Contains(p.UserIntents, Intent(r.Intent))) && by.holds(r)
+	return (by.seesAll() || slices.Contains(p.UserIntents, Intent(r.Intent)) && !by.user.olderToken(r)) && by.holds(r)
 }
 
-// holds reports whether r is within what by may touch: for a key that ends, only
-// what has the intent of its token and is over when the key is.
+// holds reports whether r is within what by may touch. A key that ends holds what
+// has the intent of its own token and expires no later than the key ends.
 func (by *actor) holds(r *store.Record) bool {
 	return by.ends.IsZero() ||
 		Intent(r.Intent) == by.intent && r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
 }
 
-// confine notes what in p asks for more than by holds. An expiry that p does not
-// name is cut.
-func (by *actor) confine(r *store.Record, p *UpdateParams, f *faults) {
-	if by.ends.IsZero() {
+// expiry is what decides when a token expires.
+type expiry struct {
+	policy *Policy
+	by     *actor
+	owner  *User
+	before *store.Record // the token as it was
+}
+
+// set decides whether r expires and when. r has its new intent already. It notes
+// what p asks for in vain.
+func (x expiry) set(r *store.Record, p *UpdateParams, f *faults, now time.Time) {
+	x.setExpiring(r, p.Expiring, f, now)
+	x.setExpires(r, p.Expires, f, now)
+	x.confine(r, p.Expires, f)
+}
+
+// setExpiring decides whether r expires. Trusted code and superusers choose.
+func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Time) {
+	switch {
+	case asked != nil && x.by.seesAll():
+		r.Expiring = *asked
+	case r.Version == 0:
+		r.Expiring = x.by.seesAll() || !x.by.user.KeepsTokens || !x.by.ends.IsZero()
+		return
+	default:
 		return
 	}
-	if Intent(r.Intent) != by.intent && !f.has("intent") {
-		f.add("intent", CodeDenied, fmt.Sprintf("A key of intent %q can't make or change tokens of another intent.", by.intent))
+	if !r.Expiring && !x.policy.OptionalExpiry && !x.owner.KeepsTokens && !x.latest(r, now).IsZero() {
+		f.addCode("expiring", CodeDenied)
+	}
+}
+
+// setExpires decides when r expires. asked is nil if no time was named, and zero if
+// none is wanted.
+func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now time.Time) {
+	if x.fixed(r) && !x.by.trusted {
+		r.Expires = now.Add(x.policy.DefaultLifetime)
+		return
+	}
+	latest := x.latest(r, now)
+	if asked != nil {
+		r.Expires = asked.UTC().Truncate(time.Microsecond)
+	}
+	// A time that stays is looked at again if another rule applies to it now.
+	ruled := r.Expiring && (r.Intent != x.before.Intent || !x.before.Expiring)
+	if (asked != nil || ruled) && !latest.IsZero() && r.Expires.After(latest) {
+		f.add(FieldError{Field: "expires", Code: CodeTooLate, Latest: latest})
+		return
+	}
+	optional := x.policy.OptionalExpiry && !x.fixed(r)
+	if r.Expires.IsZero() && r.Expiring && !optional {
+		r.Expires = now.Add(x.policy.DefaultLifetime)
+		if !latest.IsZero() && r.Expires.After(latest) {
+			r.Expires = latest
+		}
+	}
+}
+
+// confine keeps r within what the key of the actor holds. A time that was not asked
+// for is cut.
+func (x expiry) confine(r *store.Record, asked *time.Time, f *faults) {
+	ends := x.by.ends
+	if ends.IsZero() {
+		return
+	}
+	if Intent(r.Intent) != x.by.intent && !f.has("intent") {
+		f.add(FieldError{Field: "intent", Code: CodeBeyondKey, Value: r.Intent})
 	}
 	if !r.Expiring {
-		f.add("expiring", CodeDenied, "A key that expires can't make tokens that do not.")
+		f.addCode("expiring", CodeBeyondKey)
 	}
-	if r.Expires.IsZero() || r.Expires.After(by.ends) {
-		if p.Expires != nil && !p.Expires.IsZero() && !f.has("expires") {
-			f.add("expires", CodeTooLong, "A key can't make a token last longer than itself: "+by.ends.Format(time.RFC3339)+".")
+	if r.Expires.IsZero() || r.Expires.After(ends) {
+		if asked != nil && !asked.IsZero() && !f.has("expires") {
+			f.add(FieldError{Field: "expires", Code: CodeBeyondKey, Latest: ends})
 		}
-		r.Expires = by.ends
+		r.Expires = ends
 	}
+}
+
+func (x expiry) fixed(r *store.Record) bool {
+	return x.policy.FixedAPILifetime && Intent(r.Intent) == IntentAPI
+}
+
+// latest returns the last instant at which r may expire. It is zero if there is
+// no limit.
+func (x expiry) latest(r *store.Record, now time.Time) time.Time {
+	lifetime := x.policy.MaxLifetime
+	if x.owner.MaxLifetime != 0 {
+		lifetime = x.owner.MaxLifetime
+	}
+	if lifetime == 0 || x.fixed(r) {
+		return time.Time{}
+	}
+	return now.Add(lifetime).Truncate(time.Microsecond)
+}
+
+// Expired reports whether the token is refused at the time now because it has
+// expired.
+func (t Token) Expired(now time.Time) bool {
+	return expired(t.Expiring, t.Expires, now)
+}
+
+func expired(expiring bool, expires, now time.Time) bool {
+	return expiring && !expires.IsZero() && !now.Before(expires)
 }
 
 // end returns when the key with this digest, by which r was found, is refused for
@@ -190,111 +303,4 @@ func end(r *store.Record, digest store.Digest) time.Time {
 		ends = r.RetiredUntil
 	}
 	return ends
-}
-
-// latest returns the last instant at which a token of this owner and intent may
-// expire. It is zero if there is no bound.
-func (p *Policy) latest(intent Intent, owner *User, now time.Time) time.Time {
-	if p.FixedAPILifetime && intent == IntentAPI {
-		return time.Time{}
-	}
-	lifetime, limited := owner.maximumLifetime()
-	if lifetime == nil && p.MaxLifetime > 0 {
-		lifetime = &p.MaxLifetime
-	}
-	switch {
-	case lifetime != nil:
-		return now.Add(*lifetime)
-	case limited: // nobody knows how: not at all would be the widest reading
-		return now.Add(p.DefaultLifetime)
-	}
-	return time.Time{}
-}
-
-// setExpiry decides when r expires, which has its new Intent and Expiring
-// already; before is what it was. asked is nil if the caller has not named a
-// time, and zero if they asked for none.
-func (p *Policy) setExpiry(r, before *store.Record, asked *time.Time, by *actor, owner *User, now time.Time) *FieldError {
-	if p.FixedAPILifetime && !by.trusted && Intent(r.Intent) == IntentAPI {
-		r.Expires = now.Add(p.DefaultLifetime)
-		return nil
-	}
-	latest := p.latest(Intent(r.Intent), owner, now)
-	if asked != nil {
-		r.Expires = asked.UTC().Truncate(time.Microsecond)
-	}
-	// A time that stays is looked at again if another rule is for it now.
-	ruled := r.Expiring && (r.Intent != before.Intent || !before.Expiring)
-	if asked != nil || ruled {
-		if !latest.IsZero() && r.Expires.After(latest) {
-			return &FieldError{"expires", CodeTooLong, "Token expires exceeds maximum lifetime (" +
-				latest.Format("2006-01-02 15:04:05.000000-07:00") + " UTC)."}
-		}
-	}
-	optional := p.OptionalExpiry && !(p.FixedAPILifetime && Intent(r.Intent) == IntentAPI)
-	if r.Expires.IsZero() && r.Expiring && !optional {
-		r.Expires = now.Add(p.DefaultLifetime)
-		if !latest.IsZero() && r.Expires.After(latest) {
-			r.Expires = latest
-		}
-	}
-	return nil
-}
-
-// makesExpiring reports whether tokens that u makes for themselves expire.
-func (u *User) makesExpiring() bool { return u.Attributes[AttributeExpires] != false }
-
-// maximumLifetime returns the longest life that a token of u may be given, and
-// whether u has such a limit. It is nil if there is none, or none that can be read.
-func (u *User) maximumLifetime() (lifetime *time.Duration, limited bool) {
-	v, limited := u.Attributes[AttributeMaximumLifetime]
-	if s, ok := v.(string); ok {
-		if d, ok := parseLifetime(s); ok {
-			return &d, true
-		}
-	}
-	return nil, limited
-}
-
-var lifetimeUnits = map[string]time.Duration{
-	"weeks":        7 * 24 * time.Hour,
-	"days":         24 * time.Hour,
-	"hours":        time.Hour,
-	"minutes":      time.Minute,
-	"seconds":      time.Second,
-	"milliseconds": time.Millisecond,
-	"microseconds": time.Microsecond,
-}
-
-// parseLifetime reads "hours=2;minutes=30" the way authentik does: units may be
-// in any case and have fractions, unknown ones are passed over, of one
-// that occurs twice the last counts, and there must be a known one.
-func parseLifetime(s string) (time.Duration, bool) {
-	amounts := make(map[string]float64)
-	for pair := range strings.SplitSeq(s, ";") {
-		unit, value, ok := strings.Cut(pair, "=")
-		if !ok || strings.Contains(value, "=") {
-			return 0, false
-		}
-		unit = strings.ToLower(unit)
-		if lifetimeUnits[unit] == 0 {
-			continue
-		}
-		amount, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || math.IsInf(amount, 0) || math.IsNaN(amount) || strings.ContainsAny(value, "xX") {
-			return 0, false
-		}
-		amounts[unit] = amount
-	}
-	if len(amounts) == 0 {
-		return 0, false
-	}
-	var total float64
-	for unit, amount := range amounts {
-		total += amount * float64(lifetimeUnits[unit])
-	}
-	// 100 years either way are as good as more, and can be added to any
-	// date without running out of them.
-	const limit = 100 * 365 * 24 * time.Hour
-	return time.Duration(min(max(total, -float64(limit)), float64(limit))).Round(time.Microsecond), true
 }

@@ -26,18 +26,30 @@ type Principal struct {
 type proof struct {
 	kind      actorKind
 	superuser bool
-	user      int64
-	digest    store.Digest
+	user      string
+
+	// These are set by a check.
+	of      *origin      // the services that the key is good for
+	digest  store.Digest // of the key
+	intent  Intent       // of its token
+	checked int64        // when, in microseconds since 1970
 }
 
-// SignedIn returns the principal of the user with this pk, who has signed in by
+// origin is what a service has in common with those that WithStore derives from it,
+// and with no other.
+type origin struct{ _ byte }
+
+// justNow is for how long the outcome of a check does for reading.
+const justNow = time.Second
+
+// SignedIn returns the principal of the user with this ID, who has signed in by
 // other means than a key, such as a session. The application vouches for that.
 // The user is looked up whenever the principal acts: see [Service.For].
-func SignedIn(user int64) Principal { return Principal{proof: proof{kind: aPerson, user: user}} }
+func SignedIn(user string) Principal { return Principal{proof: proof{kind: aPerson, user: user}} }
 
 // Format writes the principal's user and token, without the digest of its key.
 func (p Principal) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "user %d", max(p.proof.user, p.User.PK))
+	_, _ = io.WriteString(f, "user "+p.proof.user)
 	if p.Token.Identifier != "" {
 		_, _ = io.WriteString(f, " by token "+p.Token.Identifier)
 	}
@@ -58,46 +70,71 @@ func (p Principal) Format(f fmt.State, _ rune) {
 // a key can't be used to get one that lasts longer. UnboundedKeys of [Policy]
 // lifts these limits.
 //
-// Before each such act the token and its owner are read again, past the cache. A
-// key that is not accepted any more is an error that matches [ErrRefused].
+// Before each such act the token and its owner are read again, past the cache, as
+// they are for reading if the check was more than a second ago. A key that is not
+// accepted any more is an error that matches [ErrRefused]. No key is handed out
+// after the acting key has stopped being good: see [Access.Revoke].
 //
-// The zero Principal, and any other that neither Check nor SignedIn made, is
-// nobody.
+// The zero Principal, any other that neither Check nor SignedIn made, and one that
+// Check of another service made, is nobody. Services that [Service.WithStore]
+// derives are the same service.
 func (s *Service) For(who Principal) *Access {
 	a := &Access{s: s}
 	p := &who.proof
 	switch {
 	case p.kind == aPerson:
 		return s.As(p.user)
-	case p.kind == aKey && who.User.PK == p.user && who.User.Superuser == p.superuser:
-		a.kind, a.digest, a.actor.user = aKey, p.digest, who.User
+	case p.kind == aKey && p.of == s.origin && who.User.ID == p.user && who.User.Superuser == p.superuser:
+		a.kind, a.proof, a.actor.user = aKey, *p, who.User
 	}
 	return a
 }
 
-// holder returns whoever holds the key with this digest as an actor, if the key
-// is still accepted.
-func (s *Service) holder(ctx context.Context, digest store.Digest, now time.Time) (*actor, error) {
-	r, err := s.store.GetByDigest(ctx, digest)
+// held reads the token of a key that has been checked before. It is an error if the
+// key is not accepted any more.
+func (s *Service) held(ctx context.Context, p *proof, now time.Time) (store.Record, error) {
+	r, err := s.store.GetByDigest(ctx, p.digest)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, ErrKeyUnknown
+		return r, ErrKeyUnknown
 	case err != nil:
-		return nil, err
+		return r, err
 	}
-	if err := acceptable(&r, digest, []Intent{Intent(r.Intent)}, now); err != nil {
-		return nil, err
-	}
-	by, err := s.person(ctx, r.User)
-	if errors.Is(err, ErrUserNotFound) {
-		return nil, ErrUserInactive
-	}
+	return r, acceptable(&r, p.digest, []Intent{p.intent}, now)
+}
+
+// holder returns whoever holds a key as an actor.
+func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, error) {
+	r, err := s.held(ctx, p, now)
 	if err != nil {
 		return nil, err
 	}
-	by.via, by.intent = r.PK, Intent(r.Intent)
+	by, err := s.person(ctx, r.User)
+	switch {
+	case errors.Is(err, ErrUserNotFound):
+		return nil, ErrUserInactive
+	case err != nil:
+		return nil, err
+	case by.user.olderToken(&r):
+		return nil, ErrKeyUser
+	}
+	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
 	if !s.policy.UnboundedKeys {
-		by.ends = end(&r, digest)
+		by.ends = end(&r, p.digest)
 	}
 	return by, nil
+}
+
+// stillHeld returns an error if the actor is a key that is not accepted any more. It
+// is asked between a change and the handing out of a key, since the acting key may
+// have been revoked in between. A change of the acting token itself has seen to that.
+func (a *Access) stillHeld(ctx context.Context, changed store.PK) error {
+	if a.kind != aKey {
+		return nil
+	}
+	r, err := a.s.held(ctx, &a.proof, a.s.now())
+	if r.PK == changed {
+		return nil
+	}
+	return err
 }

@@ -28,7 +28,7 @@ func newReadme(t *testing.T) (*authtoken.Service, string) {
 	t.Helper()
 	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 	return svc, key.Reveal()
 }
@@ -41,7 +41,7 @@ func TestReadmeGuard(t *testing.T) {
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{})
 	mux.Handle("GET /reports", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := httpadapter.Principal(r.Context())
-		fmt.Fprintln(w, "reports of user", who.User.PK)
+		fmt.Fprintln(w, "reports of user", who.User.ID)
 	})))
 
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestReadmePage(t *testing.T) {
 	t.Parallel()
 	svc, _ := newReadme(t)
 	mux := http.NewServeMux()
-	signedIn := func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(7), nil }
+	signedIn := func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("7"), nil }
 
 	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn, Application: "Shop"})
 	mux.Handle("/account/tokens", page)
@@ -68,7 +68,7 @@ func TestReadmePage(t *testing.T) {
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/account/tokens", nil))
 	require.Equal(t, http.StatusOK, w.Code)
-	require.Contains(t, w.Body.String(), ">deploy</a>")
+	require.Contains(t, w.Body.String(), ">deploy</bdi></a>")
 }
 
 func TestReadmeRotate(t *testing.T) {
@@ -84,7 +84,7 @@ func TestReadmeRotate(t *testing.T) {
 		_, err := svc.Authenticate(ctx, key)
 		require.NoError(t, err)
 	}
-	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: 7})
+	tokens, err := svc.Revoke(ctx, authtoken.Filter{User: "7"})
 	require.NoError(t, err)
 	require.Equal(t, []authtoken.Token{token}, tokens)
 }
@@ -95,7 +95,7 @@ func TestReadmeConfigure(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	users, err := authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true})
+	users, err := authtoken.NewUserList(authtoken.User{ID: "7", Username: "alice", Active: true})
 	require.NoError(t, err)
 	sealer, err := authtoken.NewAESSealer(make([]byte, 32))
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestReadmeConfigure(t *testing.T) {
 	})
 
 	require.NoError(t, err)
-	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 	require.Equal(t, 24*time.Hour, token.Expires.Sub(token.Created))
 	revealed, err := svc.Reveal(t.Context(), "deploy")
@@ -129,9 +129,10 @@ type usersTable struct {
 	}
 }
 
-func (d usersTable) User(ctx context.Context, pk int64) (authtoken.User, error) {
-	u := authtoken.User{PK: pk}
-	err := d.db.QueryRowContext(ctx, `SELECT name, active FROM users WHERE pk = ?`, pk).Scan(&u.Username, &u.Active)
+func (d usersTable) User(ctx context.Context, id string) (authtoken.User, error) {
+	var u authtoken.User
+	err := d.db.QueryRowContext(ctx, `SELECT id, name, active, created FROM users WHERE id = ?`, id).
+		Scan(&u.ID, &u.Username, &u.Active, &u.Created)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = authtoken.ErrUserNotFound
 	}
@@ -144,25 +145,25 @@ func TestReadmeUsers(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
 	require.NoError(t, err)
 	defer db.Close()
-	_, err = db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT, active BOOLEAN);
-		INSERT INTO users VALUES (7, 'alice', TRUE), (100, 'build', TRUE)`)
+	_, err = db.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active BOOLEAN, created TIMESTAMP);
+		INSERT INTO users VALUES ('7', 'alice', TRUE, CURRENT_TIMESTAMP), ('build', 'build', TRUE, CURRENT_TIMESTAMP)`)
 	require.NoError(t, err)
 	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: usersTable{db}})
 	require.NoError(t, err)
-	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "nobody", User: 8})
+	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "nobody", User: "8"})
 	require.ErrorContains(t, err, "user")
 
-	build, err := usersTable{db}.User(ctx, 100)
+	build, err := usersTable{db}.User(ctx, "build")
 	require.NoError(t, err)
 	_, key, err := svc.Create(ctx, authtoken.CreateParams{
-		Identifier: "build-2027", User: build.PK, Expires: time.Now().AddDate(1, 0, 0),
+		Identifier: "build-2027", User: build.ID, Expires: time.Now().AddDate(1, 0, 0),
 	})
 	require.NoError(t, err)
 	who, err := svc.Authenticate(ctx, key.Reveal())
 	require.NoError(t, err)
 	require.Equal(t, "build", who.User.Username)
 
-	_, key, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "mail", User: 7, Intent: authtoken.IntentAppPassword})
+	_, key, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "mail", User: "7", Intent: authtoken.IntentAppPassword})
 	require.NoError(t, err)
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Intents: []authtoken.Intent{authtoken.IntentAppPassword},
@@ -179,7 +180,7 @@ func TestReadmeUsers(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, status("alice"))
 	require.Equal(t, http.StatusUnauthorized, status("build"))
-	_, err = db.Exec(`UPDATE users SET active = FALSE WHERE pk = 7`)
+	_, err = db.Exec(`UPDATE users SET active = FALSE WHERE id = '7'`)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, status("alice"))
 }

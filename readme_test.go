@@ -99,7 +99,7 @@ func TestReadmeSQLiteAndMount(t *testing.T) {
 	defer st.Close()
 	svc, err := authtoken.New(st, authtoken.Config{})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 
 	mux := http.NewServeMux()
@@ -126,7 +126,7 @@ func TestReadmeTransaction(t *testing.T) {
 	check(err)
 	defer db.Close()
 	defer st.Close()
-	_, err = db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT, active BOOLEAN)`)
+	_, err = db.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active BOOLEAN, created TIMESTAMP)`)
 	check(err)
 	svc, err := authtoken.New(st, authtoken.Config{Users: usersTable{db}})
 	check(err)
@@ -134,9 +134,9 @@ func TestReadmeTransaction(t *testing.T) {
 	tx, err := db.Beginx()
 	check(err)
 	defer tx.Rollback()
-	_, err = tx.Exec(`INSERT INTO users VALUES (7, 'alice', true)`)
+	_, err = tx.Exec(`INSERT INTO users VALUES ('7', 'alice', true, CURRENT_TIMESTAMP)`)
 	check(err)
-	_, key, err := svc.WithStore(st.WithTx(tx), usersTable{tx}).Create(ctx, authtoken.CreateParams{Identifier: "alice", User: 7})
+	_, key, err := svc.WithStore(st.WithTx(tx), usersTable{tx}).Create(ctx, authtoken.CreateParams{Identifier: "alice", User: "7"})
 	check(err)
 	check(tx.Commit())
 
@@ -151,10 +151,10 @@ func TestReadmeAs(t *testing.T) {
 	ctx := t.Context()
 	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 	require.NoError(t, err)
-	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 8})
+	_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "8"})
 	require.NoError(t, err)
 
-	alice := svc.As(7)
+	alice := svc.As("7")
 	token, key, err := alice.Create(ctx, authtoken.CreateParams{Identifier: "laptop"}) // alice's own
 	_, absent := alice.Get(ctx, "deploy")                                              // another user's: authtoken.ErrNotFound
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestReadmeAs(t *testing.T) {
 	who, err := svc.Authenticate(ctx, key.Reveal())
 	require.NoError(t, err)
 	require.Equal(t, token, who.Token)
-	require.EqualValues(t, 7, token.User)
+	require.Equal(t, "7", token.User)
 }
 
 // readmeBlock is a block of the README between two lines of backquotes.

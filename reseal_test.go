@@ -43,7 +43,7 @@ func resealAll(t *testing.T, svc *authtoken.Service, limit int) (all authtoken.R
 func TestResealChangesTheSecret(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
-	before := sealedBy(t, st, newSealer(t, sealingSecret(1)))
+	before := sealedBy(t, st, sealerOf(t, sealingSecret(1)))
 	keys := make(map[string]string)
 	tokens := make(map[string]authtoken.Token)
 	for i := range 25 {
@@ -52,7 +52,7 @@ func TestResealChangesTheSecret(t *testing.T) {
 	}
 	create(t, sealedBy(t, st, nil), authtoken.CreateParams{Identifier: "digest"})
 
-	svc := sealedBy(t, st, newSealer(t, sealingSecret(2), sealingSecret(1)))
+	svc := sealedBy(t, st, sealerOf(t, sealingSecret(2), sealingSecret(1)))
 	_, keys["new"] = create(t, svc, authtoken.CreateParams{Identifier: "new"})
 	_, err := svc.Authenticate(t.Context(), keys["t00"])
 	require.NoError(t, err, "and it is in the cache now")
@@ -62,7 +62,7 @@ func TestResealChangesTheSecret(t *testing.T) {
 	again, _ := resealAll(t, svc, 1000)
 	require.Equal(t, authtoken.Resealed{Current: 26}, again, "there is nothing left for another run")
 
-	after := sealedBy(t, st, newSealer(t, sealingSecret(2)))
+	after := sealedBy(t, st, sealerOf(t, sealingSecret(2)))
 	for identifier, key := range keys {
 		revealed, err := after.Reveal(t.Context(), identifier)
 		require.NoError(t, err)
@@ -82,9 +82,9 @@ func TestResealPassesOverWhatItCannotOpen(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
 	for i, secret := range []byte{1, 9, 1} {
-		create(t, sealedBy(t, st, newSealer(t, sealingSecret(secret))), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+		create(t, sealedBy(t, st, sealerOf(t, sealingSecret(secret))), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 	}
-	svc := sealedBy(t, st, newSealer(t, sealingSecret(2), sealingSecret(1)))
+	svc := sealedBy(t, st, sealerOf(t, sealingSecret(2), sealingSecret(1)))
 	lost, err := svc.Get(t.Context(), "t1")
 	require.NoError(t, err)
 	all, _ := resealAll(t, svc, 1)
@@ -93,7 +93,7 @@ func TestResealPassesOverWhatItCannotOpen(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrNoSealer)
 
 	// Whoever finds the secret can go on from there.
-	svc = sealedBy(t, st, newSealer(t, sealingSecret(2), sealingSecret(9)))
+	svc = sealedBy(t, st, sealerOf(t, sealingSecret(2), sealingSecret(9)))
 	all, _ = resealAll(t, svc, 1000)
 	require.Equal(t, authtoken.Resealed{Done: 1, Current: 2}, all)
 }
@@ -104,8 +104,8 @@ type plainSealer struct{ authtoken.Sealer }
 func TestResealWithoutCurrent(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
-	create(t, sealedBy(t, st, newSealer(t, sealingSecret(1))), authtoken.CreateParams{Identifier: "one"})
-	svc := sealedBy(t, st, plainSealer{newSealer(t, sealingSecret(2), sealingSecret(1))})
+	create(t, sealedBy(t, st, sealerOf(t, sealingSecret(1))), authtoken.CreateParams{Identifier: "one"})
+	svc := sealedBy(t, st, plainSealer{sealerOf(t, sealingSecret(2), sealingSecret(1))})
 	for range 2 {
 		all, _ := resealAll(t, svc, 10)
 		require.Equal(t, authtoken.Resealed{Done: 1}, all)
@@ -114,13 +114,13 @@ func TestResealWithoutCurrent(t *testing.T) {
 
 func TestResealRefuses(t *testing.T) {
 	t.Parallel()
-	svc := sealedBy(t, memory.New(), newSealer(t, sealingSecret(1)))
+	svc := sealedBy(t, memory.New(), sealerOf(t, sealingSecret(1)))
 	for _, limit := range []int{0, -1} {
 		_, err := svc.Reseal(t.Context(), "", limit)
 		require.ErrorContains(t, err, "not positive")
 	}
 	_, err := svc.Reseal(t.Context(), "nonsense", 1)
-	requireFaults(t, err, "cursor: Not a cursor that came with a list.")
+	requireFaults(t, err, "cursor is invalid")
 	_, err = sealedBy(t, memory.New(), nil).Reseal(t.Context(), "", 1)
 	require.ErrorIs(t, err, authtoken.ErrNoSealer)
 	done, err := svc.Reseal(t.Context(), "", 1)
@@ -145,7 +145,7 @@ func (m *meddler) Update(ctx context.Context, r store.Record) error {
 func TestResealGoesOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
-	before := sealedBy(t, st, newSealer(t, sealingSecret(1)))
+	before := sealedBy(t, st, sealerOf(t, sealingSecret(1)))
 	for i := range 10 {
 		create(t, before, authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 	}
@@ -157,7 +157,7 @@ func TestResealGoesOnAfterAnError(t *testing.T) {
 		}
 		return nil
 	}}
-	svc := sealedBy(t, m, newSealer(t, sealingSecret(2), sealingSecret(1)))
+	svc := sealedBy(t, m, sealerOf(t, sealingSecret(2), sealingSecret(1)))
 	var done []int
 	cursor := ""
 	for {
@@ -178,7 +178,7 @@ func TestResealGoesOnAfterAnError(t *testing.T) {
 func TestResealReadsAgainWhatHasChanged(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
-	before := sealedBy(t, st, newSealer(t, sealingSecret(1)))
+	before := sealedBy(t, st, sealerOf(t, sealingSecret(1)))
 	meddling := map[string]func(identifier string) error{
 		"rename": func(identifier string) error {
 			_, err := before.Update(context.Background(), identifier, authtoken.UpdateParams{Identifier: new("renamed")})
@@ -190,7 +190,7 @@ func TestResealReadsAgainWhatHasChanged(t *testing.T) {
 		},
 		"delete": func(identifier string) error { return before.Delete(context.Background(), identifier) },
 		"seal": func(identifier string) error {
-			both := sealedBy(t, st, newSealer(t, sealingSecret(2), sealingSecret(1)))
+			both := sealedBy(t, st, sealerOf(t, sealingSecret(2), sealingSecret(1)))
 			_, _, err := both.Rotate(context.Background(), identifier, 0)
 			return err
 		},
@@ -208,9 +208,9 @@ func TestResealReadsAgainWhatHasChanged(t *testing.T) {
 		delete(meddling, r.Identifier)
 		return do(r.Identifier)
 	}}
-	all, _ := resealAll(t, sealedBy(t, m, newSealer(t, sealingSecret(2), sealingSecret(1))), 100)
+	all, _ := resealAll(t, sealedBy(t, m, sealerOf(t, sealingSecret(2), sealingSecret(1))), 100)
 	require.Equal(t, authtoken.Resealed{Done: 4, Current: 1}, all)
-	after := sealedBy(t, st, newSealer(t, sealingSecret(2)))
+	after := sealedBy(t, st, sealerOf(t, sealingSecret(2)))
 	for _, identifier := range []string{"first", "renamed", "rotate", "seal", "last"} {
 		key, err := after.Reveal(t.Context(), identifier)
 		require.NoError(t, err, identifier)
@@ -223,12 +223,12 @@ func TestResealReadsAgainWhatHasChanged(t *testing.T) {
 func TestResealAtOnce(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
-	before := sealedBy(t, st, newSealer(t, sealingSecret(1)))
+	before := sealedBy(t, st, sealerOf(t, sealingSecret(1)))
 	const tokens = 50
 	for i := range tokens {
 		create(t, before, authtoken.CreateParams{Identifier: fmt.Sprint("t", i), Expiring: new(false)})
 	}
-	svc := sealedBy(t, st, newSealer(t, sealingSecret(2), sealingSecret(1)))
+	svc := sealedBy(t, st, sealerOf(t, sealingSecret(2), sealingSecret(1)))
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

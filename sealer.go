@@ -6,6 +6,15 @@ import (
 	"fmt"
 )
 
+// Sealer encrypts keys for storing, so that they can be shown again. Both
+// methods authenticate associatedData along with the text: what was encrypted
+// with one must not decrypt with another. They must be safe for concurrent use.
+// Any AEAD of Tink (github.com/tink-crypto/tink-go) is a Sealer as it is.
+type Sealer interface {
+	Encrypt(plaintext, associatedData []byte) ([]byte, error)
+	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
+}
+
 // AESSealer is a [Sealer] that encrypts with AES-256-GCM and a random nonce.
 // A secret is good for 2^32 encryptions: one for each key that is made or set, and
 // one for each that [Service.Reseal] seals anew. It is safe for concurrent use.

@@ -2,6 +2,8 @@ package authtoken_test
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,7 +14,7 @@ import (
 // sealingSecret returns a secret of 32 bytes, another one for each n.
 func sealingSecret(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
 
-func newSealer(t *testing.T, current []byte, older ...[]byte) *authtoken.AESSealer {
+func sealerOf(t *testing.T, current []byte, older ...[]byte) *authtoken.AESSealer {
 	t.Helper()
 	s, err := authtoken.NewAESSealer(current, older...)
 	require.NoError(t, err)
@@ -21,7 +23,7 @@ func newSealer(t *testing.T, current []byte, older ...[]byte) *authtoken.AESSeal
 
 func TestAESSealer(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, make([]byte, 32))
+	s := sealerOf(t, make([]byte, 32))
 	a, err := s.Encrypt([]byte("key"), []byte("pk"))
 	require.NoError(t, err)
 	b, err := s.Encrypt([]byte("key"), []byte("pk"))
@@ -57,9 +59,9 @@ func TestAESSealerNeedsWholeSecrets(t *testing.T) {
 func TestAESSealerOpensWhatOlderSecretsSealed(t *testing.T) {
 	t.Parallel()
 	first, second, third := sealingSecret(1), sealingSecret(2), sealingSecret(3)
-	sealed, err := newSealer(t, first).Encrypt([]byte("key"), []byte("pk"))
+	sealed, err := sealerOf(t, first).Encrypt([]byte("key"), []byte("pk"))
 	require.NoError(t, err)
-	s := newSealer(t, third, second, first)
+	s := sealerOf(t, third, second, first)
 	plain, err := s.Decrypt(sealed, []byte("pk"))
 	require.NoError(t, err)
 	require.Equal(t, "key", string(plain))
@@ -71,8 +73,52 @@ func TestAESSealerOpensWhatOlderSecretsSealed(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, s.Current(anew, []byte("pk")))
 	require.False(t, s.Current(anew, []byte("other")))
-	_, err = newSealer(t, third).Decrypt(anew, []byte("pk"))
+	_, err = sealerOf(t, third).Decrypt(anew, []byte("pk"))
 	require.NoError(t, err, "the current secret seals")
-	_, err = newSealer(t, second, first).Decrypt(anew, []byte("pk"))
+	_, err = sealerOf(t, second, first).Decrypt(anew, []byte("pk"))
 	require.Error(t, err)
+}
+
+// FuzzDecrypt opens what was not sealed, or was changed since.
+func FuzzDecrypt(f *testing.F) {
+	secret := bytes.Repeat([]byte{5}, 32)
+	sealer, err := authtoken.NewAESSealer(secret)
+	require.NoError(f, err)
+	block, err := aes.NewCipher(secret)
+	require.NoError(f, err)
+	gcm, err := cipher.NewGCM(block)
+	require.NoError(f, err)
+
+	sealed, err := sealer.Encrypt([]byte("a key"), []byte("a pk"))
+	require.NoError(f, err)
+	f.Add([]byte{}, []byte{}, 0)
+	f.Add(sealed, []byte("a pk"), 0)
+	f.Add(sealed, []byte("another"), 5)
+	f.Add(sealed[:28], []byte("a pk"), 7)
+	f.Add(sealed[:11], []byte("a pk"), -1)
+	f.Fuzz(func(t *testing.T, text, associated []byte, bit int) {
+		got, err := sealer.Decrypt(text, associated)
+		if len(text) < gcm.NonceSize() {
+			require.Error(t, err)
+		} else {
+			want, wantErr := gcm.Open(nil, text[:gcm.NonceSize()], text[gcm.NonceSize():], associated)
+			require.Equal(t, wantErr != nil, err != nil)
+			require.Equal(t, want, got)
+		}
+
+		sealed, err := sealer.Encrypt(text, associated)
+		require.NoError(t, err)
+		opened, err := sealer.Decrypt(sealed, associated)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(text, opened))
+		at := int(uint(bit) % uint(8*len(sealed)))
+		sealed[at/8] ^= 1 << (at % 8)
+		_, err = sealer.Decrypt(sealed, associated)
+		require.Error(t, err)
+		_, err = sealer.Decrypt(sealed[:len(sealed)-1], associated)
+		require.Error(t, err)
+		sealed[at/8] ^= 1 << (at % 8)
+		_, err = sealer.Decrypt(sealed, append(associated, 0))
+		require.Error(t, err)
+	})
 }

@@ -22,16 +22,14 @@ func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions 
 		if !by.seesAll() {
 			return "", ErrForbidden
 		}
-		if fault := s.keys.checkImported(key); fault != nil {
-			return "", &ValidationError{Fields: []FieldError{*fault}}
+		if e, ok := s.keys.checkImported(key); !ok {
+			return "", fault(e)
 		}
 		// Stores keep current keys apart. A key that another token has had, and that
 		// may be good still, is for us to look out for.
 		switch other, err := s.store.GetByDigest(ctx, digestOf(key)); {
 		case err == nil && other.PK != r.PK:
-			var f faults
-			f.addTaken(store.FieldDigest)
-			return "", f.err()
+			return "", fault(FieldError{Field: "key", Code: CodeTaken})
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return "", err
 		}
@@ -93,6 +91,9 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("%w: %w", ErrNoSealer, err)
 	}
+	if err := a.stillHeld(ctx, r.PK); err != nil {
+		return Key{}, err
+	}
 	secret := string(plain)
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)
 	return Key{&secret}, nil
@@ -118,46 +119,16 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 	s := a.s
 	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if overlap < 0 {
-			return "", &ValidationError{Fields: []FieldError{{"overlap", CodeInvalid, "Ensure this value is greater than or equal to 0."}}}
+			return "", fault(FieldError{Field: "overlap", Code: CodeInvalid})
 		}
 		key = s.keys.generate()
 		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
+	if err == nil {
+		err = a.stillHeld(ctx, token.PK)
+	}
 	if err != nil {
 		return Token{}, Key{}, fmt.Errorf("rotate key: %w", err)
 	}
 	return token, key, nil
-}
-
-// Revoke deletes all tokens that fit f, in one go, and returns them. Their keys
-// are refused from then on.
-//
-// Trusted code and superusers must say whose tokens: f names a User or a Username,
-// or has AllUsers. So a user id that is empty by mistake is an error, not
-// everybody. Anybody else revokes only their own. For a key that ends (see
-// [Service.For]) the error matches [ErrForbidden].
-func (a *Access) Revoke(ctx context.Context, f Filter) ([]Token, error) {
-	tokens, err := a.revoke(ctx, &f)
-	if err != nil {
-		return nil, fmt.Errorf("revoke tokens: %w", err)
-	}
-	return tokens, nil
-}
-
-func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
-	now := a.s.now()
-	by, err := a.writer(ctx, now)
-	switch {
-	case err != nil:
-		return nil, err
-	case !by.ends.IsZero():
-		return nil, ErrForbidden
-	case by.seesAll() && f.User == 0 && f.Username == "" && !f.AllUsers:
-		return nil, errors.New("the filter names no user; AllUsers is for the tokens of all")
-	}
-	q, err := a.s.query(ctx, f, by)
-	if err != nil {
-		return nil, err
-	}
-	return a.s.purge(ctx, q, EventRevoked, by, now)
 }

@@ -33,6 +33,7 @@ type settings struct {
 	sealer   Sealer
 	clock    func() time.Time
 	observer Observer
+	origin   *origin
 }
 
 // WithStore returns a service that is like s and keeps its tokens in st, such as
@@ -72,8 +73,10 @@ func trusted(s *Service) Access {
 	return Access{s: s, kind: trustedCode, actor: actor{trusted: true}}
 }
 
-// now is the time, to the microsecond, like all times here.
-func (s *Service) now() time.Time { return time.UnixMicro(s.clock().UnixMicro()).UTC() }
+func (s *Service) now() time.Time { return toMicrosecond(s.clock()) }
+
+// toMicrosecond returns t as all times are here: in UTC, and exact to the microsecond.
+func toMicrosecond(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }
 
 // Create makes a token and returns it with its key. Unless there is a [Sealer], the
 // key can't be had again.
@@ -109,7 +112,11 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 	if p.Intent == "" {
 		p.Intent = IntentAPI
 	}
-	if p.User != 0 {
+	named := p.Identifier != ""
+	if !named {
+		p.Identifier = makeIdentifier(p.Description)
+	}
+	if p.User != "" {
 		u.User = &p.User
 	}
 	if !p.Expires.IsZero() {
@@ -123,27 +130,37 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 		return Token{}, Key{}, err
 	}
 	r.Version = 1
-	if err := s.insert(ctx, r, by); err != nil {
+	if err := s.insert(ctx, &r, by, named); err != nil {
 		return Token{}, Key{}, s.explainTaken(ctx, &r, err)
+	}
+	if err := a.stillHeld(ctx, r.PK); err != nil {
+		// Nobody has seen the key, and nobody will.
+		return Token{}, Key{}, errors.Join(err, s.store.Delete(context.WithoutCancel(ctx), r.PK, r.Version))
 	}
 	token := tokenOf(&r)
 	s.emitBy(ctx, EventCreated, by, token, now)
 	return token, key, nil
 }
 
-// insert adds r, unless its owner has as many tokens as they may. Trusted code
-// may make any number.
-func (s *Service) insert(ctx context.Context, r store.Record, by *actor) error {
+// insert adds r, unless its owner has as many tokens as they may. Trusted code may
+// make any number. If nobody named r, it gets another identifier as long as one is
+// taken.
+func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named bool) error {
 	limit := 0
 	if !by.trusted {
 		limit = s.policy.MaxTokens
 	}
-	err := s.store.Create(ctx, r, limit)
-	if errors.Is(err, store.ErrLimit) {
-		return &ValidationError{Fields: []FieldError{{"non_field_errors", CodeTooMany,
-			fmt.Sprintf("User has reached the maximum of %d tokens.", limit)}}}
+	for attempt := 0; ; attempt++ {
+		err := s.store.Create(ctx, *r, limit)
+		if errors.Is(err, store.ErrLimit) {
+			return fault(FieldError{Code: CodeTooMany, Limit: limit})
+		}
+		taken, ok := errors.AsType[*store.TakenError](err)
+		if named || !ok || taken.Field != store.FieldIdentifier || attempt == 8 {
+			return err
+		}
+		r.Identifier = makeIdentifier(r.Description)
 	}
-	return err
 }
 
 // Get returns the token with this identifier. If there is none, the error
@@ -175,25 +192,6 @@ func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, 
 		return Token{}, fmt.Errorf("update token: %w", err)
 	}
 	return token, nil
-}
-
-// Replace changes the token as a PUT of authentik's API does. p must name the
-// identifier. An intent that p does not name becomes IntentAPI; every other field
-// that it does not name stays as it is. Otherwise Replace is like Update.
-func (a *Access) Replace(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
-	return a.Update(ctx, identifier, p.complete(), conditions...)
-}
-
-func (p UpdateParams) complete() UpdateParams {
-	f := faults{slices.Clone(p.Invalid)}
-	if p.Identifier == nil && !f.has("identifier") {
-		f.add("identifier", CodeRequired, msgRequired)
-	}
-	if p.Intent == nil && !f.has("intent") {
-		p.Intent = new(IntentAPI)
-	}
-	p.Invalid = f.fields
-	return p
 }
 
 // Delete removes the token with this identifier. Its key is refused from then on.
@@ -229,13 +227,13 @@ func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Co
 // Condition is what must hold for a change to be made. If it does not, nothing is
 // changed and the error matches [ErrStale]. [IfRevision] makes one.
 type Condition struct {
-	revision string
+	revisions []string
 }
 
-// IfRevision returns the condition that the token still has this [Token.Revision].
-// So of two people who change a token at once, the second learns of the first. No
-// token has an empty revision.
-func IfRevision(revision string) Condition { return Condition{revision} }
+// IfRevision returns the condition that the token still has this [Token.Revision],
+// or one of several. So of two people who change a token at once, the second
+// learns of the first. No token has an empty revision.
+func IfRevision(revisions ...string) Condition { return Condition{revisions} }
 
 // read returns a record if the actor may know of it and the conditions hold.
 func (s *Service) read(ctx context.Context, identifier string, by *actor, conditions []Condition) (store.Record, error) {
@@ -249,8 +247,13 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	if !by.sees(&r) {
 		return store.Record{}, ErrNotFound
 	}
+	// What somebody does to their own token by its key is done to the token that was
+	// accepted, or not at all.
+	if r.PK == by.via && r.Version != by.version {
+		return store.Record{}, ErrStale
+	}
 	for _, c := range conditions {
-		if c.revision != tokenOf(&r).Revision() {
+		if !slices.Contains(c.revisions, tokenOf(&r).Revision()) {
 			return store.Record{}, ErrStale
 		}
 	}
@@ -317,16 +320,4 @@ func retry(ctx context.Context, once bool, f func() error) error {
 		}
 		pause = min(2*pause, 100*time.Millisecond)
 	}
-}
-
-// explainTaken turns what a store says of a value that another token has into a
-// ValidationError about all such values.
-func (s *Service) explainTaken(ctx context.Context, r *store.Record, err error) error {
-	taken, ok := errors.AsType[*store.TakenError](err)
-	if !ok {
-		return err
-	}
-	var f faults
-	f.addTaken(taken.Field)
-	return s.addTaken(ctx, r, f)
 }

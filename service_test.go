@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,37 +20,13 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// create makes a token for user 7, or whomever p names.
-func create(t *testing.T, svc *authtoken.Service, p authtoken.CreateParams) (authtoken.Token, string) {
-	t.Helper()
-	if p.User == 0 {
-		p.User = 7
-	}
-	token, key, err := svc.Create(t.Context(), p)
-	require.NoError(t, err)
-	return token, key.Reveal()
-}
-
-// requireFaults checks that err names exactly these fields and messages, in
-// this order.
-func requireFaults(t *testing.T, err error, want ...string) {
-	t.Helper()
-	var v *authtoken.ValidationError
-	require.ErrorAs(t, err, &v)
-	var got []string
-	for _, f := range v.Fields {
-		got = append(got, f.Field+": "+f.Message)
-	}
-	require.Equal(t, want, got)
-}
-
 func TestCreateDefaults(t *testing.T) {
 	t.Parallel()
 	svc, clock := authtokentest.NewService(t, authtoken.Config{})
 	token, key := create(t, svc, authtoken.CreateParams{Identifier: "ci"})
 	require.NotEqual(t, uuid.Nil, token.PK)
 	require.Equal(t, authtoken.Token{
-		PK: token.PK, Identifier: "ci", Intent: authtoken.IntentAPI, User: 7,
+		PK: token.PK, Identifier: "ci", Intent: authtoken.IntentAPI, User: "7",
 		Expires: clock.Now().Add(30 * time.Minute), Expiring: true, Created: clock.Now(), Version: 1,
 	}, token)
 	require.Regexp(t, `^tok_[0-9A-Za-z]{49}$`, key)
@@ -59,60 +36,33 @@ func TestCreateDefaults(t *testing.T) {
 	require.Equal(t, token, got)
 }
 
-func TestCreateTrimsAndKeeps(t *testing.T) {
+func TestMaxTokens(t *testing.T) {
 	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	expires := time.Date(2031, 2, 3, 4, 5, 6, 7891, time.FixedZone("", 3600))
-	token, _ := create(t, svc, authtoken.CreateParams{
-		Identifier: " ci\n", Intent: authtoken.IntentRecovery, Description: "\u00a0two  words\x1f", Managed: " m ",
-		Expires: expires, Expiring: new(false),
-	})
-	require.Equal(t, "ci", token.Identifier)
-	require.Equal(t, "two  words", token.Description)
-	require.Equal(t, "m", token.Managed)
-	require.Equal(t, time.Date(2031, 2, 3, 3, 5, 6, 7000, time.UTC), token.Expires)
-	require.False(t, token.Expiring)
-}
-
-func TestCreateReportsAllFaultsInOrder(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	create(t, svc, authtoken.CreateParams{Identifier: "taken", Managed: "taken"})
-
-	_, _, err := svc.Create(t.Context(), authtoken.CreateParams{
-		Expires: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Description: "nul\x00", User: -1, Intent: "x",
-		Identifier: strings.Repeat("ä", 256), Managed: " ",
-		Invalid: []authtoken.FieldError{{Field: "expiring", Message: "no"}, {Field: "other", Message: "neither"}},
-	})
-	requireFaults(t, err,
-		"managed: This field may not be blank.",
-		"identifier: Ensure this field has no more than 255 characters.",
-		`identifier: Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`,
-		`intent: "x" is not a valid choice.`,
-		`user: Invalid pk "-1" - object does not exist.`,
-		"description: Null characters are not allowed.",
-		"expires: Datetime value out of range.",
-		"expiring: no",
-		"other: neither",
-	)
-
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "taken", Managed: "taken", User: 7})
-	requireFaults(t, err,
-		"managed: Token with this Managed by authentik already exists.",
-		"identifier: Token with this identifier already exists.",
-	)
-	require.True(t, errors.As(err, new(*authtoken.ValidationError)))
-
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "taken", Intent: "x"})
-	requireFaults(t, err,
-		"identifier: Token with this identifier already exists.",
-		`intent: "x" is not a valid choice.`,
-		"user: This field is required.",
-	)
-
-	count, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
-	require.NoError(t, err)
-	require.Equal(t, 1, count.Count, "nothing but the first token was stored")
+	svc, _ := newService(t, authtoken.Policy{MaxTokens: 5})
+	var made, full atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			_, _, err := svc.As(alice.ID).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
+			var v *authtoken.ValidationError
+			switch {
+			case err == nil:
+				made.Add(1)
+			case errors.As(err, &v) && v.Has("", authtoken.CodeTooMany):
+				full.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 5, made.Load())
+	require.EqualValues(t, 15, full.Load())
+	_, _, err := svc.As(root.ID).Create(t.Context(), authtoken.CreateParams{Identifier: "more", User: alice.ID})
+	requireFaults(t, err, "the owner has as many tokens as they may have: 5")
+	_, _, err = svc.As(bob.ID).Create(t.Context(), authtoken.CreateParams{Identifier: "other"})
+	require.NoError(t, err, "another user")
+	create(t, svc, authtoken.CreateParams{Identifier: "trusted", User: alice.ID})
 }
 
 func TestUpdateChangesOnlyWhatIsNamed(t *testing.T) {
@@ -132,49 +82,11 @@ func TestUpdateChangesOnlyWhatIsNamed(t *testing.T) {
 	_, err = svc.Get(t.Context(), "old")
 	require.ErrorIs(t, err, authtoken.ErrNotFound)
 
-	after, err = svc.Update(t.Context(), "new", authtoken.UpdateParams{Managed: new(""), User: new(int64(7))})
+	after, err = svc.Update(t.Context(), "new", authtoken.UpdateParams{Managed: new(""), User: new("7")})
 	require.NoError(t, err)
 	require.Empty(t, after.Managed)
 
 	check(t, svc, key) // updating leaves the key alone
-}
-
-func TestReplace(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	before, _ := create(t, svc, authtoken.CreateParams{
-		Identifier: "one", Intent: authtoken.IntentAppPassword, Description: "keep"})
-
-	_, err := svc.Replace(t.Context(), "one", authtoken.UpdateParams{Description: new("other")})
-	requireFaults(t, err, "identifier: This field is required.")
-
-	after, err := svc.Replace(t.Context(), "one", authtoken.UpdateParams{Identifier: new("one")})
-	require.NoError(t, err)
-	require.Equal(t, authtoken.IntentAPI, after.Intent)
-	require.Equal(t, before.Description, after.Description)
-	require.Equal(t, before.Expires, after.Expires)
-
-	p := authtoken.UpdateParams{Identifier: new("one"), User: new(int64(8))}
-	_, err = svc.Replace(t.Context(), "one", p)
-	requireFaults(t, err, "user: User cannot be changed")
-	_, err = svc.Replace(t.Context(), "one", p, authtoken.IfRevision(after.Revision()))
-	requireFaults(t, err, "user: User cannot be changed")
-	_, err = svc.Replace(t.Context(), "none", authtoken.UpdateParams{})
-	require.ErrorIs(t, err, authtoken.ErrNotFound, "what is not there comes before what is wrong")
-}
-
-func TestUpdateFaultsDoNotPileUp(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	invalid := make([]authtoken.FieldError, 1, 8)
-	invalid[0] = authtoken.FieldError{Field: "expires", Message: "no"}
-	p := authtoken.UpdateParams{Identifier: new(""), Invalid: invalid}
-	for range 2 {
-		_, err := svc.Update(t.Context(), "one", p)
-		requireFaults(t, err, "identifier: This field may not be blank.", "expires: no")
-	}
-	require.Equal(t, "expires", invalid[0].Field, "the caller's slice is left alone")
 }
 
 func TestRenameOntoAnother(t *testing.T) {
@@ -183,42 +95,78 @@ func TestRenameOntoAnother(t *testing.T) {
 	create(t, svc, authtoken.CreateParams{Identifier: "one"})
 	create(t, svc, authtoken.CreateParams{Identifier: "two"})
 	_, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("two")})
-	requireFaults(t, err, "identifier: Token with this identifier already exists.")
+	requireFaults(t, err, "identifier is taken")
 	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("one")})
 	require.NoError(t, err, "a token does not stand in its own way")
 }
 
-func TestIfUnchanged(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	first, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	second, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new("b")}, authtoken.IfRevision(first.Revision()))
-	require.NoError(t, err)
-	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new("c")}, authtoken.IfRevision(first.Revision()))
-	require.ErrorIs(t, err, authtoken.ErrStale)
-	require.ErrorIs(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())), authtoken.ErrStale)
-	_, _, err = svc.Rotate(t.Context(), "one", 0, authtoken.IfRevision(first.Revision()))
-	require.ErrorIs(t, err, authtoken.ErrStale)
-	_, err = svc.Authenticate(t.Context(), key)
-	require.NoError(t, err, "the key is not touched")
-	third, _, err := svc.Rotate(t.Context(), "one", 0, authtoken.IfRevision(second.Revision()))
-	require.NoError(t, err)
-	_, err = svc.Authenticate(t.Context(), key)
-	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
-	for _, empty := range []authtoken.Condition{authtoken.IfRevision(""), {}} {
-		require.ErrorIs(t, svc.Delete(t.Context(), "one", empty), authtoken.ErrStale, "no token has an empty revision")
-		_, _, err = svc.Rotate(t.Context(), "one", 0, empty)
-		require.ErrorIs(t, err, authtoken.ErrStale)
-		_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{}, empty)
-		require.ErrorIs(t, err, authtoken.ErrStale)
-		require.ErrorIs(t, svc.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes", empty), authtoken.ErrStale)
+// conditional are the calls that a condition may go with.
+func conditional(ctx context.Context, as *authtoken.Access, conditions ...authtoken.Condition) map[string]func() error {
+	return map[string]func() error{
+		"Update": func() error { _, err := as.Update(ctx, "one", authtoken.UpdateParams{}, conditions...); return err },
+		"Rotate": func() error { _, _, err := as.Rotate(ctx, "one", 0, conditions...); return err },
+		"SetKey": func() error { return as.SetKey(ctx, "one", importedKey, conditions...) },
+		"Delete": func() error { return as.Delete(ctx, "one", conditions...) },
 	}
-	require.NoError(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(third.Revision())))
+}
 
-	// A token made anew under the same name is another token.
-	again, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
-	require.Equal(t, first.Version, again.Version)
-	require.ErrorIs(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())), authtoken.ErrStale)
+func TestIfRevision(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		conditions func(before, now string) []authtoken.Condition
+		err        error
+	}{
+		"no condition": {func(_, _ string) []authtoken.Condition { return nil }, nil},
+		"unchanged":    {func(_, now string) []authtoken.Condition { return []authtoken.Condition{authtoken.IfRevision(now)} }, nil},
+		"changed": {func(before, _ string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision(before)}
+		}, authtoken.ErrStale},
+		"one of several": {func(before, now string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision("x", before, now)}
+		}, nil},
+		"none of several": {func(before, _ string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision(before, "x")}
+		}, authtoken.ErrStale},
+		"both of two": {func(before, now string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision(now), authtoken.IfRevision(now, before)}
+		}, nil},
+		"one of two": {func(before, now string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision(now), authtoken.IfRevision(before)}
+		}, authtoken.ErrStale},
+		// Nothing fails open: no token has an empty revision.
+		"empty": {func(_, _ string) []authtoken.Condition {
+			return []authtoken.Condition{authtoken.IfRevision("")}
+		}, authtoken.ErrStale},
+		"no revision":        {func(_, _ string) []authtoken.Condition { return []authtoken.Condition{authtoken.IfRevision()} }, authtoken.ErrStale},
+		"the zero condition": {func(_, _ string) []authtoken.Condition { return []authtoken.Condition{{}} }, authtoken.ErrStale},
+	} {
+		for _, call := range []string{"Update", "Rotate", "SetKey", "Delete"} {
+			t.Run(name+"/"+call, func(t *testing.T) {
+				t.Parallel()
+				svc, _ := authtokentest.NewService(t, authtoken.Config{})
+				first, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+				before, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Description: new("b")})
+				require.NoError(t, err)
+				conditions := c.conditions(first.Revision(), before.Revision())
+				require.ErrorIs(t, conditional(t.Context(), &svc.Access, conditions...)[call](), c.err)
+				if c.err != nil {
+					after, err := svc.Get(t.Context(), "one")
+					require.NoError(t, err)
+					require.Equal(t, before, after)
+					check(t, svc, key)
+				}
+			})
+		}
+	}
+	t.Run("a token made anew under the same name", func(t *testing.T) {
+		t.Parallel()
+		svc, _ := authtokentest.NewService(t, authtoken.Config{})
+		first, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+		require.NoError(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())))
+		again, _ := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+		require.Equal(t, first.Version, again.Version)
+		require.ErrorIs(t, svc.Delete(t.Context(), "one", authtoken.IfRevision(first.Revision())), authtoken.ErrStale)
+	})
 }
 
 func TestDelete(t *testing.T) {
@@ -275,7 +223,7 @@ func TestConcurrentCreatesOfOneIdentifier(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			_, _, errs[i] = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 7})
+			_, _, errs[i] = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "7"})
 		})
 	}
 	wg.Wait()
@@ -285,7 +233,7 @@ func TestConcurrentCreatesOfOneIdentifier(t *testing.T) {
 			made++
 			continue
 		}
-		requireFaults(t, err, "identifier: Token with this identifier already exists.")
+		requireFaults(t, err, "identifier is taken")
 	}
 	require.Equal(t, 1, made)
 }
@@ -316,41 +264,11 @@ func TestUpdateStopsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestNewReportsAllFaults(t *testing.T) {
-	t.Parallel()
-	_, err := authtoken.New(memory.New(), authtoken.Config{Policy: authtoken.Policy{DefaultLifetime: 2, MaxLifetime: 1}})
-	require.ErrorContains(t, err, "is more than MaxLifetime")
-	_, err = authtoken.New(nil, authtoken.Config{
-		KeyPrefix: "no good", MinKeyLength: -1,
-		Policy: authtoken.Policy{DefaultLifetime: -1, MaxLifetime: -1, MaxTextLength: -1, UserIntents: []authtoken.Intent{"x"}},
-	})
-	for _, want := range []string{
-		"store is nil", "Config.KeyPrefix", "Config.MinKeyLength",
-		"Config.Policy.DefaultLifetime", "Config.Policy.MaxLifetime", "Config.Policy.MaxTextLength", `"x" is not an intent`,
-	} {
-		require.ErrorContains(t, err, want)
-	}
-}
-
-// failing is a store that fails.
-type failing struct{ store.Store }
-
-var errDisk = errors.New("disk on fire")
-
-func (failing) Create(context.Context, store.Record, int) error { return errDisk }
-func (failing) Get(context.Context, string) (store.Record, error) {
-	return store.Record{}, errDisk
-}
-func (failing) GetByDigest(context.Context, store.Digest) (store.Record, error) {
-	return store.Record{}, errDisk
-}
-func (failing) Count(context.Context, store.Query) (int, error) { return 0, errDisk }
-
 func TestStoreErrorsComeThrough(t *testing.T) {
 	t.Parallel()
 	svc, err := authtoken.New(failing{memory.New()}, authtoken.Config{})
 	require.NoError(t, err)
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 	require.ErrorIs(t, err, errDisk)
 	_, err = svc.Update(t.Context(), "one", authtoken.UpdateParams{})
 	require.ErrorIs(t, err, errDisk)
@@ -360,26 +278,4 @@ func TestStoreErrorsComeThrough(t *testing.T) {
 	require.NotErrorIs(t, err, authtoken.ErrRefused)
 	_, err = svc.Page(t.Context(), authtoken.Filter{}, 1, 1)
 	require.ErrorIs(t, err, errDisk)
-}
-
-// directory is a Directory that fails for one user.
-type directory struct{}
-
-func (directory) User(_ context.Context, pk int64) (authtoken.User, error) {
-	switch pk {
-	case 1:
-		return authtoken.User{PK: 1, Active: true}, nil
-	case 2:
-		return authtoken.User{}, errDisk
-	}
-	return authtoken.User{}, authtoken.ErrUserNotFound
-}
-
-func TestDirectoryErrors(t *testing.T) {
-	t.Parallel()
-	svc, _ := authtokentest.NewService(t, authtoken.Config{Users: directory{}})
-	_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 2})
-	require.ErrorIs(t, err, errDisk)
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 3})
-	requireFaults(t, err, `user: Invalid pk "3" - object does not exist.`)
 }

@@ -40,7 +40,7 @@ type Token struct {
 	PK          uuid.UUID
 	Identifier  string // unique over all owners
 	Intent      Intent
-	User        int64  // the owner's pk
+	User        string // the owner's ID
 	Description string // may be empty
 	Managed     string // what manages the token, unique; empty for nothing
 
@@ -71,16 +71,6 @@ func (t Token) Revision() string {
 	return t.PK.String() + "." + strconv.FormatInt(t.Version, 10)
 }
 
-// Expired reports whether the token is refused at the time now because it has
-// expired.
-func (t Token) Expired(now time.Time) bool {
-	return expired(t.Expiring, t.Expires, now)
-}
-
-func expired(expiring bool, expires, now time.Time) bool {
-	return expiring && !expires.IsZero() && !now.Before(expires)
-}
-
 // tokenOf leaves out what must not leave the service: digests and sealed keys.
 func tokenOf(r *store.Record) Token {
 	return Token{
@@ -100,26 +90,27 @@ func tokenOf(r *store.Record) Token {
 	}
 }
 
-// CreateParams says what token to make. Only Identifier is required and, for
-// trusted code, User.
+// CreateParams says what token to make. Every field may be left out, but trusted
+// code must name a User.
 type CreateParams struct {
 	// Identifier names the token: 1 to 255 characters out of letters a to z and
-	// A to Z, digits, "_" and "-", unique over all owners. Surrounding white
-	// space is removed, here and in the other texts.
+	// A to Z, digits, "_" and "-", unique over all owners. If it is empty, one is
+	// made from the description and a short random tail, such as "laptop-7f3k".
+	// White space around it is removed, here and in the other texts.
 	Identifier string
 
 	// Intent defaults to IntentAPI.
 	Intent Intent
 
-	// User is the owner's pk. For [Service.As] and [Service.For] it defaults to
+	// User is the owner's ID. For [Service.As] and [Service.For] it defaults to
 	// the user who acts. A user who is no superuser always becomes the owner.
-	User int64
+	User string
 
-	// Description is free text of up to [Policy.MaxTextLength] characters, as is Managed.
+	// Description is free text of up to MaxTextLength characters: see [Policy].
 	Description string
 
-	// Managed marks the token as managed by something, by a name that no
-	// other token has. Defaults to none.
+	// Managed says what manages the token, by a name that no other token has: free
+	// text as for Description. Defaults to nothing.
 	Managed string
 
 	// Expires defaults to what the [Policy] says. A time in the past is
@@ -129,10 +120,9 @@ type CreateParams struct {
 	// Expiring defaults to true. Only trusted code and superusers choose it.
 	Expiring *bool
 
-	// Invalid holds faults that were found while the parameters were
-	// decoded from some other form. Create reports them together with its
-	// own, does not look at the fields they name any further, and makes
-	// no token if there are any.
+	// Invalid holds faults that were found while the parameters were decoded
+	// from another form. Create reports them together with its own, does not
+	// look at the fields that they name, and makes no token if there are any.
 	Invalid []FieldError
 }
 
@@ -140,7 +130,7 @@ type CreateParams struct {
 type UpdateParams struct {
 	Identifier  *string // renames the token
 	Intent      *Intent
-	User        *int64 // a token never changes owner: only the owner's pk is accepted
+	User        *string // a token never changes owner: only the owner's ID is accepted
 	Description *string
 	Managed     *string    // "" removes it
 	Expires     *time.Time // the zero time removes it, or asks for the default; see [Policy]

@@ -6,174 +6,147 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/authtoken/authtoken/store"
 )
 
-// User is a user of the application. What decides about tokens is PK, Active,
-// Superuser and Attributes; all else is for showing.
+// User is a user of the application: what the rules about tokens need to know,
+// and no more.
 type User struct {
-	PK       int64 // positive
-	Username string
-	Name     string
-	Email    string
+	// ID is what the application knows the user by, such as a UUID, an email
+	// address or a number: 1 to 255 characters. It is compared byte by byte, and
+	// never changes.
+	ID string
 
-	Active    bool // keys of a user who is not are refused
-	Superuser bool // sees and manages all tokens
+	Username  string // empty if users have none
+	Active    bool   // the keys of a user who is not are refused
+	Superuser bool   // sees and manages all tokens
 
-	// Attributes hold anything; see [AttributeExpires] and
-	// [AttributeMaximumLifetime] for those that mean something here.
-	Attributes map[string]any
+	// Created is when the user was made. The keys of tokens that were made before
+	// are refused. So if an id is given out again, its new user does not inherit the
+	// old one's keys. Zero is not known: no key is refused for it.
+	Created time.Time
 
-	Groups []Group
-	Roles  []Role
+	// MaxLifetime is the longest life that a token of this user may be given. It
+	// goes before MaxLifetime of [Policy]. Zero is the policy's. Negative means that
+	// a token may not live at all.
+	MaxLifetime time.Duration
 
-	UUID   uuid.UUID
-	UID    string
-	Avatar string // a URL
-	Path   string // authentik's folder for users; empty shows as "users"
-	Type   string // "internal", "external", "service_account" or "internal_service_account"; anything else shows as "internal"
-
-	DateJoined         time.Time
-	LastLogin          time.Time // zero for never
-	LastUpdated        time.Time
-	PasswordChangeDate time.Time
+	// KeepsTokens makes the tokens that this user makes for themselves never
+	// expire. It does not count for superusers, who choose.
+	KeepsTokens bool
 }
 
-// Group is a group of users. It is shown, and decides nothing.
-type Group struct {
-	PK         uuid.UUID
-	NumPK      int64
-	Name       string
-	Superuser  bool
-	Parent     uuid.UUID // zero for none
-	ParentName string
-	Attributes map[string]any
+// olderToken reports whether the token of r was made before u was. It was an
+// earlier user's then, with the same ID.
+func (u *User) olderToken(r *store.Record) bool {
+	return !u.Created.IsZero() && r.Created.UnixMicro() < u.Created.UnixMicro()
 }
 
-// Role is a role that a user has. It is shown, and decides nothing.
-type Role struct {
-	PK   uuid.UUID
-	Name string
-}
-
-// Attributes of a user that decide about their tokens, by the names authentik
-// gives them.
-const (
-	// AttributeExpires, if it is false, makes tokens that the user makes for
-	// themselves not expire.
-	AttributeExpires = "goauthentik.io/user/token-expires"
-
-	// AttributeMaximumLifetime is the longest life a token of the user may be
-	// given, in the manner of "days=1;hours=2;minutes=30"; the units are
-	// weeks, days, hours, minutes, seconds, milliseconds and microseconds.
-	AttributeMaximumLifetime = "goauthentik.io/user/token-maximum-lifetime"
-)
-
-// Directory is where the application keeps its users. Its methods must be safe
-// for concurrent use.
+// Directory is where the application keeps its users. It is asked at each check
+// of a key, and whenever a user does something. Its methods must be safe for
+// concurrent use.
 type Directory interface {
-	// User returns the user with this pk. If there is none, the error matches
+	// User returns the user with this ID. If there is none, the error matches
 	// ErrUserNotFound.
-	User(ctx context.Context, pk int64) (User, error)
+	User(ctx context.Context, id string) (User, error)
+}
+
+// BatchDirectory is what a [Directory] is too if it can look up many users in one
+// go. [Access.Owners] asks it once for all owners of a page.
+type BatchDirectory interface {
+	// Users returns the users with these IDs, by ID. It leaves out those that it
+	// does not know. The IDs are distinct and in the order of [store.CompareUsers].
+	Users(ctx context.Context, ids []string) (map[string]User, error)
 }
 
 // UserFinder is what a [Directory] is too if superusers can list tokens by the
 // username of their owners.
 type UserFinder interface {
-	// UserNamed returns the pk of the user with exactly this username. If there
-	// is none, the error matches ErrUserNotFound.
-	UserNamed(ctx context.Context, username string) (int64, error)
+	// UserNamed returns the ID of the user with exactly this username. If there is
+	// none, the error matches ErrUserNotFound.
+	UserNamed(ctx context.Context, username string) (string, error)
 
-	// UsersMatching returns the pks of the users in whose username part occurs,
+	// UsersMatching returns the IDs of the users in whose username part occurs,
 	// case aside.
-	UsersMatching(ctx context.Context, part string) ([]int64, error)
+	UsersMatching(ctx context.Context, part string) ([]string, error)
 }
 
-// BatchDirectory is what a [Directory] is too if it can look up many users at
-// once, as a database can. A list of tokens then costs one question for all of their
-// owners.
-type BatchDirectory interface {
-	// Users returns the users with these pks, by pk. Those that do not exist are
-	// not in the map. The pks are in ascending order and different from each
-	// other. There is at least one, and at most as many as a page of a list has
-	// tokens.
-	Users(ctx context.Context, pks []int64) (map[int64]User, error)
-}
-
-// AnyUser is a [Directory] for applications that know their users elsewhere: it
-// accepts every positive pk as an active user without a name, who is no
-// superuser.
+// AnyUser is a [Directory] for applications that know their users elsewhere. It
+// takes every ID for an active user without a name, who is no superuser.
 type AnyUser struct{}
 
-// User returns a user with this pk.
-func (AnyUser) User(_ context.Context, pk int64) (u User, err error) {
-	if pk <= 0 {
-		return User{}, fmt.Errorf("user %d: %w", pk, ErrUserNotFound)
+// User returns a user with this ID.
+func (AnyUser) User(_ context.Context, id string) (User, error) {
+	if !isUserID(id) {
+		return User{}, fmt.Errorf("user %q: %w", id, ErrUserNotFound)
 	}
-	u.PK, u.Active = pk, true
-	return u, nil
+	return User{ID: id, Active: true}, nil
+}
+
+const maxUserIDLength = 255 // characters
+
+func isUserID(id string) bool {
+	return id != "" && isText(id) && length(id) <= maxUserIDLength
 }
 
 // UserList is a [Directory] and [UserFinder] that holds its users in memory. It
-// never changes.
+// never changes. Make one with [NewUserList].
 type UserList struct {
-	users  map[int64]User
-	byName map[string]int64
+	users  map[string]User
+	byName map[string]string
 }
 
-// NewUserList returns a directory of users. It is an error if a pk is not
-// positive or occurs twice, or if a username does.
+// NewUserList returns a directory of users. It is an error if an ID is not 1 to 255
+// characters, or if an ID or a username occurs twice.
 func NewUserList(users ...User) (*UserList, error) {
 	l := &UserList{
-		users:  make(map[int64]User, len(users)),
-		byName: make(map[string]int64, len(users)),
+		users:  make(map[string]User, len(users)),
+		byName: make(map[string]string, len(users)),
 	}
 	for _, u := range users {
-		if u.PK <= 0 {
-			return nil, fmt.Errorf("user %q: pk %d is not positive", u.Username, u.PK)
+		if !isUserID(u.ID) {
+			return nil, fmt.Errorf("user %q: ID %q is not 1 to %d characters", u.Username, u.ID, maxUserIDLength)
 		}
-		if _, ok := l.users[u.PK]; ok {
-			return nil, fmt.Errorf("user %q: pk %d occurs twice", u.Username, u.PK)
+		if _, ok := l.users[u.ID]; ok {
+			return nil, fmt.Errorf("user %q: ID %q occurs twice", u.Username, u.ID)
 		}
 		if _, ok := l.byName[u.Username]; ok {
-			return nil, fmt.Errorf("user %d: username %q occurs twice", u.PK, u.Username)
+			return nil, fmt.Errorf("user %q: username %q occurs twice", u.ID, u.Username)
 		}
-		l.users[u.PK] = u
+		l.users[u.ID] = u
 		if u.Username != "" {
-			l.byName[u.Username] = u.PK
+			l.byName[u.Username] = u.ID
 		}
 	}
 	return l, nil
 }
 
-// User returns the user with this pk.
-func (l *UserList) User(_ context.Context, pk int64) (User, error) {
-	u, ok := l.users[pk]
+// User returns the user with this ID.
+func (l *UserList) User(_ context.Context, id string) (User, error) {
+	u, ok := l.users[id]
 	if !ok {
-		return User{}, fmt.Errorf("user %d: %w", pk, ErrUserNotFound)
+		return User{}, fmt.Errorf("user %q: %w", id, ErrUserNotFound)
 	}
 	return u, nil
 }
 
-// UserNamed returns the pk of the user with this username.
-func (l *UserList) UserNamed(_ context.Context, username string) (int64, error) {
-	pk, ok := l.byName[username]
+// UserNamed returns the ID of the user with this username.
+func (l *UserList) UserNamed(_ context.Context, username string) (string, error) {
+	id, ok := l.byName[username]
 	if !ok {
-		return 0, fmt.Errorf("user %q: %w", username, ErrUserNotFound)
+		return "", fmt.Errorf("user %q: %w", username, ErrUserNotFound)
 	}
-	return pk, nil
+	return id, nil
 }
 
-// UsersMatching returns the pks of the users in whose username part occurs.
-func (l *UserList) UsersMatching(_ context.Context, part string) ([]int64, error) {
-	var pks []int64
-	for name, pk := range l.byName {
+// UsersMatching returns the IDs of the users in whose username part occurs.
+func (l *UserList) UsersMatching(_ context.Context, part string) ([]string, error) {
+	var ids []string
+	for name, id := range l.byName {
 		if store.ContainsFold(name, part) {
-			pks = append(pks, pk)
+			ids = append(ids, id)
 		}
 	}
-	slices.Sort(pks)
-	return pks, nil
+	slices.SortFunc(ids, store.CompareUsers)
+	return ids, nil
 }

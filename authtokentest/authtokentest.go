@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -78,24 +77,36 @@ type Server struct {
 	Clock   *Clock
 }
 
-// Users returns the users a Server has if none are given: the superuser
-// "akadmin" with pk 1, and "alice" and "bob" with 2 and 3.
-func Users() []authtoken.User {
-	return []authtoken.User{
-		{PK: 1, Username: "akadmin", Name: "authentik Default Admin", Email: "akadmin@example.com", Active: true, Superuser: true},
-		{PK: 2, Username: "alice", Name: "Alice Doe", Email: "alice@example.com", Active: true},
-		{PK: 3, Username: "bob", Name: "Bob Roe", Email: "bob@example.com", Active: true},
+// Profiles returns the users that a Server has if none are given: the superuser
+// "akadmin" with ID 1, and "alice" and "bob" with 2 and 3.
+func Profiles() []httpadapter.Profile {
+	return []httpadapter.Profile{
+		{ID: "1", Username: "akadmin", Name: "authentik Default Admin", Email: "akadmin@example.com", Active: true, Superuser: true},
+		{ID: "2", Username: "alice", Name: "Alice Doe", Email: "alice@example.com", Active: true},
+		{ID: "3", Username: "bob", Name: "Bob Roe", Email: "bob@example.com", Active: true},
 	}
 }
 
-// NewServer starts a server on a port of the loopback interface, which stops
-// when the test ends. One of users, which default to [Users], must be an active
-// superuser.
-func NewServer(t testing.TB, users ...authtoken.User) *Server {
-	t.Helper()
-	if len(users) == 0 {
-		users = Users()
+// Users returns the users of Profiles, for a directory.
+func Users() []authtoken.User { return users(Profiles()) }
+
+func users(profiles []httpadapter.Profile) []authtoken.User {
+	users := make([]authtoken.User, len(profiles))
+	for i, p := range profiles {
+		users[i] = p.User()
 	}
+	return users
+}
+
+// NewServer starts a server on a port of the loopback interface, which stops when
+// the test ends. One of its users, which default to [Profiles], must be an active
+// superuser.
+func NewServer(t testing.TB, profiles ...httpadapter.Profile) *Server {
+	t.Helper()
+	if len(profiles) == 0 {
+		profiles = Profiles()
+	}
+	users := users(profiles)
 	i := slices.IndexFunc(users, func(u authtoken.User) bool { return u.Superuser && u.Active })
 	if i < 0 {
 		t.Fatal("authtokentest: none of the users is an active superuser")
@@ -115,31 +126,31 @@ func NewServer(t testing.TB, users ...authtoken.User) *Server {
 		Users:  directory,
 		Sealer: sealer,
 	})
-	h, err := httpadapter.New(svc, httpadapter.Config{})
+	h, err := httpadapter.New(svc, httpadapter.Config{Profiles: httpadapter.ProfileList(profiles...)})
 	must(err)
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 
 	s := &Server{URL: server.URL, Superuser: users[i], Service: svc, Clock: clock}
-	s.Key = s.key(t, "test", s.Superuser.PK)
+	s.Key = s.key(t, "test", s.Superuser.ID)
 	return s
 }
 
-// KeyOf returns the key of a token of the user with this pk, named "test-<pk>",
+// KeyOf returns the key of a token of the user with this ID, named "test-<ID>",
 // that never expires and may call the API. The token is made on the first call.
-func (s *Server) KeyOf(t testing.TB, pk int64) string {
+func (s *Server) KeyOf(t testing.TB, user string) string {
 	t.Helper()
-	identifier := "test-" + strconv.FormatInt(pk, 10)
+	identifier := "test-" + user
 	if key, err := s.Service.Reveal(t.Context(), identifier); err == nil {
 		return key.Reveal()
 	}
-	return s.key(t, identifier, pk)
+	return s.key(t, identifier, user)
 }
 
-func (s *Server) key(t testing.TB, identifier string, pk int64) string {
+func (s *Server) key(t testing.TB, identifier, user string) string {
 	t.Helper()
 	_, key, err := s.Service.Create(t.Context(), authtoken.CreateParams{
-		Identifier: identifier, User: pk, Expiring: new(false),
+		Identifier: identifier, User: user, Expiring: new(false),
 	})
 	if err != nil {
 		t.Fatalf("authtokentest: %v", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/httpadapter"
 )
 
 func get(t *testing.T, url, key string) (int, map[string]any) {
@@ -33,8 +34,8 @@ func TestServer(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "akadmin", body["user_obj"].(map[string]any)["username"])
 
-	key := srv.KeyOf(t, 2)
-	require.Equal(t, key, srv.KeyOf(t, 2), "asking again makes no other token")
+	key := srv.KeyOf(t, "2")
+	require.Equal(t, key, srv.KeyOf(t, "2"), "asking again makes no other token")
 	status, _ = get(t, srv.URL+"/api/v3/core/tokens/test/", key)
 	require.Equal(t, http.StatusNotFound, status, "alice sees none of the superuser's tokens")
 	status, body = get(t, srv.URL+"/api/v3/core/tokens/test-2/view_key/", key)
@@ -49,7 +50,7 @@ func TestServer(t *testing.T) {
 func TestServiceClock(t *testing.T) {
 	t.Parallel()
 	svc, clock := authtokentest.NewService(t, authtoken.Config{})
-	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: 7})
+	token, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: "7"})
 	require.NoError(t, err)
 	require.Equal(t, clock.Now().Add(30*time.Minute), token.Expires)
 
@@ -73,9 +74,9 @@ func (f *fatal) Fatalf(string, ...any) { f.said = true; panic(f) }
 func TestSetUpFailsLoudly(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(testing.TB){
-		"no superuser": func(t testing.TB) { authtokentest.NewServer(t, authtoken.User{PK: 1, Active: true}) },
-		"same pk twice": func(t testing.TB) {
-			u := authtoken.User{PK: 1, Active: true, Superuser: true}
+		"no superuser": func(t testing.TB) { authtokentest.NewServer(t, httpadapter.Profile{ID: "1", Active: true}) },
+		"same ID twice": func(t testing.TB) {
+			u := httpadapter.Profile{ID: "1", Active: true, Superuser: true}
 			authtokentest.NewServer(t, u, u)
 		},
 		"a clock of one's own": func(t testing.TB) {
@@ -85,7 +86,7 @@ func TestSetUpFailsLoudly(t *testing.T) {
 			authtokentest.NewService(t, authtoken.Config{KeyPrefix: "no good"})
 		},
 		"unknown user": func(t testing.TB) {
-			authtokentest.NewServer(t.(*fatal).TB).KeyOf(t, 99)
+			authtokentest.NewServer(t.(*fatal).TB).KeyOf(t, "99")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func ExampleClock() {
 	if err != nil {
 		panic(err)
 	}
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	if err != nil {
 		panic(err)
 	}

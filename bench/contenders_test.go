@@ -72,7 +72,7 @@ func TestChild(t *testing.T) {
 // failing is a keeper that can do nothing.
 type failing struct{ err error }
 
-func (f failing) create(context.Context, string, int64) (string, error) { return "", f.err }
-func (f failing) update(context.Context, token, string) error           { return f.err }
-func (f failing) lookUp(context.Context, string) error                  { return f.err }
-func (f failing) close() error                                          { return f.err }
+func (f failing) create(context.Context, string, string) (string, error) { return "", f.err }
+func (f failing) update(context.Context, token, string) error            { return f.err }
+func (f failing) lookUp(context.Context, string) error                   { return f.err }
+func (f failing) close() error                                           { return f.err }

@@ -16,7 +16,7 @@ var noLog = slog.New(slog.DiscardHandler)
 
 func openDexMemory(string) (keeper, error) { return dex{dexmemory.New(noLog)}, nil }
 
-func (d dex) create(ctx context.Context, name string, _ int64) (string, error) {
+func (d dex) create(ctx context.Context, name, _ string) (string, error) {
 	now := time.Now()
 	r := storage.RefreshToken{
 		ID: storage.NewID(), Token: newSecret(), CreatedAt: now, LastUsed: now,

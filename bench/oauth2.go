@@ -19,7 +19,7 @@ func openOAuth2(string) (keeper, error) {
 	return oauth{st}, err
 }
 
-func (o oauth) create(ctx context.Context, name string, _ int64) (string, error) {
+func (o oauth) create(ctx context.Context, name, _ string) (string, error) {
 	secret := newSecret()
 	return secret, o.Create(ctx, &models.Token{
 		ClientID: "client", UserID: name, Scope: "made by the benchmark",

@@ -39,7 +39,7 @@ func newService(st store.Store, closeStore func() error) (keeper, error) {
 	return service{svc, closeStore}, err
 }
 
-func (s service) create(ctx context.Context, name string, user int64) (string, error) {
+func (s service) create(ctx context.Context, name, user string) (string, error) {
 	_, key, err := s.Create(ctx, authtoken.CreateParams{Identifier: name, User: user, Description: "made by the benchmark"})
 	return key.Reveal(), err
 }
@@ -69,7 +69,7 @@ func openDigestMap(string) (keeper, error) {
 
 var errNotFound = errors.New("not found")
 
-func (d *digests) create(_ context.Context, name string, user int64) (string, error) {
+func (d *digests) create(_ context.Context, name, user string) (string, error) {
 	secret := newSecret()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -52,7 +52,7 @@ func openPocket(dir string, connect core.DBConnectFunc) (keeper, error) {
 	return pocket{app, c}, app.Save(c)
 }
 
-func (p pocket) create(_ context.Context, name string, user int64) (string, error) {
+func (p pocket) create(_ context.Context, name, user string) (string, error) {
 	secret := newSecret()
 	r := core.NewRecord(p.tokens)
 	r.Set("identifier", name)

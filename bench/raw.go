@@ -75,7 +75,7 @@ func openSQLite(path string, conns int, pragmas ...string) (*sql.DB, error) {
 	return db, err
 }
 
-func (s *statements) create(_ context.Context, name string, user int64) (string, error) {
+func (s *statements) create(_ context.Context, name, user string) (string, error) {
 	secret := newSecret()
 	pk, err := uuid.NewV7()
 	if err != nil {
@@ -143,7 +143,7 @@ func openRawBatches(dir string) (keeper, error) {
 	return b, err
 }
 
-func (b *batches) create(ctx context.Context, name string, user int64) (string, error) {
+func (b *batches) create(ctx context.Context, name, user string) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.rows == 0 {

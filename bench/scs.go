@@ -45,7 +45,7 @@ func makeSCSTable(db *sql.DB) error {
 	return err
 }
 
-func (s scs) create(_ context.Context, name string, _ int64) (string, error) {
+func (s scs) create(_ context.Context, name, _ string) (string, error) {
 	secret := newSecret()
 	return secret, s.put(secret, name)
 }

@@ -68,8 +68,8 @@ func openServing(kind, dir string) (subject, error) {
 		}
 		st, s.stop = db, db.Close
 	}
-	users, err := authtoken.NewUserList(authtoken.User{
-		PK: 2, Username: "alice", Name: "Alice Doe", Email: "alice@example.com", Active: true})
+	alice := httpadapter.Profile{ID: "2", Username: "alice", Name: "Alice Doe", Email: "alice@example.com", Active: true}
+	users, err := authtoken.NewUserList(alice.User())
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +80,13 @@ func openServing(kind, dir string) (subject, error) {
 	}
 	for i := range connections {
 		_, key, err := svc.Create(context.Background(), authtoken.CreateParams{
-			Identifier: nameOf(i), User: 2, Expiring: new(false), Description: "made by the benchmark"})
+			Identifier: nameOf(i), User: "2", Expiring: new(false), Description: "made by the benchmark"})
 		if err != nil {
 			return nil, err
 		}
 		s.keys = append(s.keys, key.Reveal())
 	}
-	adapter, err := httpadapter.New(svc, httpadapter.Config{})
+	adapter, err := httpadapter.New(svc, httpadapter.Config{Profiles: httpadapter.ProfileList(alice)})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // many goroutines at once.
 type keeper interface {
 	// create makes a token with a new secret, and returns the secret.
-	create(ctx context.Context, name string, user int64) (secret string, err error)
+	create(ctx context.Context, name, user string) (secret string, err error)
 
 	// update reads the token and writes it with another description.
 	update(ctx context.Context, t token, description string) error
@@ -153,8 +153,8 @@ func together(callers, n int, op func(ctx context.Context, i int) error) error {
 // scatter returns a number below n that seems random, but is the same every time.
 func scatter(i, n int) int { return int(uint64(i) * 0x9E3779B97F4A7C15 >> 32 % uint64(n)) }
 
-func nameOf(i int) string { return "token-" + strconv.Itoa(i) }
-func ownerOf(i int) int64 { return int64(i%100) + 1 }
+func nameOf(i int) string  { return "token-" + strconv.Itoa(i) }
+func ownerOf(i int) string { return strconv.Itoa(i%100 + 1) }
 
 func (p *keeping) measure(t task) (sample, error) {
 	switch t.Op {

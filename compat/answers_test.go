@@ -47,12 +47,10 @@ var login = []string{"Authorization", "Bearer " + keyOf("akadmin")}
 func otherHandler(t *testing.T, st store.Store, cfg httpadapter.Config) http.Handler {
 	t.Helper()
 	serviceConfig := sealed(t, authtoken.Policy{})
-	var err error
-	serviceConfig.Users, err = authtoken.NewUserList(users...)
-	require.NoError(t, err)
+	serviceConfig.Users = directory(t)
 	svc, err := authtoken.New(st, serviceConfig)
 	require.NoError(t, err)
-	cfg.Authenticate = func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(admin.PK), nil }
+	cfg.Authenticate = func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(admin.ID), nil }
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	h, err := httpadapter.New(svc, cfg)
 	require.NoError(t, err)
@@ -138,7 +136,7 @@ func provoke(t *testing.T, method, path, call string, status int) {
 	case http.StatusNotFound:
 		url = "/api/v3" + strings.ReplaceAll(path, "{identifier}", "nobody") + "?page=99"
 	case http.StatusConflict:
-		h = otherHandler(t, stale{st}, httpadapter.Config{})
+		h = otherHandler(t, stale{st}, adapterConfig())
 	case http.StatusPreconditionFailed:
 		header = slices.Concat(login, []string{"If-Match", `"something else"`})
 	case http.StatusRequestEntityTooLarge:
@@ -146,7 +144,7 @@ func provoke(t *testing.T, method, path, call string, status int) {
 	case http.StatusUnsupportedMediaType:
 		header = slices.Concat(login, []string{"Content-Type", "text/plain"})
 	case http.StatusInternalServerError:
-		h = otherHandler(t, broken{}, httpadapter.Config{})
+		h = otherHandler(t, broken{}, adapterConfig())
 	}
 	x := send(t, h, method, url, body, header...)
 	require.Equal(t, status, x.status, "%s", x.body)
@@ -158,7 +156,7 @@ func provoke(t *testing.T, method, path, call string, status int) {
 // handlerOver is a handler for the same users as those of a world.
 func handlerOver(t *testing.T, st store.Store) http.Handler {
 	t.Helper()
-	h, err := httpadapter.New(newService(t, st, sealed(t, authtoken.Policy{})), httpadapter.Config{})
+	h, err := httpadapter.New(newService(t, st, sealed(t, authtoken.Policy{})), adapterConfig())
 	require.NoError(t, err)
 	return h
 }
@@ -219,7 +217,7 @@ func TestElsewhere(t *testing.T) {
 func TestKeysInAnswers(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]authtoken.Config{"sealed": sealed(t, authtoken.Policy{}), "digests only": {}} {
-		h, err := httpadapter.New(newService(t, memory.New(), cfg), httpadapter.Config{})
+		h, err := httpadapter.New(newService(t, memory.New(), cfg), adapterConfig())
 		require.NoError(t, err)
 		key := func(method, path, body string) (key string, ok bool) {
 			t.Helper()
@@ -256,7 +254,7 @@ func TestUnusual(t *testing.T) {
 	st := memory.New()
 	svc, err := authtoken.New(st, authtoken.Config{})
 	require.NoError(t, err)
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "a", User: 77})
+	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "a", User: "77"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, send(t, handlerOver(t, st), "GET", "/api/v3/core/tokens/a/", "", login...).status)
 

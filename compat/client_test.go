@@ -29,11 +29,11 @@ import (
 var now = time.Date(2026, 3, 4, 5, 6, 7, 890123000, time.UTC)
 
 var (
-	admin = authtoken.User{
-		PK: 1, Username: "akadmin", Name: "Default Admin", Email: "akadmin@example.com",
+	admin = httpadapter.Profile{
+		ID: "1", Username: "akadmin", Name: "Default Admin", Email: "akadmin@example.com",
 		Active: true, Superuser: true,
 		Attributes: map[string]any{"settings": map[string]any{"locale": "en"}, "level": 3.5},
-		Groups: []authtoken.Group{
+		Groups: []httpadapter.Group{
 			{
 				PK: uuid.MustParse("5b0a7a0c-6d0f-4a57-8f3b-0d4e0a8a1f10"), NumPK: 41, Name: "admins", Superuser: true,
 				Parent: uuid.MustParse("ce1ff6b1-0c2a-4f0e-9a56-0b6d1d9e7a22"), ParentName: "everyone",
@@ -41,20 +41,20 @@ var (
 			},
 			{PK: uuid.MustParse("ce1ff6b1-0c2a-4f0e-9a56-0b6d1d9e7a22"), NumPK: 42, Name: "everyone"},
 		},
-		Roles: []authtoken.Role{{PK: uuid.MustParse("a8b6f1de-0a3c-45f4-9b0f-6f3c7f3d2b33"), Name: "operator"}},
+		Roles: []httpadapter.Role{{PK: uuid.MustParse("a8b6f1de-0a3c-45f4-9b0f-6f3c7f3d2b33"), Name: "operator"}},
 		UUID:  uuid.MustParse("0d9c1b5e-3c1b-4f0e-8f55-5a1f0c9e4d44"), UID: "f00dcafe", Avatar: "https://example.com/a.png",
 		Path: "users/staff", Type: "internal",
 		DateJoined: now.AddDate(-2, 0, 0), LastLogin: now.Add(-time.Hour),
 		LastUpdated: now.AddDate(0, -1, 0), PasswordChangeDate: now.AddDate(-1, 0, 0),
 	}
 	// Of alice, the directory knows next to nothing.
-	alice = authtoken.User{PK: 2, Username: "alice", Active: true}
-	bob   = authtoken.User{
-		PK: 3, Username: "bob", Name: "Bob", Active: true, Type: "service_account",
-		Attributes: map[string]any{authtoken.AttributeMaximumLifetime: "hours=2"},
+	alice = httpadapter.Profile{ID: "2", Username: "alice", Active: true}
+	bob   = httpadapter.Profile{
+		ID: "3", Username: "bob", Name: "Bob", Active: true, Type: "service_account",
+		Attributes: map[string]any{httpadapter.AttributeMaximumLifetime: "hours=2"},
 	}
-	carol = authtoken.User{PK: 4, Username: "carol", Name: "Carol"} // not active
-	users = []authtoken.User{admin, alice, bob, carol}
+	carol    = httpadapter.Profile{ID: "4", Username: "carol", Name: "Carol"} // not active
+	profiles = []httpadapter.Profile{admin, alice, bob, carol}
 )
 
 // world is a running server with these users. Each has a token to log in with,
@@ -77,22 +77,36 @@ func sealed(t *testing.T, policy authtoken.Policy) authtoken.Config {
 	return authtoken.Config{Policy: policy, Sealer: sealer}
 }
 
+func directory(t *testing.T) authtoken.Directory {
+	t.Helper()
+	var users []authtoken.User
+	for _, p := range profiles {
+		users = append(users, p.User())
+	}
+	directory, err := authtoken.NewUserList(users...)
+	require.NoError(t, err)
+	return directory
+}
+
+// adapterConfig shows the users' profiles.
+func adapterConfig() httpadapter.Config {
+	return httpadapter.Config{Profiles: httpadapter.ProfileList(profiles...)}
+}
+
 // newService returns a service for these users, with their tokens.
 func newService(t *testing.T, st store.Store, cfg authtoken.Config) *authtoken.Service {
 	t.Helper()
-	directory, err := authtoken.NewUserList(users...)
-	require.NoError(t, err)
-	cfg.Users = directory
+	cfg.Users = directory(t)
 	cfg.Now = func() time.Time { return now }
 	svc, err := authtoken.New(st, cfg)
 	require.NoError(t, err)
 	cfg.Policy = authtoken.Policy{OptionalExpiry: true} // whatever limit an owner has
 	unlimited, err := authtoken.New(st, cfg)
 	require.NoError(t, err)
-	for _, u := range users {
+	for _, u := range profiles {
 		identifier := "login-" + u.Username
 		_, _, err := unlimited.Create(t.Context(), authtoken.CreateParams{
-			Identifier: identifier, User: u.PK, Expiring: new(false),
+			Identifier: identifier, User: u.ID, Expiring: new(false),
 		})
 		require.NoError(t, err)
 		require.NoError(t, unlimited.SetKey(t.Context(), identifier, keyOf(u.Username)))
@@ -103,7 +117,7 @@ func newService(t *testing.T, st store.Store, cfg authtoken.Config) *authtoken.S
 func newWorld(t *testing.T, st store.Store, cfg authtoken.Config) *world {
 	t.Helper()
 	svc := newService(t, st, cfg)
-	h, err := httpadapter.New(svc, httpadapter.Config{})
+	h, err := httpadapter.New(svc, adapterConfig())
 	require.NoError(t, err)
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)

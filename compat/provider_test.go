@@ -149,7 +149,7 @@ func TestTerraform(t *testing.T) {
 				require.InDelta(t, 1800, r.expiresIn, 1)
 				p, err := w.svc.Authenticate(t.Context(), r.key, authtoken.IntentAPI)
 				require.NoError(t, err)
-				require.EqualValues(t, 2, p.User.PK)
+				require.Equal(t, "2", p.User.ID)
 
 				// Another description, and another identifier, which is the id.
 				r.config.identifier, r.config.description = "tf-renamed", ""

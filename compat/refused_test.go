@@ -60,9 +60,9 @@ func TestCredentialsRefused(t *testing.T) {
 			"Basic YWxpY2U6c2VjcmV0":                 "Unsupported authentication type",
 			"Bearer no-key-that-was-made-by-anybody": "Token invalid/expired",
 			"Bearer " + keyOf("carol"):               "Token invalid/expired",
-			made(authtoken.CreateParams{Identifier: "old", User: 1, Expires: now}): "Token invalid/expired",
+			made(authtoken.CreateParams{Identifier: "old", User: "1", Expires: now}): "Token invalid/expired",
 			made(authtoken.CreateParams{
-				Identifier: "password", User: 1, Intent: authtoken.IntentAppPassword, Expires: now.Add(time.Minute),
+				Identifier: "password", User: "1", Intent: authtoken.IntentAppPassword, Expires: now.Add(time.Minute),
 			}): "Token invalid/expired",
 		} {
 			c, _ := w.clientWith(t, authorization)
@@ -239,7 +239,7 @@ func TestKeyThatEnds(t *testing.T) {
 		for _, policy := range []authtoken.Policy{{}, authtoken.Authentik()} {
 			w := build(sealed(t, policy))
 			ends := now.Add(time.Hour)
-			_, key, err := w.svc.Create(t.Context(), authtoken.CreateParams{Identifier: "short", User: alice.PK, Expires: ends})
+			_, key, err := w.svc.Create(t.Context(), authtoken.CreateParams{Identifier: "short", User: alice.ID, Expires: ends})
 			require.NoError(t, err)
 			client, _ := w.clientWith(t, "Bearer "+key.Reveal())
 			tokens := client.CoreApi

@@ -26,7 +26,7 @@ func TestTinkSeals(t *testing.T) {
 		return svc
 	}
 	svc := newService()
-	_, old, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "old", User: 1})
+	_, old, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "old", User: "1"})
 	require.NoError(t, err)
 
 	manager := keyset.NewManagerFromHandle(keys)
@@ -36,7 +36,7 @@ func TestTinkSeals(t *testing.T) {
 	keys, err = manager.Handle()
 	require.NoError(t, err)
 	svc = newService()
-	_, fresh, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "new", User: 1})
+	_, fresh, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "new", User: "1"})
 	require.NoError(t, err)
 
 	for identifier, key := range map[string]authtoken.Key{"old": old, "new": fresh} {

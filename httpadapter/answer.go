@@ -94,18 +94,19 @@ func writeFaults(w http.ResponseWriter, e *authtoken.ValidationError) {
 	_ = writeJSON(w, http.StatusBadRequest, func(b []byte) ([]byte, error) {
 		field := ""
 		b = append(b, '{')
-		for i, f := range e.Fields {
+		for i, f := range inOrder(e.Fields) {
+			name := wireName(f.Field)
 			switch {
-			case i > 0 && f.Field == field:
+			case i > 0 && name == field:
 				b = append(b, ',')
 			case i > 0:
 				b = append(b, "],"...)
 				fallthrough
 			default:
-				field = f.Field
+				field = name
 				b = append(appendString(b, field), ":["...)
 			}
-			b = appendString(b, f.Message)
+			b = appendString(b, words(f))
 		}
 		return append(b, "]}"...), nil
 	})

@@ -56,7 +56,7 @@ func TestNoSniffing(t *testing.T) {
 	users := new(flaky)
 	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 	require.NoError(t, err)
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Throttle: func(*http.Request) time.Duration { return wait },

@@ -15,10 +15,10 @@ var (
 	ErrUnsupportedScheme = errors.New("unsupported authentication scheme")
 )
 
-// Bearer returns an authenticator that takes the key of a token of IntentAPI
+// BearerPrincipal returns an authenticator that takes the key of a token of IntentAPI
 // from the header "Authorization: Bearer <key>", as RFC 6750 has it.
 // A request with more than one such header is refused.
-func Bearer(svc *authtoken.Service) func(*http.Request) (authtoken.Principal, error) {
+func BearerPrincipal(svc *authtoken.Service) func(*http.Request) (authtoken.Principal, error) {
 	return func(r *http.Request) (authtoken.Principal, error) {
 		scheme, key, err := authorization(r)
 		switch {

@@ -74,7 +74,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
 	cookie := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) {
-		return authtoken.SignedIn(2), nil
+		return authtoken.SignedIn("2"), nil
 	}})
 	guard, err := httpadapter.RequireToken(a.svc, httpadapter.GuardConfig{
 		Realm:   "things",
@@ -120,7 +120,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 		_, ok := source.Credentials(r)
 		require.False(t, ok)
 	}
-	_, err = httpadapter.Bearer(a.svc)(r)
+	_, err = httpadapter.BearerPrincipal(a.svc)(r)
 	require.ErrorIs(t, err, authtoken.ErrRefused)
 }
 

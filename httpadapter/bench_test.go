@@ -36,7 +36,7 @@ func BenchmarkAdapter(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, key, err := svc.Create(b.Context(), authtoken.CreateParams{Identifier: "one", User: 2, Expiring: new(false)})
+	_, key, err := svc.Create(b.Context(), authtoken.CreateParams{Identifier: "one", User: "2", Expiring: new(false)})
 	if err != nil {
 		b.Fatal(err)
 	}

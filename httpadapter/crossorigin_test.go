@@ -17,9 +17,9 @@ import (
 func byCookie(a **api) func(*http.Request) (authtoken.Principal, error) {
 	return func(r *http.Request) (authtoken.Principal, error) {
 		if cookie, err := r.Cookie("session"); err == nil && cookie.Value == "alice" {
-			return authtoken.SignedIn(2), nil
+			return authtoken.SignedIn("2"), nil
 		}
-		return httpadapter.Bearer((*a).svc)(r)
+		return httpadapter.BearerPrincipal((*a).svc)(r)
 	}
 }
 

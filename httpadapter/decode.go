@@ -2,6 +2,7 @@ package httpadapter
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,26 +12,17 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/authtoken/authtoken"
 )
 
-// The words of Django REST framework for values of the wrong type or form.
-const (
-	msgRequired = "This field is required."
-	msgNull     = "This field may not be null."
-	msgBlank    = "This field may not be blank."
-	msgString   = "Not a valid string."
-	msgSlug     = `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`
-	msgBoolean  = "Must be a valid boolean."
-	msgDateTime = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
-)
-
-// readObject reads the body of r, which must be a JSON object or empty.
-// Of a name that occurs twice in it, the last counts.
+// readObject reads the body of r, which must be a JSON object or empty. If a name
+// occurs twice, the last one wins.
 func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if r.Body == nil { // as in a request that was made for a test
 		return nil, nil
@@ -67,13 +59,13 @@ func parseObject(body []byte) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
 	err := json.Unmarshal(body, &object)
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil, nonField("Invalid data. Expected a dictionary, but got " + pythonType(bytes.TrimSpace(body)) + ".")
+		return nil, wholeFault(codeObject, pythonType(bytes.TrimSpace(body)))
 	}
 	if err != nil {
 		return nil, parseError(err)
 	}
 	if object == nil {
-		return nil, nonField("No data provided")
+		return nil, wholeFault(codeNoData, "")
 	}
 	return object, nil
 }
@@ -82,10 +74,9 @@ func parseError(err error) error {
 	return &httpError{http.StatusBadRequest, "JSON parse error - " + err.Error()}
 }
 
-func nonField(message string) error {
-	return &authtoken.ValidationError{Fields: []authtoken.FieldError{
-		{Field: "non_field_errors", Code: authtoken.CodeInvalid, Message: message},
-	}}
+// wholeFault is the error of a body that is no object.
+func wholeFault(code authtoken.Code, value string) error {
+	return &authtoken.ValidationError{Fields: []authtoken.FieldError{{Code: code, Value: value}}}
 }
 
 // pythonType names the type of a JSON value the way the original does.
@@ -108,86 +99,81 @@ func pythonType(raw []byte) string {
 	return "int"
 }
 
-// readParams reads what a request wants of a token. Faults in single fields are
-// noted in the params, for the service to report with its own.
-func (h *Handler) readParams(r *http.Request) (authtoken.UpdateParams, error) {
-	object, err := h.readObject(r)
+// readCreate reads what token a request asks for. Faults in single fields are noted
+// in the params, for the service to report with its own.
+func (h *Handler) readCreate(r *http.Request) (p authtoken.CreateParams, err error) {
+	d, err := h.readFields(r)
 	if err != nil {
-		return authtoken.UpdateParams{}, err
+		return p, err
 	}
-	d := decoder{object: object}
-	d.p.Managed = d.string("managed", msgString, true)
-	if d.p.Managed != nil && *d.p.Managed == "" && !d.null("managed") {
-		d.fault("managed", authtoken.CodeBlank, msgBlank)
-	}
-	d.p.Identifier = d.string("identifier", msgSlug, false)
-	d.p.Intent = d.intent()
-	d.p.User = d.user()
-	d.p.Description = d.string("description", msgString, false)
-	d.p.Expires = d.expires()
-	d.p.Expiring = d.expiring()
-	return d.p, nil
+	p.Managed = value(d.managed())
+	p.Identifier = value(d.identifier(true))
+	p.Intent = value(d.intent())
+	p.User = value(d.user())
+	p.Description = value(d.string("description", false))
+	p.Expires = value(d.expires())
+	p.Expiring = d.expiring()
+	p.Invalid = d.faults
+	return p, d.failure
 }
 
-// createParams turns p into what makes a new token.
-func createParams(p authtoken.UpdateParams) authtoken.CreateParams {
-	c := authtoken.CreateParams{
-		Identifier:  value(p.Identifier),
-		Intent:      value(p.Intent),
-		User:        value(p.User),
-		Description: value(p.Description),
-		Managed:     value(p.Managed),
-		Expires:     value(p.Expires),
-		Expiring:    p.Expiring,
-		Invalid:     p.Invalid,
+// readUpdate reads what a request wants to change, as readCreate does. A PUT must
+// name the identifier, and an intent that it does not name becomes the default.
+func (h *Handler) readUpdate(r *http.Request) (p authtoken.UpdateParams, err error) {
+	d, err := h.readFields(r)
+	if err != nil {
+		return p, err
 	}
-	if p.Identifier == nil && !names(p.Invalid, "identifier") {
-		c.Invalid = append(c.Invalid, authtoken.FieldError{
-			Field: "identifier", Code: authtoken.CodeRequired, Message: msgRequired})
+	put := r.Method == http.MethodPut
+	p.Managed = d.managed()
+	p.Identifier = d.identifier(put)
+	if p.Intent = d.intent(); p.Intent == nil && put {
+		p.Intent = new(authtoken.IntentAPI)
 	}
-	return c
+	p.User = d.user()
+	p.Description = d.string("description", false)
+	p.Expires = d.expires()
+	p.Expiring = d.expiring()
+	p.Invalid = d.faults
+	return p, d.failure
+}
+
+func (h *Handler) readFields(r *http.Request) (*decoder, error) {
+	object, err := h.readObject(r)
+	return &decoder{h: h, ctx: r.Context(), object: object}, err
 }
 
 // readKey reads the key that a request sets.
 func (h *Handler) readKey(r *http.Request) (string, error) {
-	object, err := h.readObject(r)
+	d, err := h.readFields(r)
 	if err != nil {
 		return "", err
 	}
-	d := decoder{object: object}
-	key := d.string("key", msgString, false)
-	if key == nil && len(d.p.Invalid) == 0 {
-		d.fault("key", authtoken.CodeRequired, msgRequired)
+	key := d.string("key", false)
+	if key == nil && len(d.faults) == 0 {
+		d.fault("key", authtoken.CodeRequired, "")
 	}
-	if len(d.p.Invalid) > 0 {
-		return "", &authtoken.ValidationError{Fields: d.p.Invalid}
-	}
-	return *key, nil
+	return value(key), d.err()
 }
 
-// maxOverlap is what a request may ask for at the most: 10 years.
+// maxOverlap is the longest overlap that a request may ask for: 10 years.
 const maxOverlap = 10 * 365 * 24 * time.Hour
 
 // readOverlap reads for how long the old key stays good, in whole seconds.
 func (h *Handler) readOverlap(r *http.Request) (time.Duration, error) {
-	object, err := h.readObject(r)
+	d, err := h.readFields(r)
 	if err != nil {
 		return 0, err
 	}
-	d := decoder{object: object}
 	raw, ok := d.get("overlap")
-	if ok {
-		n, err := strconv.ParseInt(string(raw), 10, 64)
-		if err == nil && n >= 0 && n <= int64(maxOverlap/time.Second) {
-			return time.Duration(n) * time.Second, nil
-		}
-		d.fault("overlap", authtoken.CodeInvalid,
-			fmt.Sprintf("A whole number of seconds from 0 to %d is required.", maxOverlap/time.Second))
+	if !ok {
+		return 0, d.err()
 	}
-	if len(d.p.Invalid) > 0 {
-		return 0, &authtoken.ValidationError{Fields: d.p.Invalid}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || n < 0 || n > int64(maxOverlap/time.Second) {
+		d.fault("overlap", authtoken.CodeInvalid, "")
 	}
-	return 0, nil
+	return time.Duration(n) * time.Second, d.err()
 }
 
 func value[T any](p *T) T {
@@ -197,25 +183,26 @@ func value[T any](p *T) T {
 	return *p
 }
 
-func names(faults []authtoken.FieldError, field string) bool {
-	for _, f := range faults {
-		if f.Field == field {
-			return true
-		}
-	}
-	return false
-}
-
-// decoder takes the fields out of a JSON object. Types are taken as they are:
-// "2" is no number. Each method returns nil for a field that is not there,
-// or that has a fault, which it notes.
+// decoder takes the fields out of a JSON object. Each method returns nil for a field
+// that is not there, or that has a fault, which it notes.
 type decoder struct {
-	object map[string]json.RawMessage
-	p      authtoken.UpdateParams
+	h       *Handler
+	ctx     context.Context //nolint:containedctx // of the request that is decoded
+	object  map[string]json.RawMessage
+	faults  []authtoken.FieldError
+	failure error // that is no fault of the request's
 }
 
-func (d *decoder) fault(field string, code authtoken.Code, message string) {
-	d.p.Invalid = append(d.p.Invalid, authtoken.FieldError{Field: field, Code: code, Message: message})
+func (d *decoder) fault(field string, code authtoken.Code, value string) {
+	d.faults = append(d.faults, authtoken.FieldError{Field: field, Code: code, Value: value})
+}
+
+// err returns nil if there were no faults.
+func (d *decoder) err() error {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	return &authtoken.ValidationError{Fields: d.faults}
 }
 
 func (d *decoder) null(field string) bool { return string(d.object[field]) == "null" }
@@ -224,14 +211,14 @@ func (d *decoder) null(field string) bool { return string(d.object[field]) == "n
 func (d *decoder) get(field string) (json.RawMessage, bool) {
 	raw, ok := d.object[field]
 	if ok && d.null(field) {
-		d.fault(field, authtoken.CodeNull, msgNull)
+		d.fault(field, codeNull, "")
 		return nil, false
 	}
 	return raw, ok
 }
 
 // string takes a text. If it may be null, null is "".
-func (d *decoder) string(field, wrongType string, nullable bool) *string {
+func (d *decoder) string(field string, nullable bool) *string {
 	if nullable && d.null(field) {
 		return new("")
 	}
@@ -240,14 +227,38 @@ func (d *decoder) string(field, wrongType string, nullable bool) *string {
 		return nil
 	}
 	if raw[0] != '"' {
-		d.fault(field, authtoken.CodeInvalid, wrongType)
+		d.fault(field, codeString, "")
 		return nil
 	}
 	if r, found := loneSurrogate(raw); found {
-		d.fault(field, authtoken.CodeInvalid, fmt.Sprintf("Surrogate characters are not allowed: U+%04X.", r))
+		d.fault(field, codeSurrogate, fmt.Sprintf("U+%04X", r))
 		return nil
 	}
-	return new(unquote(raw))
+	return new(trim(unquote(raw)))
+}
+
+// managed takes a text that may be null but not blank.
+func (d *decoder) managed() *string {
+	text := d.string("managed", true)
+	if text != nil && *text == "" && !d.null("managed") {
+		d.fault("managed", authtoken.CodeBlank, "")
+		return nil
+	}
+	return text
+}
+
+// identifier takes a text that may not be blank: the service would make one.
+func (d *decoder) identifier(required bool) *string {
+	before := len(d.faults)
+	text := d.string("identifier", false)
+	switch {
+	case text == nil && required && len(d.faults) == before:
+		d.fault("identifier", authtoken.CodeRequired, "")
+	case text != nil && *text == "":
+		d.fault("identifier", authtoken.CodeBlank, "")
+		return nil
+	}
+	return text
 }
 
 func (d *decoder) intent() *authtoken.Intent {
@@ -268,27 +279,39 @@ func (d *decoder) intent() *authtoken.Intent {
 	}
 	// The service takes an empty intent for one that was not given.
 	if raw[0] != '"' || text == "" {
-		d.fault("intent", authtoken.CodeChoice, fmt.Sprintf(`"%s" is not a valid choice.`, text))
+		d.fault("intent", authtoken.CodeChoice, text)
 		return nil
 	}
 	return new(authtoken.Intent(text))
 }
 
-func (d *decoder) user() *int64 {
+func (d *decoder) user() *string {
 	raw, ok := d.get("user")
 	if !ok {
 		return nil
 	}
+	if d.h.textUserIDs {
+		return d.string("user", false)
+	}
 	if t := pythonType(raw); t != "int" {
-		d.fault("user", authtoken.CodeInvalid, "Incorrect type. Expected pk value, received "+t+".")
+		d.fault("user", codeUserType, t)
 		return nil
 	}
-	pk, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || pk <= 0 { // out of range either way: a pk is positive
-		d.fault("user", authtoken.CodeMissing, fmt.Sprintf(`Invalid pk "%s" - object does not exist.`, raw))
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		d.fault("user", authtoken.CodeNotFound, string(raw))
 		return nil
 	}
-	return &pk
+	id, err := d.h.userID(d.ctx, n)
+	switch {
+	case errors.Is(err, authtoken.ErrUserNotFound):
+		d.fault("user", authtoken.CodeNotFound, string(raw))
+		return nil
+	case err != nil:
+		d.failure = err
+		return nil
+	}
+	return &id
 }
 
 func (d *decoder) expires() *time.Time {
@@ -304,7 +327,7 @@ func (d *decoder) expires() *time.Time {
 		t, ok = parseDateTime(unquote(raw))
 	}
 	if raw[0] != '"' || !ok {
-		d.fault("expires", authtoken.CodeInvalid, msgDateTime)
+		d.fault("expires", codeDateTime, "")
 		return nil
 	}
 	return &t
@@ -317,11 +340,17 @@ func (d *decoder) expiring() *bool {
 	}
 	b, err := strconv.ParseBool(string(raw))
 	if err != nil || raw[0] != 't' && raw[0] != 'f' {
-		d.fault("expiring", authtoken.CodeInvalid, msgBoolean)
+		d.fault("expiring", codeBoolean, "")
 		return nil
 	}
 	return &b
 }
+
+// trim removes what Python takes for white space around s: it knows four separators
+// more than unicode.IsSpace.
+func trim(s string) string { return strings.TrimFunc(s, isSpace) }
+
+func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
 
 // unquote decodes a JSON string that is known to be one.
 func unquote(raw json.RawMessage) string {

@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -17,17 +18,22 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendToken appends the wire form of t, with its key if there is one to show.
-func appendToken(b []byte, t *authtoken.Token, owner *authtoken.User, key authtoken.Key) ([]byte, error) {
-	b, err := appendUser(appendBeforeOwner(b, t), owner)
-	if err != nil {
-		return nil, err
-	}
-	return appendAfterOwner(b, t, key), nil
+// owner is how the owner of a token is written: as its user and as its user_obj.
+type owner struct {
+	id      []byte
+	profile []byte
 }
 
-// appendBeforeOwner appends that of a token which comes before its owner.
-func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
+// owner returns how the user with this profile is written.
+func (h *Handler) owner(ctx context.Context, p *Profile) (o owner, err error) {
+	if o.id, err = h.appendID(ctx, nil, p.ID); err == nil {
+		o.profile, err = appendProfile(make([]byte, 0, 512), p, o.id)
+	}
+	return o, err
+}
+
+// appendToken appends the wire form of t, with its key if there is one to show.
+func (h *Handler) appendToken(b []byte, t *authtoken.Token, o *owner, key authtoken.Key) []byte {
 	b = append(b, `{"pk":`...)
 	b = appendUUID(b, t.PK)
 	b = append(b, `,"managed":`...)
@@ -37,22 +43,21 @@ func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
 	b = append(b, `,"intent":`...)
 	b = appendString(b, string(t.Intent))
 	b = append(b, `,"user":`...)
-	b = strconv.AppendInt(b, t.User, 10)
-	return append(b, `,"user_obj":`...)
-}
-
-// appendAfterOwner appends the rest, with its key if there is one to show.
-func appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.Key) []byte {
+	b = append(b, o.id...)
+	b = append(b, `,"user_obj":`...)
+	b = append(b, o.profile...)
 	b = append(b, `,"description":`...)
 	b = appendString(b, t.Description)
 	b = append(b, `,"expires":`...)
 	b = appendTime(b, t.Expires)
 	b = append(b, `,"expiring":`...)
 	b = strconv.AppendBool(b, t.Expiring)
-	b = append(b, `,"created":`...)
-	b = appendTime(b, t.Created)
-	b = append(b, `,"last_used":`...)
-	b = appendTime(b, t.LastUsed)
+	if !h.strict {
+		b = append(b, `,"created":`...)
+		b = appendTime(b, t.Created)
+		b = append(b, `,"last_used":`...)
+		b = appendTime(b, t.LastUsed)
+	}
 	if secret := key.Reveal(); secret != "" {
 		b = append(b, `,"key":`...)
 		b = appendString(b, secret)
@@ -60,9 +65,10 @@ func appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.Key) []byte {
 	return append(b, '}')
 }
 
-func appendUser(b []byte, u *authtoken.User) ([]byte, error) {
+// appendProfile appends the user_obj of a user whose ID is written as id.
+func appendProfile(b []byte, u *Profile, id []byte) ([]byte, error) {
 	b = append(b, `{"pk":`...)
-	b = strconv.AppendInt(b, u.PK, 10)
+	b = append(b, id...)
 	b = append(b, `,"username":`...)
 	b = appendString(b, u.Username)
 	b = append(b, `,"name":`...)
@@ -77,10 +83,10 @@ func appendUser(b []byte, u *authtoken.User) ([]byte, error) {
 	b = strconv.AppendBool(b, u.Superuser)
 
 	b = append(b, `,"groups":`...)
-	b = appendList(b, u.Groups, func(b []byte, g *authtoken.Group) []byte { return appendUUID(b, g.PK) })
+	b = appendList(b, u.Groups, func(b []byte, g *Group) []byte { return appendUUID(b, g.PK) })
 	b = append(b, `,"groups_obj":`...)
 	var err error
-	b = appendList(b, u.Groups, func(b []byte, g *authtoken.Group) []byte {
+	b = appendList(b, u.Groups, func(b []byte, g *Group) []byte {
 		b = append(b, `{"pk":`...)
 		b = appendUUID(b, g.PK)
 		b = append(b, `,"num_pk":`...)
@@ -102,9 +108,9 @@ func appendUser(b []byte, u *authtoken.User) ([]byte, error) {
 		return append(b, '}')
 	})
 	b = append(b, `,"roles":`...)
-	b = appendList(b, u.Roles, func(b []byte, r *authtoken.Role) []byte { return appendUUID(b, r.PK) })
+	b = appendList(b, u.Roles, func(b []byte, r *Role) []byte { return appendUUID(b, r.PK) })
 	b = append(b, `,"roles_obj":`...)
-	b = appendList(b, u.Roles, func(b []byte, r *authtoken.Role) []byte {
+	b = appendList(b, u.Roles, func(b []byte, r *Role) []byte {
 		b = append(b, `{"pk":`...)
 		b = appendUUID(b, r.PK)
 		b = append(b, `,"name":`...)

@@ -10,30 +10,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store/memory"
 )
 
 // TestEncode holds the encoder against encoding/json: what it writes of a user
-// must be what ReadUsers reads.
+// must be what ReadProfiles reads.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
-	full := authtoken.User{
-		PK: 7, Username: `a"\b`, Name: "Ünï <&> \u2028 🔑", Email: "a@example.com",
+	full := Profile{
+		ID: "7", Username: `a"\b`, Name: "Ünï <&> \u2028 🔑", Email: "a@example.com",
 		Active: true, Superuser: true,
 		Attributes: map[string]any{"a": []any{1.5, "x", nil}, "b": map[string]any{"c": true}},
-		Groups: []authtoken.Group{
+		Groups: []Group{
 			{PK: uuid.New(), NumPK: 1, Name: "g", Superuser: true, Attributes: map[string]any{"k": "v"}},
 			{PK: uuid.New(), NumPK: -2, Name: "", Parent: uuid.New(), ParentName: "g", Attributes: map[string]any{}},
 		},
-		Roles: []authtoken.Role{{PK: uuid.New(), Name: "r"}},
+		Roles: []Role{{PK: uuid.New(), Name: "r"}},
 		UUID:  uuid.New(), UID: "u", Avatar: "https://example.com/a", Path: "users/x", Type: "external",
 		DateJoined: at, LastLogin: at.Truncate(time.Second), LastUpdated: at, PasswordChangeDate: at,
 	}
 	token := authtoken.Token{
-		PK: uuid.New(), Identifier: "one", Intent: authtoken.IntentAPI, User: 7,
+		PK: uuid.New(), Identifier: "one", Intent: authtoken.IntentAPI, User: "7",
 		Description: "tab\tnul\x00\x1f\x7f\r\n", Managed: "m", Expires: at, Expiring: true,
 	}
-	b, err := appendToken(nil, &token, &full, authtoken.Key{})
+	h, err := New(newBareService(t), Config{})
+	require.NoError(t, err)
+	encode := func(token *authtoken.Token, p *Profile) ([]byte, error) {
+		o, err := h.owner(t.Context(), p)
+		return h.appendToken(nil, token, &o, authtoken.Key{}), err
+	}
+	b, err := encode(&token, &full)
 	require.NoError(t, err)
 	var got struct {
 		PK          uuid.UUID
@@ -57,16 +64,16 @@ func TestEncode(t *testing.T) {
 	require.True(t, at.Equal(*got.Expires))
 	require.True(t, got.Expiring)
 	require.Nil(t, got.Key)
-	users, err := ReadUsers(strings.NewReader("[" + string(got.UserObj) + "]"))
+	profiles, err := ReadProfiles(strings.NewReader("[" + string(got.UserObj) + "]"))
 	require.NoError(t, err)
-	require.Equal(t, []authtoken.User{full}, users)
+	require.Equal(t, []Profile{full}, profiles)
 	require.Contains(t, string(got.UserObj), `"last_login":"2024-02-29T23:59:59Z"`)
 	require.Contains(t, string(got.UserObj), `"groups":["`+full.Groups[0].PK.String()+`","`+full.Groups[1].PK.String()+`"]`)
 	require.Contains(t, string(got.UserObj), `"roles":["`+full.Roles[0].PK.String()+`"]`)
 
 	// What is not there is null where clients take null, and something that
 	// they do take elsewhere.
-	b, err = appendToken(nil, &authtoken.Token{}, &authtoken.User{}, authtoken.Key{})
+	b, err = encode(&authtoken.Token{}, &Profile{})
 	require.NoError(t, err)
 	for _, want := range []string{
 		`"managed":null`, `"expires":null`, `"last_login":null`, `"groups":[]`, `"groups_obj":[]`, `"attributes":{}`,
@@ -75,8 +82,15 @@ func TestEncode(t *testing.T) {
 		require.Contains(t, string(b), want)
 	}
 	full.Attributes["bad"] = func() {}
-	_, err = appendToken(nil, &token, &full, authtoken.Key{})
+	_, err = encode(&token, &full)
 	require.Error(t, err)
+}
+
+func newBareService(t *testing.T) *authtoken.Service {
+	t.Helper()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
+	require.NoError(t, err)
+	return svc
 }
 
 func FuzzAppendString(f *testing.F) {
@@ -129,19 +143,19 @@ func TestParseDateTime(t *testing.T) {
 	}
 }
 
-func TestReadUsersFaults(t *testing.T) {
+func TestReadProfiles(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		``:                      "users: EOF",
-		`{}`:                    "users: json: cannot unmarshal object",
-		`[{"username":"x"}]`:    `users: entry 1 ("x"): pk is 0, not positive`,
-		`[{"pk":1},{"pk":"2"}]`: "users: json: cannot unmarshal string",
-		`[] []`:                 "users: something follows the list",
-	} {
-		_, err := ReadUsers(strings.NewReader(text))
-		require.ErrorContains(t, err, want)
-	}
-	users, err := ReadUsers(strings.NewReader(`[{"pk":1},{"pk":2,"is_active":false}]`))
+	profiles, err := ReadProfiles(strings.NewReader(`[{"pk": 7, "is_active": false, "unknown": 1}, {"pk": "0b9c"}]`))
 	require.NoError(t, err)
-	require.Equal(t, []authtoken.User{{PK: 1, Active: true}, {PK: 2}}, users)
+	require.Equal(t, []Profile{{ID: "7"}, {ID: "0b9c", Active: true}}, profiles)
+	for name, text := range map[string]string{
+		"nothing": "", "no list": "{}", "no pk": "[{}]", "zero": `[{"pk":0}]`, "negative": `[{"pk":-1}]`,
+		"a fraction": `[{"pk":1.5}]`, "an empty pk": `[{"pk":""}]`, "another type": `[{"pk":[1]}]`, "more": `[{"pk":1}] x`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ReadProfiles(strings.NewReader(text))
+			require.ErrorContains(t, err, "profiles:")
+		})
+	}
 }

@@ -19,7 +19,7 @@ func newExample() (*authtoken.Service, string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, key, err := svc.Create(context.Background(), authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, err := svc.Create(context.Background(), authtoken.CreateParams{Identifier: "ci", User: "7"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func ExampleRequireToken() {
 	mux := http.NewServeMux()
 	mux.Handle("/things", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, _ := httpadapter.Principal(r.Context())
-		fmt.Println("user", who.User.PK, "with token", who.Token.Identifier)
+		fmt.Println("user", who.User.ID, "with token", who.Token.Identifier)
 	})))
 
 	send(mux, "GET", "/things", key, "")
@@ -78,7 +78,7 @@ func ExampleRequireToken() {
 
 func ExampleFromBasic() {
 	ctx := context.Background()
-	users, err := authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true})
+	users, err := authtoken.NewUserList(authtoken.User{ID: "7", Username: "alice", Active: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func ExampleFromBasic() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "mail", User: 7, Intent: authtoken.IntentAppPassword})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "mail", User: "7", Intent: authtoken.IntentAppPassword})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -110,19 +110,23 @@ func ExampleFromBasic() {
 	// bob 401
 }
 
-func ExampleReadUsers() {
-	users, err := httpadapter.ReadUsers(strings.NewReader(`[
+func ExampleReadProfiles() {
+	profiles, err := httpadapter.ReadProfiles(strings.NewReader(`[
 		{"pk": 1, "username": "akadmin", "is_superuser": true},
 		{"pk": 2, "username": "alice", "attributes": {"goauthentik.io/user/token-maximum-lifetime": "days=7"}}
 	]`))
 	if err != nil {
 		log.Fatal(err)
 	}
+	var users []authtoken.User
+	for _, p := range profiles {
+		users = append(users, p.User())
+	}
 	directory, err := authtoken.NewUserList(users...)
 	if err != nil {
 		log.Fatal(err)
 	}
-	alice, err := directory.User(context.Background(), 2)
-	fmt.Println(alice.Username, alice.Active, err)
-	// Output: alice true <nil>
+	alice, err := directory.User(context.Background(), "2")
+	fmt.Println(alice.Username, alice.Active, alice.MaxLifetime, err)
+	// Output: alice true 168h0m0s <nil>
 }

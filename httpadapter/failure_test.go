@@ -23,7 +23,7 @@ func TestOwnAuthenticator(t *testing.T) {
 	a := newAPI(t, httpadapter.Config{
 		Logger: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request) (authtoken.Principal, error) {
-			return authtoken.SignedIn(2), failure
+			return authtoken.SignedIn("2"), failure
 		},
 	})
 	require.Equal(t, http.StatusOK, a.do(t, "", "GET", tokens+"key-alice/", "").Code)
@@ -53,7 +53,7 @@ func TestFailuresAreLoggedAndNotShown(t *testing.T) {
 	var log bytes.Buffer
 	h, err := httpadapter.New(svc, httpadapter.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 	require.NoError(t, err)
 	a := &api{Handler: h, keys: map[string]string{"x": key.Reveal()}}
 	requireAnswer(t, a.do(t, "x", "GET", tokens+"one/", ""), http.StatusInternalServerError, `{"detail":"Internal server error."}`)
@@ -67,42 +67,75 @@ type changeable struct {
 	err  error
 }
 
-func (c *changeable) User(_ context.Context, pk int64) (authtoken.User, error) {
-	if pk == 1 {
-		return authtoken.User{PK: 1, Active: true, Superuser: true}, nil
+func (c *changeable) User(_ context.Context, pk string) (authtoken.User, error) {
+	if pk == "1" {
+		return authtoken.User{ID: "1", Active: true, Superuser: true}, nil
 	}
 	return c.user, c.err
 }
 
 func TestKeysAreNotLostToTheDirectory(t *testing.T) {
 	t.Parallel()
-	users := &changeable{user: authtoken.User{PK: 2, Active: true}}
-	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
-	require.NoError(t, err)
-	_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 2})
-	require.NoError(t, err)
-	var log bytes.Buffer
-	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(1), nil },
-		Logger:       slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	require.NoError(t, err)
-	a := &api{Handler: h}
-
-	for name, broken := range map[string]*changeable{
-		"directory down":   {err: errors.New("directory down")},
-		"unsupported type": {user: authtoken.User{PK: 2, Active: true, Attributes: map[string]any{"f": func() {}}}},
+	down := errors.New("directory down")
+	unsupported := httpadapter.Profile{Attributes: map[string]any{"f": func() {}}}
+	user := authtoken.User{ID: "2", Active: true}
+	for name, c := range map[string]struct {
+		users    changeable
+		profiles func(context.Context, []string) (map[string]httpadapter.Profile, error)
+		number   func(context.Context, string) (int64, error)
+		logged   string
+	}{
+		"directory down": {users: changeable{err: down}, logged: "directory down"},
+		"profiles down": {
+			users:    changeable{user: user},
+			profiles: func(context.Context, []string) (map[string]httpadapter.Profile, error) { return nil, down },
+			logged:   "directory down",
+		},
+		"unsupported type": {
+			users: changeable{user: user},
+			profiles: func(context.Context, []string) (map[string]httpadapter.Profile, error) {
+				return map[string]httpadapter.Profile{"2": unsupported}, nil
+			},
+			logged: "unsupported type",
+		},
+		"numbers down": {
+			users:  changeable{user: user},
+			number: func(context.Context, string) (int64, error) { return 0, down },
+			logged: "directory down",
+		},
 	} {
-		*users = *broken
-		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens+"one/", "").Code, name)
-		w := a.do(t, "", "POST", tokens+"one/rotate/", "")
-		require.Equal(t, http.StatusOK, w.Code, name)
-		var rotated struct{ Key string }
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &rotated))
-		require.Contains(t, log.String(), name)
-		*users = changeable{user: authtoken.User{PK: 2, Active: true}}
-		_, err = svc.Authenticate(t.Context(), rotated.Key)
-		require.NoError(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			users := &changeable{user: user}
+			svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
+			require.NoError(t, err)
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "2"})
+			require.NoError(t, err)
+			var log bytes.Buffer
+			cfg := httpadapter.Config{
+				Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("1"), nil },
+				Logger:       slog.New(slog.NewTextHandler(&log, nil)),
+				Profiles:     c.profiles,
+			}
+			if c.number != nil {
+				cfg.UserNumber = c.number
+				cfg.UserID = func(context.Context, int64) (string, error) { return "", down }
+			}
+			h, err := httpadapter.New(svc, cfg)
+			require.NoError(t, err)
+			a := &api{Handler: h}
+
+			*users = c.users
+			require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens+"one/", "").Code)
+			w := a.do(t, "", "POST", tokens+"one/rotate/", "")
+			require.Equal(t, http.StatusOK, w.Code)
+			var rotated struct{ Key string }
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &rotated))
+			require.Contains(t, log.String(), c.logged)
+			*users = changeable{user: user}
+			_, err = svc.Authenticate(t.Context(), rotated.Key)
+			require.NoError(t, err)
+		})
 	}
 }
 
@@ -113,13 +146,13 @@ func TestAuthenticatorErrorsAreNotTheAPIs(t *testing.T) {
 	} {
 		a := newAPI(t, httpadapter.Config{
 			Logger:       slog.New(slog.DiscardHandler),
-			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(2), failure },
+			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), failure },
 		})
 		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens, "").Code, failure)
 	}
 	for _, nobody := range []authtoken.Principal{
-		{}, {User: authtoken.User{PK: 1, Active: true, Superuser: true}},
-		authtoken.SignedIn(0), authtoken.SignedIn(-1), authtoken.SignedIn(99),
+		{}, {User: authtoken.User{ID: "1", Active: true, Superuser: true}},
+		authtoken.SignedIn("0"), authtoken.SignedIn("-1"), authtoken.SignedIn("99"),
 	} {
 		a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) { return nobody, nil }})
 		require.Equal(t, http.StatusForbidden, a.do(t, "", "POST", tokens, `{"identifier":"x"}`).Code)

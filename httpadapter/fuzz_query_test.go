@@ -39,7 +39,7 @@ func FuzzQuery(f *testing.F) {
 		svc, err := authtoken.New(st, authtoken.Config{Users: directory})
 		require.NoError(f, err)
 		h, err := httpadapter.New(svc, httpadapter.Config{Authenticate: func(r *http.Request) (authtoken.Principal, error) {
-			return authtoken.SignedIn(r.Context().Value(caller{}).(authtoken.User).PK), nil
+			return authtoken.SignedIn(r.Context().Value(caller{}).(authtoken.User).ID), nil
 		}})
 		require.NoError(f, err)
 		handlers = append(handlers, h)
@@ -84,7 +84,7 @@ func FuzzQuery(f *testing.F) {
 		params := parameters(r.URL.RawQuery)
 		fitting := make(map[string]bool)
 		for _, token := range all {
-			if (who.Superuser || token.User == who.PK) && fits(token, params) {
+			if (who.Superuser || token.User == who.ID) && fits(token, params) {
 				fitting[token.Identifier] = true
 			}
 		}
@@ -106,7 +106,7 @@ func tokensToList(tb testing.TB, stores []store.Store) []authtoken.Token {
 	var made []authtoken.Token
 	for i := range 12 {
 		p := authtoken.CreateParams{
-			Identifier: "key-" + strconv.Itoa(i), User: int64(1 + i%3), Intent: authtoken.Intents()[i%4],
+			Identifier: "key-" + strconv.Itoa(i), User: strconv.Itoa(1 + i%3), Intent: authtoken.Intents()[i%4],
 			Description: strings.Repeat("dé", i%3), Expiring: new(i%5 > 0), Expires: time.Unix(1893553445, int64(i%2)*1000),
 		}
 		if i%4 == 1 {

@@ -215,7 +215,7 @@ func (x *exchange) checkFields(t *testing.T, was, is *authtoken.Token) {
 	object := x.object(t)
 	super := x.as == "akadmin"
 	want := authtoken.Token{
-		PK: is.PK, Intent: authtoken.IntentAPI, User: map[string]int64{"akadmin": 1, "alice": 2, "bob": 3}[x.as],
+		PK: is.PK, Intent: authtoken.IntentAPI, User: map[string]string{"akadmin": "1", "alice": "2", "bob": "3"}[x.as],
 		Expiring: true, Created: is.Created, Version: 1,
 	}
 	if was != nil {
@@ -266,10 +266,11 @@ func (x *exchange) checkFields(t *testing.T, was, is *authtoken.Token) {
 		pk, err := strconv.ParseInt(n.String(), 10, 64)
 		require.NoError(t, err)
 		require.Contains(t, []int64{1, 2, 3}, pk)
+		user := strconv.FormatInt(pk, 10)
 		if was == nil && super {
-			want.User = pk
+			want.User = user
 		}
-		require.True(t, was == nil || pk == was.User, "a token never changes owner")
+		require.True(t, was == nil || user == was.User, "a token never changes owner")
 	}
 	if v, ok := object["expiring"]; ok {
 		b, ok := v.(bool)

@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,11 @@ type Handler struct {
 	maxBody      int64
 	authenticate func(*http.Request) (authtoken.Principal, error)
 	crossOrigin  *http.CrossOriginProtection
+	profiles     func(ctx context.Context, ids []string) (map[string]Profile, error)
+	userNumber   func(ctx context.Context, id string) (int64, error)
+	userOf       func(ctx context.Context, number int64) (string, error)
+	textUserIDs  bool
+	strict       bool // only the fields that authentik has
 	log          *slog.Logger
 	schema       string // the OpenAPI document, empty if it is not served
 }
@@ -37,7 +43,7 @@ type Config struct {
 
 	// Authenticate says who sent a request: a principal of Service.Check, or of
 	// authtoken.SignedIn. What it may do is up to Service.For. Defaults to
-	// [Bearer], which takes the key of a token of IntentAPI. Errors that match
+	// [BearerPrincipal], which takes the key of a token of IntentAPI. Errors that match
 	// authtoken.ErrRefused, [ErrNoCredentials] or [ErrUnsupportedScheme] are
 	// answered with 403, as are the zero Principal and users who are not active or
 	// not in the directory, and all other errors with 500. It is not called for
@@ -55,6 +61,29 @@ type Config struct {
 	// Authorization header. A page of another origin can't have that header
 	// sent unless the application allows it by CORS.
 	CrossOrigin *http.CrossOriginProtection
+
+	// Profiles returns what answers show of users in user_obj, by ID; a user that is
+	// left out is shown with nothing but the ID. It is asked once for each answer.
+	// Nil shows what the service's directory knows.
+	Profiles func(ctx context.Context, ids []string) (map[string]Profile, error)
+
+	// UserNumber and UserID translate between the IDs of users and the integers that
+	// authentik's clients know users by. Set both or neither. UserID returns an
+	// error that matches authtoken.ErrUserNotFound for a number that is nobody's.
+	//
+	// Without them an ID that is a decimal number, such as "7", is that number. Any
+	// other ID is written as a string, and can't be named in a request.
+	UserNumber func(ctx context.Context, id string) (int64, error)
+	UserID     func(ctx context.Context, number int64) (string, error)
+
+	// TextUserIDs is for an application's own clients: every user ID is a string, in
+	// requests, in answers and in the OpenAPI document. It excludes UserNumber.
+	TextUserIDs bool
+
+	// AuthentikFieldsOnly leaves out created and last_used, which authentik does not
+	// have: some generated clients refuse fields that they don't know. The key of a
+	// new token stays, since nothing else shows it.
+	AuthentikFieldsOnly bool
 
 	// NoSchema takes away the OpenAPI document, which is served to anybody at
 	// "schema/" below the base path otherwise.
@@ -80,6 +109,12 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.MaxBodyBytes < 0 {
 		errs = append(errs, fmt.Errorf("Config.MaxBodyBytes: %d is negative", cfg.MaxBodyBytes))
 	}
+	if (cfg.UserNumber == nil) != (cfg.UserID == nil) {
+		errs = append(errs, errors.New("Config: UserNumber and UserID go together"))
+	}
+	if cfg.TextUserIDs && cfg.UserNumber != nil {
+		errs = append(errs, errors.New("Config: TextUserIDs excludes UserNumber"))
+	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
 	}
@@ -88,7 +123,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	}
 	cfg.MaxBodyBytes = min(cfg.MaxBodyBytes, math.MaxInt64-1) // one more is read
 	if cfg.Authenticate == nil {
-		cfg.Authenticate = Bearer(svc)
+		cfg.Authenticate = BearerPrincipal(svc)
 	}
 	if cfg.CrossOrigin == nil {
 		cfg.CrossOrigin = http.NewCrossOriginProtection()
@@ -102,6 +137,11 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 		maxBody:      cfg.MaxBodyBytes,
 		authenticate: cfg.Authenticate,
 		crossOrigin:  cfg.CrossOrigin,
+		profiles:     cfg.Profiles,
+		userNumber:   cfg.UserNumber,
+		userOf:       cfg.UserID,
+		textUserIDs:  cfg.TextUserIDs,
+		strict:       cfg.AuthentikFieldsOnly,
 		log:          cfg.Logger,
 	}
 	if !cfg.NoSchema {

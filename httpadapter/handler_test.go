@@ -35,7 +35,7 @@ func newAPI(t *testing.T, cfg httpadapter.Config) *api {
 	a := &api{Handler: h, svc: svc, keys: map[string]string{}}
 	for _, u := range authtokentest.Users() {
 		_, key, err := svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: "key-" + u.Username, User: u.PK, Expiring: new(false)})
+			Identifier: "key-" + u.Username, User: u.ID, Expiring: new(false)})
 		require.NoError(t, err)
 		a.keys[u.Username] = key.Reveal()
 	}
@@ -106,7 +106,7 @@ func TestViewKeyUnderAnotherSecret(t *testing.T) {
 		return svc, h
 	}
 	svc, old := under(1)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: 2, Expiring: new(false)})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: "2", Expiring: new(false)})
 	require.NoError(t, err)
 	_, changed := under(2)
 	a := &api{keys: map[string]string{"alice": key.Reveal()}}

@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,12 +22,19 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	owners, err := c.access.Owners(r.Context(), page.Tokens)
+	profiles, err := h.profileList(r.Context(), c.access, page.Tokens)
 	if err != nil {
 		return err
 	}
+	// Whether owners can be shown has to be known before anything is sent.
+	owners := make(map[string]owner, len(profiles))
+	for id, p := range profiles {
+		if owners[id], err = h.owner(r.Context(), &p); err != nil {
+			return err
+		}
+	}
 	return writeInPieces(r.Context(), w, func(b []byte, send func([]byte) []byte) ([]byte, error) {
-		return appendPage(b, &page, owners, send)
+		return h.appendPage(b, &page, owners, send), nil
 	})
 }
 
@@ -71,22 +79,25 @@ func last(query url.Values, name string) string {
 // nothing in particular.
 func filter(query url.Values) authtoken.Filter {
 	f := authtoken.Filter{
-		Identifier:  strings.TrimSpace(last(query, "identifier")),
+		Identifier:  trim(last(query, "identifier")),
 		Intent:      authtoken.Intent(last(query, "intent")),
-		Username:    strings.TrimSpace(last(query, "user__username")),
-		Description: strings.TrimSpace(last(query, "description")),
-		Managed:     strings.TrimSpace(last(query, "managed")),
-		Search:      last(query, "search"),
-		Order:       authtoken.ParseOrder(last(query, "ordering")),
+		Username:    trim(last(query, "user__username")),
+		Description: trim(last(query, "description")),
+		Managed:     trim(last(query, "managed")),
+		Words:       searchWords(last(query, "search")),
+		Order:       parseOrder(last(query, "ordering")),
 	}
-	fault := func(field, message string) {
-		f.Invalid = append(f.Invalid, authtoken.FieldError{
-			Field: field, Code: authtoken.CodeInvalid, Message: message})
+	fault := func(field string, code authtoken.Code, value string) {
+		f.Invalid = append(f.Invalid, authtoken.FieldError{Field: field, Code: code, Value: value})
 	}
-	if v := strings.TrimSpace(last(query, "expires")); v != "" {
+	if f.Intent != "" && !f.Intent.Valid() {
+		fault("intent", codeFilter, string(f.Intent))
+		f.Intent = ""
+	}
+	if v := trim(last(query, "expires")); v != "" {
 		var ok bool
 		if f.Expires, ok = parseDateTime(v); !ok {
-			fault("expires", "Enter a valid date/time.")
+			fault("expires", codeFilter, "")
 		}
 	}
 	switch v := strings.ToLower(last(query, "expiring")); v {
@@ -96,9 +107,31 @@ func filter(query url.Values) authtoken.Filter {
 	case "false", "0":
 		f.Expiring = new(false)
 	default:
-		fault("expiring", msgBoolean)
+		fault("expiring", codeBoolean, "")
 	}
 	return f
+}
+
+// parseOrder reads an order such as "intent,-expires", where a hyphen means
+// descending. A term that is no field to sort by, or that has come before, is
+// ignored.
+func parseOrder(s string) []authtoken.Order {
+	var order []authtoken.Order
+	for term := range strings.SplitSeq(s, ",") {
+		name, desc := strings.CutPrefix(trim(term), "-")
+		f := authtoken.Field(name)
+		again := slices.ContainsFunc(order, func(o authtoken.Order) bool { return o.Field == f })
+		if !again && slices.Contains(authtoken.OrderFields(), f) {
+			order = append(order, authtoken.Order{Field: f, Desc: desc})
+		}
+	}
+	return order
+}
+
+// searchWords splits a search into its words.
+func searchWords(search string) []string {
+	search = strings.ReplaceAll(search, "\x00", "")
+	return strings.FieldsFunc(search, func(r rune) bool { return r == ',' || isSpace(r) })
 }
 
 // pageParams returns the number and the size of the page that is asked for. A
@@ -118,16 +151,7 @@ func pageParams(query url.Values) (number, size int) {
 }
 
 // appendPage appends a page as authentik shows them, and calls send after each token.
-func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User, send func([]byte) []byte) ([]byte, error) {
-	// Owners come first: whether they can be shown has to be known before anything is
-	// sent, and many tokens have the same.
-	shown := make(map[int64][]byte, len(owners))
-	for pk, owner := range owners {
-		var err error
-		if shown[pk], err = appendUser(make([]byte, 0, 512), &owner); err != nil {
-			return nil, err
-		}
-	}
+func (h *Handler) appendPage(b []byte, p *authtoken.Page, owners map[string]owner, send func([]byte) []byte) []byte {
 	next, previous, start := p.Number+1, p.Number-1, (p.Number-1)*p.Size+1
 	if next > p.Pages {
 		next = 0
@@ -152,9 +176,8 @@ func appendPage(b []byte, p *authtoken.Page, owners map[int64]authtoken.User, se
 	}
 	b = append(b, `},"autocomplete":{},"results":`...)
 	b = appendList(b, p.Tokens, func(b []byte, t *authtoken.Token) []byte {
-		b = appendBeforeOwner(b, t)
-		b = append(b, shown[t.User]...)
-		return send(appendAfterOwner(b, t, authtoken.Key{}))
+		o := owners[t.User]
+		return send(h.appendToken(b, t, &o, authtoken.Key{}))
 	})
-	return append(b, '}'), nil
+	return append(b, '}')
 }

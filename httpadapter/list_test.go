@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,18 +18,18 @@ import (
 // counting is a directory of many users that counts how often it is asked.
 type counting struct{ calls int }
 
-func (c *counting) User(_ context.Context, pk int64) (authtoken.User, error) {
-	if pk != 1 {
+func (c *counting) User(_ context.Context, pk string) (authtoken.User, error) {
+	if pk != "1" {
 		c.calls++
 	}
-	return authtoken.User{PK: pk, Username: fmt.Sprint("u", pk), Active: true, Superuser: pk == 1}, nil
+	return authtoken.User{ID: pk, Username: fmt.Sprint("u", pk), Active: true, Superuser: pk == "1"}, nil
 }
 
-func (c *counting) Users(_ context.Context, pks []int64) (map[int64]authtoken.User, error) {
+func (c *counting) Users(_ context.Context, ids []string) (map[string]authtoken.User, error) {
 	c.calls++
-	found := make(map[int64]authtoken.User, len(pks))
-	for _, pk := range pks {
-		found[pk] = authtoken.User{PK: pk, Username: fmt.Sprint("u", pk), Active: true}
+	found := make(map[string]authtoken.User, len(ids))
+	for _, id := range ids {
+		found[id] = authtoken.User{ID: id, Username: fmt.Sprint("u", id), Active: true}
 	}
 	return found, nil
 }
@@ -41,11 +42,11 @@ func TestListAsksForOwnersOnce(t *testing.T) {
 	require.NoError(t, err)
 	const owners = 1000
 	for i := range owners {
-		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: int64(i + 2)})
+		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i), User: strconv.Itoa(i + 2)})
 		require.NoError(t, err)
 	}
 	h, err := httpadapter.New(svc, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) {
-		return authtoken.SignedIn(1), nil
+		return authtoken.SignedIn("1"), nil
 	}})
 	require.NoError(t, err)
 	users.calls = 0

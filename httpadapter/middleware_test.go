@@ -39,7 +39,7 @@ func newGuarded(t *testing.T, cfg httpadapter.GuardConfig) *guarded {
 		authtoken.IntentAPI: &g.api, authtoken.IntentAppPassword: &g.appPassword,
 	} {
 		_, k, err := g.svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: string(intent), User: 2, Intent: intent,
+			Identifier: string(intent), User: "2", Intent: intent,
 			Expires: time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC), Expiring: new(intent == authtoken.IntentAPI)})
 		require.NoError(t, err)
 		*key = k.Reveal()
@@ -122,7 +122,7 @@ func TestRefusalsLookTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, unknown, answer(g.api), "retired")
 	require.Equal(t, unknown, answer(g.appPassword), "wrong intent")
-	_, key, err := g.svc.Create(t.Context(), authtoken.CreateParams{Identifier: "e", User: 2, Expires: g.clock.Now()})
+	_, key, err := g.svc.Create(t.Context(), authtoken.CreateParams{Identifier: "e", User: "2", Expires: g.clock.Now()})
 	require.NoError(t, err)
 	require.Equal(t, unknown, answer(key.Reveal()), "expired")
 }
@@ -205,11 +205,11 @@ func TestThrottle(t *testing.T) {
 // flaky is a directory that is down once it says so.
 type flaky struct{ down bool }
 
-func (f *flaky) User(_ context.Context, pk int64) (authtoken.User, error) {
+func (f *flaky) User(_ context.Context, pk string) (authtoken.User, error) {
 	if f.down {
 		return authtoken.User{}, errors.New("directory down")
 	}
-	return authtoken.User{PK: pk, Active: true}, nil
+	return authtoken.User{ID: pk, Active: true}, nil
 }
 
 func TestGuardFailures(t *testing.T) {
@@ -217,7 +217,7 @@ func TestGuardFailures(t *testing.T) {
 	users := new(flaky)
 	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 	require.NoError(t, err)
 	var log bytes.Buffer
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})

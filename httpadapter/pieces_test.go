@@ -33,20 +33,20 @@ func (p *pieces) Write(b []byte) (int, error) {
 	return p.ResponseRecorder.Write(b)
 }
 
-// newLong returns a handler for a user who has so many tokens, each of which takes
+// newLong returns a handler for a user with these attributes who has so many tokens, each of which takes
 // at least 1,000 bytes of an answer.
-func newLong(t *testing.T, user authtoken.User, n int) http.Handler {
+func newLong(t *testing.T, attributes map[string]any, n int) http.Handler {
 	t.Helper()
-	users := &changeable{user: user}
-	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users})
+	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 	require.NoError(t, err)
 	for i := range n {
 		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: fmt.Sprintf("t%04d", i), User: user.PK, Description: strings.Repeat("d", 1000)})
+			Identifier: fmt.Sprintf("t%04d", i), User: "2", Description: strings.Repeat("d", 1000)})
 		require.NoError(t, err)
 	}
 	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(user.PK), nil },
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), nil },
+		Profiles:     httpadapter.ProfileList(httpadapter.Profile{ID: "2", Attributes: attributes}),
 		Logger:       slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func listAll(ctx context.Context, h http.Handler, w http.ResponseWriter) {
 func TestLongListsAreSentInPieces(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 10, 1000} {
-		h := newLong(t, authtoken.User{PK: 2, Active: true, Attributes: map[string]any{"a": "é"}}, n)
+		h := newLong(t, map[string]any{"a": "é"}, n)
 		w := &pieces{ResponseRecorder: httptest.NewRecorder()}
 		listAll(t.Context(), h, w)
 		require.Equal(t, http.StatusOK, w.Code)
@@ -88,7 +88,7 @@ func TestLongListsAreSentInPieces(t *testing.T) {
 // Half a list must not look like a whole one.
 func TestLongListsAreCutOffWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
-	h := newLong(t, authtoken.User{PK: 2, Active: true}, 1000)
+	h := newLong(t, nil, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w := &pieces{ResponseRecorder: httptest.NewRecorder()}
@@ -104,7 +104,7 @@ func TestLongListsAreCutOffWhenTheContextEnds(t *testing.T) {
 // That it can't be encoded must be known before a part of it is sent.
 func TestLongListsOfAnOwnerWhoCannotBeShown(t *testing.T) {
 	t.Parallel()
-	h := newLong(t, authtoken.User{PK: 2, Active: true, Attributes: map[string]any{"f": func() {}}}, 1000)
+	h := newLong(t, map[string]any{"f": func() {}}, 1000)
 	w := httptest.NewRecorder()
 	listAll(t.Context(), h, w)
 	requireAnswer(t, w, http.StatusInternalServerError, `{"detail":"Internal server error."}`)

@@ -1,7 +1,6 @@
 package httpadapter
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,7 +41,7 @@ var (
 		allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
 		methods: map[string]method{
 			http.MethodGet:    (*Handler).get,
-			http.MethodPut:    (*Handler).replace,
+			http.MethodPut:    (*Handler).update,
 			http.MethodPatch:  (*Handler).update,
 			http.MethodDelete: (*Handler).delete,
 		},
@@ -133,11 +132,11 @@ func (h *Handler) notAllowed(w http.ResponseWriter, r *http.Request, c call) err
 }
 
 func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
-	p, err := h.readParams(r)
+	p, err := h.readCreate(r)
 	if err != nil {
 		return err
 	}
-	token, key, err := c.access.Create(r.Context(), createParams(p))
+	token, key, err := c.access.Create(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -155,25 +154,14 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
 	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
 }
 
-func (h *Handler) replace(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.change(w, r, c, c.access.Replace)
-}
-
+// update answers PUT and PATCH.
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.change(w, r, c, c.access.Update)
-}
-
-func (h *Handler) change(w http.ResponseWriter, r *http.Request, c call,
-	change func(context.Context, string, authtoken.UpdateParams, ...authtoken.Condition) (authtoken.Token, error)) error {
-	p, err := h.readParams(r)
+	p, err := h.readUpdate(r)
 	if err != nil {
 		return c.absentOr(r, err)
 	}
-	conditions, err := h.ifMatch(r, c)
-	if err != nil {
-		return err
-	}
-	token, err := change(r.Context(), c.identifier, p, conditions...)
+	conditions := ifMatch(r)
+	token, err := c.access.Update(r.Context(), c.identifier, p, conditions...)
 	if err != nil {
 		return preconditionFailed(conditions, err)
 	}
@@ -190,10 +178,7 @@ func (c call) absentOr(r *http.Request, err error) error {
 }
 
 func (h *Handler) delete(w http.ResponseWriter, r *http.Request, c call) error {
-	conditions, err := h.ifMatch(r, c)
-	if err != nil {
-		return err
-	}
+	conditions := ifMatch(r)
 	if err := c.access.Delete(r.Context(), c.identifier, conditions...); err != nil {
 		return preconditionFailed(conditions, err)
 	}
@@ -221,8 +206,9 @@ func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 		}
 		return err
 	}
-	if err := c.access.SetKey(r.Context(), c.identifier, key); err != nil {
-		return err
+	conditions := ifMatch(r)
+	if err := c.access.SetKey(r.Context(), c.identifier, key, conditions...); err != nil {
+		return preconditionFailed(conditions, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -234,10 +220,7 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return c.absentOr(r, err)
 	}
-	conditions, err := h.ifMatch(r, c)
-	if err != nil {
-		return err
-	}
+	conditions := ifMatch(r)
 	token, key, err := c.access.Rotate(r.Context(), c.identifier, overlap, conditions...)
 	if err != nil {
 		return preconditionFailed(conditions, err)
@@ -254,47 +237,44 @@ func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 }
 
 func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
-	owner, err := c.access.Owner(r.Context(), t)
+	var o owner
+	p, err := h.profile(r.Context(), c.access, t)
 	if err == nil {
-		err = h.writeOwned(w, status, t, owner, key)
+		o, err = h.owner(r.Context(), &p)
 	}
-	if err == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return err
+	if err != nil {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return err
+		}
+		// The change is made, and there may be a key that will never be seen again:
+		// better to show less of the owner than to say that nothing has happened.
+		h.logError(r, "owner of the token can't be shown", err)
+		o.id = appendString(nil, t.User)
+		o.profile, _ = appendProfile(nil, &Profile{}, o.id)
 	}
-	// The change is made, and there may be a key that will never be seen again:
-	// better to show less of the owner than to say that nothing has happened.
-	h.logError(r, "owner of the token can't be shown", err)
-	return h.writeOwned(w, status, t, authtoken.User{PK: t.User}, key)
-}
-
-func (h *Handler) writeOwned(w http.ResponseWriter, status int, t authtoken.Token, owner authtoken.User, key authtoken.Key) error {
 	etag := `"` + t.Revision() + `"`
 	return writeJSON(w, status, func(b []byte) ([]byte, error) {
-		b, err := appendToken(b, &t, &owner, key)
-		if err == nil {
-			w.Header()["Etag"] = []string{etag}
-		}
-		return b, err
+		w.Header()["Etag"] = []string{etag}
+		return h.appendToken(b, &t, &o, key), nil
 	})
 }
 
 // ifMatch returns the condition that r sets in its header If-Match, or none
 // (RFC 9110, section 13.1.1).
-func (h *Handler) ifMatch(r *http.Request, c call) ([]authtoken.Condition, error) {
-	header := strings.Join(r.Header.Values("If-Match"), ",")
-	if header == "" || strings.TrimSpace(header) == "*" {
-		return nil, nil
+func ifMatch(r *http.Request) []authtoken.Condition {
+	values := r.Header["If-Match"]
+	header := strings.Join(values, ",")
+	if len(values) == 0 || strings.TrimSpace(header) == "*" {
+		return nil
 	}
-	token, err := c.access.Get(r.Context(), c.identifier)
-	if err != nil {
-		return nil, err
-	}
+	var revisions []string
 	for tag := range strings.SplitSeq(header, ",") {
-		if strings.TrimSpace(tag) == `"`+token.Revision()+`"` {
-			return []authtoken.Condition{authtoken.IfRevision(token.Revision())}, nil
+		tag = strings.TrimSpace(tag)
+		if n := len(tag); n > 2 && tag[0] == '"' && tag[n-1] == '"' {
+			revisions = append(revisions, tag[1:n-1])
 		}
 	}
-	return nil, errPrecondition
+	return []authtoken.Condition{authtoken.IfRevision(revisions...)}
 }
 
 var errPrecondition = &httpError{http.StatusPreconditionFailed, "The token has changed: it has another ETag now."}

@@ -75,7 +75,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	require.NoError(t, err)
 	h, err := httpadapter.New(svc, httpadapter.Config{Logger: logger})
 	require.NoError(t, err)
-	super := svc.As(1)
+	super := svc.As("1")
 
 	secrets := []string{sealing}
 	keep := func(token authtoken.Token, key authtoken.Key, err error) string {
@@ -87,7 +87,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	}
 	ctx := t.Context()
 	first := keep(super.Create(ctx, authtoken.CreateParams{Identifier: "one"}))
-	other := keep(super.Create(ctx, authtoken.CreateParams{Identifier: "two", User: 2}))
+	other := keep(super.Create(ctx, authtoken.CreateParams{Identifier: "two", User: "2"}))
 	second := keep(super.Rotate(ctx, "one", 0))
 	const imported = "an-imported-key-of-some-forty-characters"
 	secrets = append(secrets, imported, "wrong-"+imported)

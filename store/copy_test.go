@@ -24,7 +24,7 @@ func record(i int) store.Record {
 		PK:         uuid.Must(uuid.NewV7()),
 		Identifier: fmt.Sprintf("token-%d", i),
 		Intent:     []string{"api", "app_password"}[i%2],
-		User:       int64(i%7) + 1,
+		User:       fmt.Sprint("user-", i%7),
 		Digest:     sha256.Sum256(fmt.Append(nil, i)),
 		Created:    at,
 		Version:    int64(i%5) + 1,

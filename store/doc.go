@@ -41,6 +41,12 @@
 // Text. Strings come back exactly as they went in. They hold valid UTF-8
 // without NUL; the service sees to it.
 //
+// Users. A user ID is what the application knows a user by, such as a UUID, an
+// email address or a number: text of 1 to 255 characters. IDs are compared byte by
+// byte: "a" and "A" are two users, and so are "7" and "07". They sort by their length
+// in bytes, and those of one length byte by byte, so that numbers sort as numbers:
+// "9" before "10", and "Z" before "a".
+//
 // Times. Times are kept to the microsecond and come back in UTC; anything finer
 // may be dropped. The zero time.Time stands for "none" and comes back as such.
 // Any time from the year 1 to the year 9999 can be kept.

@@ -18,7 +18,7 @@ func ExampleCopy() {
 	defer from.Close()
 	svc, err := authtoken.New(from, authtoken.Config{})
 	check(err)
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	check(err)
 
 	to := memory.New() // any other store

@@ -38,7 +38,7 @@ func TestMatcherFoldsAsFoldDoes(t *testing.T) {
 
 func TestMatcher(t *testing.T) {
 	t.Parallel()
-	r := store.Record{Identifier: "Deploy", Intent: "api", Description: "Élan VITAL", User: 7}
+	r := store.Record{Identifier: "Deploy", Intent: "api", Description: "Élan VITAL", User: "7"}
 	for name, c := range map[string]struct {
 		words []store.Word
 		want  bool
@@ -49,10 +49,10 @@ func TestMatcher(t *testing.T) {
 		"all in one field":      {[]store.Word{{Text: "élan"}, {Text: "vital"}, {Text: "n v"}}, true},
 		"one is nowhere":        {[]store.Word{{Text: "élan"}, {Text: "nowhere"}, {Text: "vital"}}, false},
 		"across fields":         {[]store.Word{{Text: "deployapi"}}, false},
-		"by user":               {[]store.Word{{Text: "nowhere", Users: []int64{1, 7}}}, true},
-		"by another user":       {[]store.Word{{Text: "nowhere", Users: []int64{1, 2}}}, false},
-		"by user, and nowhere":  {[]store.Word{{Text: "a", Users: []int64{7}}, {Text: "nowhere"}}, false},
-		"by user, and by field": {[]store.Word{{Text: "nowhere", Users: []int64{7}}, {Text: "vital"}}, true},
+		"by user":               {[]store.Word{{Text: "nowhere", Users: []string{"1", "7"}}}, true},
+		"by another user":       {[]store.Word{{Text: "nowhere", Users: []string{"1", "2"}}}, false},
+		"by user, and nowhere":  {[]store.Word{{Text: "a", Users: []string{"7"}}, {Text: "nowhere"}}, false},
+		"by user, and by field": {[]store.Word{{Text: "nowhere", Users: []string{"7"}}, {Text: "vital"}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +79,7 @@ func TestMatcherOfManyLetters(t *testing.T) {
 		for r := range n {
 			letters = append(letters, 0x4e00+r) // which have no case
 		}
-		q := store.Query{Words: []store.Word{{Text: string(letters)}, {Text: "\u4e01\u4e02"}, {Text: "\u4e00", Users: []int64{7}}}}
+		q := store.Query{Words: []store.Word{{Text: string(letters)}, {Text: "\u4e01\u4e02"}, {Text: "\u4e00", Users: []string{"7"}}}}
 		for text, want := range map[string]bool{
 			"<" + string(letters) + ">": true,
 			string(letters[1:]):         false,
@@ -87,7 +87,7 @@ func TestMatcherOfManyLetters(t *testing.T) {
 			string(letters[:n-1]) + "x": false,
 			"x":                         false,
 		} {
-			require.Equal(t, want, q.Match(&store.Record{Description: text, User: 7}), "%d letters", n)
+			require.Equal(t, want, q.Match(&store.Record{Description: text, User: "7"}), "%d letters", n)
 		}
 	}
 }

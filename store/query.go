@@ -37,7 +37,7 @@ type Query struct {
 
 	// Users and Intents match a record whose User, or Intent, is one of them.
 	// Nil is any; empty but not nil is none.
-	Users   []int64
+	Users   []string
 	Intents []string
 
 	Expires  time.Time // exactly, to the microsecond; zero for any
@@ -51,11 +51,11 @@ type Query struct {
 	// Words must all occur in a record.
 	Words []Word
 
-	// Order is what results are sorted by, first things first. Text sorts byte
-	// by byte, false before true, and a value that is not there (Managed,
-	// Expires, LastUsed) after all that are. Ties are settled by PK, ascending.
-	// Empty is by identifier. FieldDigest is not for ordering; the service
-	// never asks for it.
+	// Order is what results are sorted by, first things first. Users sort as
+	// [CompareUsers] has it. Other text sorts byte by byte, false before true, and a
+	// value that is not there (Managed, Expires, LastUsed) after all that are. Ties
+	// are settled by PK, ascending. Empty is by identifier. FieldDigest is not for
+	// ordering; the service never asks for it.
 	Order []Order
 
 	After  *Record // only what comes after this record, which need not exist any more
@@ -78,7 +78,7 @@ type Order struct {
 // "%", "_" and "*" stand for themselves.
 type Word struct {
 	Text  string
-	Users []int64
+	Users []string
 }
 
 // Compare returns -1 if a comes before b in q's order, 1 if it comes after, and
@@ -110,7 +110,7 @@ func compareField(f Field, a, b *Record) int {
 	case FieldIntent:
 		return cmp.Compare(a.Intent, b.Intent)
 	case FieldUser:
-		return cmp.Compare(a.User, b.User)
+		return CompareUsers(a.User, b.User)
 	case FieldDescription:
 		return cmp.Compare(a.Description, b.Description)
 	case FieldManaged:
@@ -129,6 +129,12 @@ func compareField(f Field, a, b *Record) int {
 	default:
 		return 0
 	}
+}
+
+// CompareUsers returns -1 if the user ID a sorts before b, 1 if it sorts after, and 0
+// if they are equal: by length in bytes first, and then byte by byte.
+func CompareUsers(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
 func compareBool(a, b bool) int {

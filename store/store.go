@@ -74,7 +74,7 @@ type Record struct {
 	PK          PK
 	Identifier  string
 	Intent      string
-	User        int64  // the owner's pk
+	User        string // the owner's ID
 	Description string // may be empty
 	Managed     string // empty for none
 	Expires     time.Time

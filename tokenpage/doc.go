@@ -2,6 +2,11 @@
 // make, rename, rotate and revoke them, and see when each expires and was last
 // used. Superusers do so with everybody's.
 //
+// People name a token in their own words, such as "Müller's laptop". The name is the
+// token's description, and any number of tokens can have the same one. The page
+// shows the token's identifier small beside it, and never changes it: see
+// [authtoken.CreateParams]. A token without a description is called by its identifier.
+//
 //	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn})
 //	mux.Handle("/account/tokens", page)
 //
@@ -25,8 +30,9 @@
 // Requests that change something are refused if a browser says that they come
 // from another origin, and do nothing if the token was changed since the form
 // was shown. After a change, a cookie named "tokenpage-done" tells the list what to
-// say was done, once and for a minute at most. The key of a token is in the one answer to the request that made it,
-// which must not be stored, and nowhere else. The page works without JavaScript.
+// say was done, once and for a minute at most. The key of a token is in the one
+// answer to the request that made it, which must not be stored, and nowhere else. The
+// page works without JavaScript.
 //
 // Its Content-Security-Policy allows no script, style or image but its own, and no
 // frame around it.

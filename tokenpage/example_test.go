@@ -18,13 +18,13 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, _, err = svc.Create(context.Background(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, _, err = svc.Create(context.Background(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	signedIn := func(*http.Request) (authtoken.Principal, error) { // what the application's sessions know
-		return authtoken.SignedIn(7), nil
+		return authtoken.SignedIn("7"), nil
 	}
 	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn, Application: "Shop"})
 	if err != nil {

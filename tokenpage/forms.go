@@ -2,7 +2,7 @@ package tokenpage
 
 import (
 	"cmp"
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,13 +13,12 @@ import (
 
 // form is what a form holds: what was sent, or what it starts with.
 type form struct {
-	Identifier  string
-	Description string
-	Intent      authtoken.Intent
-	Expires     string // "" for the default, "never", "date" or a lifetime
-	Date        string
-	Overlap     string
-	Revision    string // of the token, when the form was shown
+	Name     string // on one line
+	Intent   authtoken.Intent
+	Expires  string // "" for the default, "never", "date" or a lifetime
+	Date     string
+	Overlap  string
+	Revision string // of the token, when the form was shown
 
 	Faults faults
 	Stale  bool // the token has another revision now
@@ -28,69 +27,27 @@ type form struct {
 func formOf(r *http.Request) *form {
 	get := r.PostForm.Get
 	return &form{
-		Identifier:  get("identifier"),
-		Description: strings.ReplaceAll(get("description"), "\r\n", "\n"), // as forms send each "\n"
-		Intent:      authtoken.Intent(get("intent")),
-		Expires:     get("expires"),
-		Date:        get("date"),
-		Overlap:     get("overlap"),
-		Revision:    get("revision"),
+		Name:     oneLine(get("name")),
+		Intent:   authtoken.Intent(get("intent")),
+		Expires:  get("expires"),
+		Date:     get("date"),
+		Overlap:  get("overlap"),
+		Revision: get("revision"),
 	}
 }
 
 // formFor is a form about a token as it is.
 func formFor(t authtoken.Token) *form {
-	return &form{Identifier: t.Identifier, Description: t.Description, Overlap: time.Hour.String(), Revision: t.Revision()}
+	return &form{Name: nameOf(t), Overlap: time.Hour.String(), Revision: t.Revision()}
 }
 
-// refused notes what err has against the form, which is to be shown again then.
-// It returns the status to do so with, or zero for an error of another kind.
-func (f *form) refused(err error) int {
-	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
-		f.Faults = faults(invalid.Fields)
-		return http.StatusBadRequest
+// checkName returns what is wrong with the name, as far as the service does not
+// say so: it does without one.
+func (f *form) checkName() []authtoken.FieldError {
+	if f.Name != "" {
+		return nil
 	}
-	if errors.Is(err, authtoken.ErrStale) {
-		f.Stale = true
-		return http.StatusConflict
-	}
-	return 0
-}
-
-// faults are what is wrong with a form.
-type faults []authtoken.FieldError
-
-// Of returns what is wrong with a field.
-func (f faults) Of(field string) []string {
-	var messages []string
-	for _, e := range f {
-		if e.Field == field {
-			messages = append(messages, f.Message(e))
-		}
-	}
-	return messages
-}
-
-// Message says a fault in the words of the page, where the service has other
-// names for things.
-func (faults) Message(e authtoken.FieldError) string {
-	if e.Field != "identifier" {
-		return e.Message
-	}
-	switch e.Code {
-	case authtoken.CodeBlank:
-		return "Enter a name."
-	case authtoken.CodeInvalid:
-		return "Use only the letters a to z and A to Z, digits, hyphens and underscores in the name."
-	case authtoken.CodeTaken:
-		return "There is a token of this name already. Choose another name."
-	}
-	return e.Message
-}
-
-// Links reports whether there is an input to lead to.
-func (faults) Links(field string) bool {
-	return slices.Contains([]string{"identifier", "description", "intent", "expires", "date", "overlap", "search"}, field)
+	return []authtoken.FieldError{{Field: "description", Code: authtoken.CodeBlank}}
 }
 
 // choice is one of several values of a field.
@@ -141,6 +98,12 @@ func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) 
 			n.Intents = append(n.Intents, intentChoice(i))
 		}
 	}
+	if len(n.Intents) == 0 {
+		f.Faults.unlink("intent")
+	}
+	if len(n.Lifetimes) == 0 {
+		f.Faults.unlink("expires")
+	}
 	v.Main = n
 	return h.render(w, status, "new", v)
 }
@@ -150,9 +113,9 @@ func (h *Handler) checkIntent(p *authtoken.CreateParams) {
 	if slices.Contains(h.cfg.Intents, p.Intent) {
 		return
 	}
-	fault := authtoken.FieldError{Field: "intent", Code: authtoken.CodeChoice, Message: "Choose one of the kinds."}
+	fault := authtoken.FieldError{Field: "intent", Code: codeNotOffered}
 	if len(h.cfg.Intents) == 1 { // the form has no such field
-		fault.Field, fault.Message = "non_field_errors", "You can't choose the kind of a token here."
+		fault.Code = codeNoChoice
 		p.Intent = h.cfg.Intents[0]
 	}
 	p.Invalid = append(p.Invalid, fault)
@@ -161,7 +124,7 @@ func (h *Handler) checkIntent(p *authtoken.CreateParams) {
 func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
 	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
-	p := authtoken.CreateParams{Identifier: f.Identifier, Description: f.Description, Intent: f.Intent}
+	p := authtoken.CreateParams{Description: f.Name, Intent: f.Intent, Invalid: f.checkName()}
 	h.checkIntent(&p)
 	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
 	token, key, err := c.access.Create(r.Context(), p)
@@ -194,9 +157,10 @@ func (h *Handler) showAbout(w http.ResponseWriter, r *http.Request, c call, stat
 	if f.Stale {
 		f.Revision = token.Revision() // whoever sends it again has seen this one
 	}
-	title := map[string]string{"edit": "Token ", "rotate": "New key for ", "revoke": "Revoke "}[name] + token.Identifier
-	v := h.view(c, title)
-	v.Main = about{f, h.details(r, c, token), overlapChoices()}
+	is := h.details(r, c, token)
+	title := map[string]string{"edit": "Token %s", "rotate": "New key for “%s”", "revoke": "Revoke “%s”"}[name]
+	v := h.view(c, fmt.Sprintf(title, is.Name))
+	v.Main = about{f, is, overlapChoices()}
 	return h.render(w, status, name, v)
 }
 
@@ -227,10 +191,15 @@ func (f *form) unchanged() authtoken.Condition { return authtoken.IfRevision(f.R
 
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
-	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{
-		Identifier: &f.Identifier, Description: &f.Description,
-	}, f.unchanged())
+	token, err := c.access.Get(r.Context(), c.Token)
 	if err != nil {
+		return err
+	}
+	p := authtoken.UpdateParams{Invalid: f.checkName()}
+	if f.Name != nameOf(token) { // else a description of several lines would become one
+		p.Description = &f.Name
+	}
+	if _, err := c.access.Update(r.Context(), c.Token, p, f.unchanged()); err != nil {
 		return h.again(w, r, c, f, err)
 	}
 	return redirectDone(w, c, "saved")
@@ -249,7 +218,7 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	overlap, err := time.ParseDuration(f.Overlap)
 	if err != nil || !offers(overlapChoices(), f.Overlap) {
 		return h.again(w, r, c, f, &authtoken.ValidationError{Fields: []authtoken.FieldError{
-			{Field: "overlap", Code: authtoken.CodeChoice, Message: "Choose what becomes of the old key."}}})
+			{Field: "overlap", Code: codeNotOffered}}})
 	}
 	token, key, err := c.access.Rotate(r.Context(), c.Token, overlap, f.unchanged())
 	if err != nil {
@@ -268,10 +237,11 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 
 // renderKey answers with a key, which nobody sees again.
 func (h *Handler) renderKey(w http.ResponseWriter, r *http.Request, c call, t authtoken.Token, key authtoken.Key) error {
-	v := h.view(c, "Key of "+t.Identifier)
+	is := h.details(r, c, t)
+	v := h.view(c, "Key of “"+is.Name+"”")
 	v.Main = struct {
 		Is  details
 		Key string
-	}{h.details(r, c, t), key.Reveal()}
+	}{is, key.Reveal()}
 	return h.render(w, http.StatusOK, "key", v)
 }

@@ -196,7 +196,7 @@ type call struct {
 	access *authtoken.Access // nil until it is known who is signed in
 	user   authtoken.User
 	now    time.Time
-	owners map[int64]string // what to call those looked up so far
+	owners map[string]string // what to call those looked up so far
 }
 
 type action struct {
@@ -230,7 +230,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// can't be told from another site's where there is no Sec-Fetch-Site.
 	header.Set("Referrer-Policy", "same-origin")
 
-	c := &call{place: placeOf(q), now: h.cfg.Now(), owners: make(map[int64]string)}
+	c := &call{place: placeOf(q), now: h.cfg.Now(), owners: make(map[string]string)}
 	if err := h.serve(w, r, c); err != nil {
 		h.fail(w, r, *c, err)
 	}
@@ -281,7 +281,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 }
 
 // maxForm is the longest form that is read, in bytes. It leaves room for the
-// longest description there may be, with every letter escaped.
+// longest name there may be, with every letter escaped.
 const maxForm = 256 << 10
 
 func readForm(w http.ResponseWriter, r *http.Request) error {
@@ -316,7 +316,7 @@ var (
 	errInactive    = &pageError{http.StatusForbidden, "Not allowed", "Your account is not active."}
 	errForbidden   = &pageError{http.StatusForbidden, "Not allowed", "You may not do this with this token."}
 	errNoPage      = &pageError{http.StatusNotFound, "Not found", "There is no such page."}
-	errNoToken     = &pageError{http.StatusNotFound, "Not found", "There is no such token. It may have been renamed or revoked."}
+	errNoToken     = &pageError{http.StatusNotFound, "Not found", "There is no such token. It may have been revoked."}
 	errMethod      = &pageError{http.StatusMethodNotAllowed, "Not allowed", "This page can't be used like that."}
 	errTooLarge    = &pageError{http.StatusRequestEntityTooLarge, "Too long", "What you have sent is too long."}
 	errBadForm     = &pageError{http.StatusBadRequest, "Not understood", "What you have sent can't be read."}

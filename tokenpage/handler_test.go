@@ -44,7 +44,7 @@ Config.Lifetimes: 0s is not positive`)
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	token, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	token, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	form := url.Values{"revision": {token.Revision()}}
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"list":       s.do(t, "alice", "GET", "", nil),
@@ -52,45 +52,51 @@ func TestHeaders(t *testing.T) {
 		"token":      s.do(t, "alice", "GET", "?do=edit&token=one", nil),
 		"faults":     s.do(t, "alice", "POST", "?do=new", nil),
 		"redirect":   s.do(t, "alice", "POST", "?do=revoke&token=one", form),
-		"key":        s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"two"}}),
+		"key":        s.do(t, "alice", "POST", "?do=new", url.Values{"name": {"two"}}),
 		"not found":  s.do(t, "alice", "GET", "?do=edit&token=none", nil),
 		"method":     s.do(t, "alice", "PUT", "", nil),
 		"signed out": s.do(t, "", "GET", "", nil),
 		"broken":     s.do(t, "mallory", "GET", "", nil),
 	} {
-		h := w.Header()
-		require.Equal(t, "no-store", h.Get("Cache-Control"), name)
-		require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "+
-			"base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"), name)
-		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), name)
-		require.Equal(t, "same-origin", h.Get("Referrer-Policy"), name)
-		if w.Code != http.StatusSeeOther {
-			require.Equal(t, "text/html; charset=utf-8", h.Get("Content-Type"), name)
-			require.Contains(t, w.Body.String(), `<html lang="en">`, name)
-			require.NotContains(t, w.Body.String(), "style=", name)
-			require.NotRegexp(t, `<script[^>]*>[^<]|<style| on\w+=`, w.Body.String(), name)
-			require.Equal(t, 1, strings.Count(w.Body.String(), "<h1>"), name)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := w.Header()
+			require.Equal(t, "no-store", h.Get("Cache-Control"))
+			require.Equal(t, "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "+
+				"base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"))
+			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+			require.Equal(t, "same-origin", h.Get("Referrer-Policy"))
+			if w.Code != http.StatusSeeOther {
+				require.Equal(t, "text/html; charset=utf-8", h.Get("Content-Type"))
+				require.Contains(t, w.Body.String(), `<html lang="en">`)
+				require.NotContains(t, w.Body.String(), "style=")
+				require.NotRegexp(t, `<script[^>]*>[^<]|<style| on\w+=`, w.Body.String())
+				require.Equal(t, 1, strings.Count(w.Body.String(), "<h1>"))
+			}
+		})
 	}
 }
 
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	for query, allow := range map[string]string{
 		"": "GET, HEAD", "?do=new": "GET, HEAD, POST", "?do=edit&token=one": "GET, HEAD, POST",
 		"?do=rotate&token=one": "GET, HEAD, POST", "?do=revoke&token=one": "GET, HEAD, POST",
 	} {
-		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
-			if method == "POST" && strings.HasSuffix(allow, method) {
-				continue
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
+				if method == "POST" && strings.HasSuffix(allow, method) {
+					continue
+				}
+				w := s.do(t, "alice", method, query, nil)
+				require.Equal(t, http.StatusMethodNotAllowed, w.Code, method)
+				require.Equal(t, allow, w.Header().Get("Allow"))
 			}
-			w := s.do(t, "alice", method, query, nil)
-			require.Equal(t, http.StatusMethodNotAllowed, w.Code, "%s %s", method, query)
-			require.Equal(t, allow, w.Header().Get("Allow"))
-		}
-		require.Equal(t, http.StatusOK, s.do(t, "alice", "HEAD", query, nil).Code)
+			require.Equal(t, http.StatusOK, s.do(t, "alice", "HEAD", query, nil).Code)
+		})
 	}
 	require.Equal(t, http.StatusNotFound, s.do(t, "alice", "GET", "?do=reveal&token=one", nil).Code)
 	require.Equal(t, http.StatusNotFound, s.do(t, "alice", "POST", "?do=x", nil).Code)
@@ -103,13 +109,13 @@ func TestWhoIsSignedIn(t *testing.T) {
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{
 		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, failure },
 	})
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	try := func(status int, says string) {
 		t.Helper()
 		for _, request := range [][2]string{
 			{"GET", ""}, {"GET", "?do=new"}, {"GET", "?do=edit&token=one"}, {"GET", "?do=nothing"}, {"POST", "?do=new"}, {"DELETE", ""},
 		} {
-			w := s.do(t, "", request[0], request[1], url.Values{"identifier": {"two"}})
+			w := s.do(t, "", request[0], request[1], url.Values{"name": {"two"}})
 			require.Equal(t, status, w.Code, request)
 			require.Contains(t, w.Body.String(), says)
 			require.NotContains(t, w.Body.String(), "one")
@@ -117,15 +123,15 @@ func TestWhoIsSignedIn(t *testing.T) {
 	}
 	try(http.StatusForbidden, "Sign in to see your tokens.")
 	for _, nobody := range []authtoken.Principal{
-		authtoken.SignedIn(0), authtoken.SignedIn(-1), authtoken.SignedIn(99),
-		{User: authtoken.User{PK: 1, Active: true, Superuser: true}}, // put together by hand
+		authtoken.SignedIn("0"), authtoken.SignedIn("-1"), authtoken.SignedIn("99"),
+		{User: authtoken.User{ID: "1", Active: true, Superuser: true}}, // put together by hand
 	} {
 		who = nobody
 		try(http.StatusForbidden, "Sign in to see your tokens.")
 	}
-	who = authtoken.SignedIn(inactive.PK)
+	who = authtoken.SignedIn(inactive.ID)
 	try(http.StatusForbidden, "Your account is not active.")
-	who, failure = authtoken.SignedIn(2), authtoken.ErrKeyExpired
+	who, failure = authtoken.SignedIn("2"), authtoken.ErrKeyExpired
 	try(http.StatusForbidden, "Sign in to see your tokens.")
 	require.NotContains(t, s.log.String(), "request failed")
 
@@ -140,47 +146,49 @@ func TestWhoIsSignedIn(t *testing.T) {
 // Links and redirects lead to the same path, whatever it is.
 func TestMountPoints(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
-	mux := http.NewServeMux()
-	mux.Handle("/tokens", s)
-	mux.Handle("/account/tokens/", s)
-	mux.Handle("/deep/", http.StripPrefix("/deep", http.StripPrefix("/er/", s)))
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	client := server.Client()
-	var err error
-	client.Jar, err = cookiejar.New(nil)
-	require.NoError(t, err)
 	for _, path := range []string{"/tokens", "/account/tokens/", "/deep/er/"} {
-		page := s.get(t, "alice", "")
-		links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(page, -1)
-		require.Len(t, links, 10)
-		for _, link := range links {
-			require.Regexp(t, `^\?`, link[1], "relative to the path that it is on")
-		}
-		request := func(method, query string, form url.Values) (*http.Response, string) {
-			r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path+query, strings.NewReader(form.Encode()))
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+			token, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+			mux := http.NewServeMux()
+			mux.Handle("/tokens", s)
+			mux.Handle("/account/tokens/", s)
+			mux.Handle("/deep/", http.StripPrefix("/deep", http.StripPrefix("/er/", s)))
+			server := httptest.NewServer(mux)
+			defer server.Close()
+			client := server.Client()
+			var err error
+			client.Jar, err = cookiejar.New(nil)
 			require.NoError(t, err)
-			r.Header.Set("User", "alice")
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			response, err := client.Do(r)
-			require.NoError(t, err)
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			require.NoError(t, err)
-			return response, string(body)
-		}
-		token, err := s.svc.Get(t.Context(), "one")
-		require.NoError(t, err)
-		response, body := request("POST", "?do=edit&token=one&search=o&sort=name", url.Values{"identifier": {"one"}, "revision": {token.Revision()}})
-		require.Equal(t, http.StatusOK, response.StatusCode)
-		require.Equal(t, server.URL+path+"?search=o&sort=name", response.Request.URL.String(), "where it was sent on to")
-		require.Contains(t, words(body), "The token is saved.", "a cookie finds its way there too")
-		_, body = request("GET", "", nil)
-		require.NotContains(t, words(body), "The token is saved.")
-		response, _ = request("HEAD", "?do=new", nil)
-		require.Positive(t, response.ContentLength)
+			request := func(method, query string, form url.Values) (*http.Response, string) {
+				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path+query, strings.NewReader(form.Encode()))
+				require.NoError(t, err)
+				r.Header.Set("User", "alice")
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				response, err := client.Do(r)
+				require.NoError(t, err)
+				defer response.Body.Close()
+				body, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				return response, string(body)
+			}
+
+			_, page := request("GET", "", nil)
+			links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(page, -1)
+			require.Len(t, links, 10)
+			for _, link := range links {
+				require.Regexp(t, `^\?`, link[1], "relative to the path that it is on")
+			}
+			response, body := request("POST", "?do=edit&token=one&search=o&sort=name", url.Values{"name": {"one"}, "revision": {token.Revision()}})
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			require.Equal(t, server.URL+path+"?search=o&sort=name", response.Request.URL.String(), "where it was sent on to")
+			require.Contains(t, words(body), "The token is saved.", "a cookie finds its way there too")
+			_, body = request("GET", "", nil)
+			require.NotContains(t, words(body), "The token is saved.")
+			response, _ = request("HEAD", "?do=new", nil)
+			require.Positive(t, response.ContentLength)
+		})
 	}
 }
 
@@ -193,19 +201,22 @@ func TestAssets(t *testing.T) {
 		`<script src="(\?asset=page-[0-9a-f]{12}\.js)" defer></script>`:      "text/javascript; charset=utf-8",
 		`<link rel="icon" type="image/svg\+xml" href="(\?asset=icon-[^"]*)"`: "image/svg+xml",
 	} {
-		link := regexp.MustCompile(pattern).FindStringSubmatch(page)
-		require.NotNil(t, link, page)
-		w := s.do(t, "", "GET", link[1], nil) // to anybody
-		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, contentType, w.Header().Get("Content-Type"))
-		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
-		require.Equal(t, "private, max-age=31536000, immutable", w.Header().Get("Cache-Control"))
-		require.NotEmpty(t, w.Body.String())
-		require.NotRegexp(t, `https?://|url\(|@import`, strings.ReplaceAll(w.Body.String(), "http://www.w3.org/2000/svg", ""), "nothing from elsewhere")
-		require.Equal(t, http.StatusOK, s.do(t, "", "HEAD", link[1], nil).Code)
-		w = s.do(t, "", "POST", link[1], nil)
-		require.Equal(t, http.StatusMethodNotAllowed, w.Code)
-		require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			link := regexp.MustCompile(pattern).FindStringSubmatch(page)
+			require.NotNil(t, link, page)
+			w := s.do(t, "", "GET", link[1], nil) // to anybody
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Equal(t, contentType, w.Header().Get("Content-Type"))
+			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+			require.Equal(t, "private, max-age=31536000, immutable", w.Header().Get("Cache-Control"))
+			require.NotEmpty(t, w.Body.String())
+			require.NotRegexp(t, `https?://|url\(|@import`, strings.ReplaceAll(w.Body.String(), "http://www.w3.org/2000/svg", ""), "nothing from elsewhere")
+			require.Equal(t, http.StatusOK, s.do(t, "", "HEAD", link[1], nil).Code)
+			w = s.do(t, "", "POST", link[1], nil)
+			require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+			require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+		})
 	}
 	for _, name := range []string{"", "style.css", "style-000000000000.css", "../doc.go", "templates/list.html"} {
 		w := s.do(t, "alice", "GET", "?asset="+name, nil)
@@ -217,8 +228,9 @@ func TestAssets(t *testing.T) {
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	token, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2, Expiring: new(false)})
-	send := func(headers map[string]string, query, form string) int {
+	token, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2", Expiring: new(false)})
+	send := func(t *testing.T, headers map[string]string, query, form string) int {
+		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "https://app.example/account/tokens"+query, strings.NewReader(form))
 		r.Header.Set("User", "alice")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -233,18 +245,20 @@ func TestCrossOrigin(t *testing.T) {
 		return w.Code
 	}
 	revision := "revision=" + token.Revision()
-	for _, headers := range []map[string]string{
-		{"Sec-Fetch-Site": "cross-site"},
-		{"Sec-Fetch-Site": "same-site"},
-		{"Origin": "https://evil.example"},
-		{"Origin": "https://app.example.evil.example"},
-		{"Origin": "null"},
-		{"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"},
+	for name, headers := range map[string]map[string]string{
+		"cross-site":          {"Sec-Fetch-Site": "cross-site"},
+		"same-site":           {"Sec-Fetch-Site": "same-site"},
+		"another origin":      {"Origin": "https://evil.example"},
+		"origin that is like": {"Origin": "https://app.example.evil.example"},
+		"no origin to name":   {"Origin": "null"},
+		"both":                {"Sec-Fetch-Site": "cross-site", "Origin": "https://app.example"},
 	} {
-		require.Equal(t, http.StatusForbidden, send(headers, "?do=new", "identifier=two"), headers)
-		require.Equal(t, http.StatusForbidden, send(headers, "?do=edit&token=one", "identifier=three&"+revision), headers)
-		require.Equal(t, http.StatusForbidden, send(headers, "?do=rotate&token=one", "overlap=0s&"+revision), headers)
-		require.Equal(t, http.StatusForbidden, send(headers, "?do=revoke&token=one", revision), headers)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, http.StatusForbidden, send(t, headers, "?do=new", "name=two"))
+			require.Equal(t, http.StatusForbidden, send(t, headers, "?do=edit&token=one", "name=three&"+revision))
+			require.Equal(t, http.StatusForbidden, send(t, headers, "?do=rotate&token=one", "overlap=0s&"+revision))
+			require.Equal(t, http.StatusForbidden, send(t, headers, "?do=revoke&token=one", revision))
+		})
 	}
 	page, err := s.svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
 	require.NoError(t, err)
@@ -252,10 +266,15 @@ func TestCrossOrigin(t *testing.T) {
 	_, err = s.svc.Authenticate(t.Context(), key)
 	require.NoError(t, err)
 
-	for i, headers := range []map[string]string{
-		{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "https://app.example"}, {},
+	for name, headers := range map[string]map[string]string{
+		"same-origin": {"Sec-Fetch-Site": "same-origin"},
+		"nobody's":    {"Sec-Fetch-Site": "none"},
+		"own origin":  {"Origin": "https://app.example"},
+		"no headers":  {},
 	} {
-		require.Equal(t, http.StatusOK, send(headers, "?do=new", fmt.Sprintf("identifier=four-%d", i)), headers)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, http.StatusOK, send(t, headers, "?do=new", "name=four"))
+		})
 	}
 
 	// Links from elsewhere are welcome.
@@ -270,12 +289,12 @@ func TestCrossOrigin(t *testing.T) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{MaxTextLength: 10_000}, tokenpage.Config{})
-	longest := url.Values{"identifier": {strings.Repeat("a", 255)}, "description": {strings.Repeat("𝄞", 10_000)}}
+	longest := url.Values{"name": {strings.Repeat("𝄞", 10_000)}}
 	require.Equal(t, http.StatusOK, s.do(t, "alice", "POST", "?do=new", longest).Code)
-	w := s.do(t, "alice", "POST", "?do=new", url.Values{"identifier": {"b"}, "description": {strings.Repeat("a", 256<<10)}})
+	w := s.do(t, "alice", "POST", "?do=new", url.Values{"name": {strings.Repeat("a", 256<<10)}})
 	require.Equal(t, "Too long What you have sent is too long. Access tokens", says(t, w, http.StatusRequestEntityTooLarge))
 
-	for _, body := range []string{"identifier=%zz", "identifier=a;b"} {
+	for _, body := range []string{"name=%zz", "name=a;b"} {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/?do=new", strings.NewReader(body))
 		r.Header.Set("User", "alice")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -284,7 +303,7 @@ func TestForms(t *testing.T) {
 		require.Contains(t, says(t, w, http.StatusBadRequest), "What you have sent can't be read.")
 	}
 	// What is in the URL is not what was sent.
-	w = s.do(t, "alice", "POST", "?do=new&identifier=from-url", nil)
+	w = s.do(t, "alice", "POST", "?do=new&name=from-url", nil)
 	require.Contains(t, says(t, w, http.StatusBadRequest), "Enter a name.")
 }
 
@@ -306,7 +325,7 @@ func TestFailuresAreLoggedAndNotShown(t *testing.T) {
 	var r *http.Request
 	for query, method := range map[string]string{"": "GET", "?do=edit&token=one": "GET", "?do=new": "POST"} {
 		s.log.Reset()
-		r = httptest.NewRequestWithContext(t.Context(), method, "/here"+query, strings.NewReader("identifier=one"))
+		r = httptest.NewRequestWithContext(t.Context(), method, "/here"+query, strings.NewReader("name=one"))
 		r.Header.Set("User", "alice")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()

@@ -61,18 +61,16 @@ const untilLastSecond = day - time.Second
 
 // setExpiry turns what was chosen in f into what p says about it.
 func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool, now time.Time) {
-	fault := func(field string, code authtoken.Code, message string) {
-		p.Invalid = append(p.Invalid, authtoken.FieldError{Field: field, Code: code, Message: message})
-	}
+	fault := func(e authtoken.FieldError) { p.Invalid = append(p.Invalid, e) }
 	choices := l.choices(superuser)
 	if len(choices) == 0 {
 		if f.Expires != "" || f.Date != "" {
-			fault("non_field_errors", authtoken.CodeChoice, "You can't choose when a token expires here.")
+			fault(authtoken.FieldError{Field: "expires", Code: codeNoChoice})
 		}
 		return
 	}
 	if !offers(choices, f.Expires) {
-		fault("expires", authtoken.CodeChoice, "Choose one of the lifetimes.")
+		fault(authtoken.FieldError{Field: "expires", Code: codeNotOffered})
 		return
 	}
 	switch f.Expires {
@@ -84,13 +82,13 @@ func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool
 		expires, last := date.Add(untilLastSecond), l.lastDay(now)
 		switch {
 		case strings.TrimSpace(f.Date) == "":
-			fault("date", authtoken.CodeRequired, "Enter the last day on which the token is to work.")
+			fault(authtoken.FieldError{Field: "date", Code: authtoken.CodeRequired})
 		case err != nil:
-			fault("date", authtoken.CodeInvalid, "Enter a day such as "+now.UTC().Add(30*day).Format(time.DateOnly)+".")
+			fault(authtoken.FieldError{Field: "date", Code: codeBadDate, Value: now.UTC().Add(30 * day).Format(time.DateOnly)})
 		case !expires.After(now):
-			fault("date", authtoken.CodeInvalid, "This day is over. Enter a later one.")
+			fault(authtoken.FieldError{Field: "date", Code: codeOver})
 		case !last.IsZero() && date.After(last):
-			fault("date", authtoken.CodeTooLong, "Enter a day no later than "+last.Format(time.DateOnly)+".")
+			fault(authtoken.FieldError{Field: "date", Code: codeTooFar, Latest: last})
 		default:
 			p.Expires = expires
 		}

@@ -51,9 +51,9 @@ func TestOnlyWhatIsOffered(t *testing.T) {
 		{"not in the list", tokenpage.Config{Lifetimes: week}, "alice", url.Values{"expires": {"8760h0m0s"}}, notALifetime},
 		{"last day", tokenpage.Config{Lifetimes: week}, "alice", url.Values{"expires": {"date"}, "date": {"2030-01-21"}}, ""},
 		{"a day more", tokenpage.Config{Lifetimes: week}, "alice", url.Values{"expires": {"date"}, "date": {"2030-01-22"}},
-			"Enter a day no later than 2030-01-21."},
+			"Enter a day no later than 21 January 2030."},
 		{"a date far off", tokenpage.Config{Lifetimes: week}, "akadmin", url.Values{"expires": {"date"}, "date": {"9999-12-31"}},
-			"Enter a day no later than 2030-01-21."},
+			"Enter a day no later than 21 January 2030."},
 		{"never, beyond the list", tokenpage.Config{Lifetimes: week}, "akadmin", url.Values{"expires": {"never"}}, notALifetime},
 		{"order of the list", tokenpage.Config{Lifetimes: []time.Duration{7 * day, day}}, "alice",
 			url.Values{"expires": {"date"}, "date": {"2030-01-21"}}, ""},
@@ -71,7 +71,7 @@ func TestOnlyWhatIsOffered(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, authtoken.Policy{UserIntents: authtoken.Intents()}, c.cfg)
-			form := url.Values{"identifier": {"new"}}
+			form := url.Values{"name": {"new"}}
 			for field, values := range c.form {
 				form[field] = values
 			}
@@ -82,13 +82,14 @@ func TestOnlyWhatIsOffered(t *testing.T) {
 			}
 			require.Contains(t, says(t, w, http.StatusBadRequest), "There is something to correct "+c.fault)
 			page := w.Body.String()
-			require.Equal(t, "new", fields(page).Get("identifier"), "the form is there again")
+			require.Equal(t, "new", fields(page).Get("name"), "the form is there again")
 			for _, part := range strings.Split(page, `href="#`)[1:] {
 				id, _, _ := strings.Cut(part, `"`)
 				require.Contains(t, page, `id="`+id+`"`, "a link leads somewhere")
 			}
-			_, err := s.svc.Get(t.Context(), "new")
-			require.ErrorIs(t, err, authtoken.ErrNotFound)
+			made, err := s.svc.Page(t.Context(), authtoken.Filter{}, 1, 1)
+			require.NoError(t, err)
+			require.Zero(t, made.Count)
 		})
 	}
 }
@@ -129,10 +130,8 @@ func TestWhatIsOffered(t *testing.T) {
 				page := s.get(t, c.user, "?do=new")
 				_, last, _ := strings.Cut(page, ` max="`)
 				last, _, _ = strings.Cut(last, `"`)
-				form := url.Values{"identifier": {"at-" + strings.ReplaceAll(at.String(), ".", "-")}, "expires": {"date"}, "date": {last}}
-				keyIn(t, s.do(t, c.user, "POST", "?do=new", form))
-				token, err := s.svc.Get(t.Context(), form.Get("identifier"))
-				require.NoError(t, err)
+				form := url.Values{"name": {"new"}, "expires": {"date"}, "date": {last}}
+				token := s.made(t, s.do(t, c.user, "POST", "?do=new", form))
 				latest := s.clock.Now().Add(c.lifetimes[len(c.lifetimes)-1])
 				require.False(t, token.Expires.After(latest))
 				require.True(t, token.Expires.Add(day).After(latest), "and no day is lost")
@@ -145,10 +144,10 @@ func TestWhatIsOffered(t *testing.T) {
 func TestOtherFormsTakeNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	before, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
+	before, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	form := func(revision string) url.Values {
 		return url.Values{
-			"identifier": {"one"}, "description": {"new"}, "overlap": {"0s"}, "revision": {revision},
+			"name": {"new"}, "identifier": {"two"}, "description": {"newer"}, "overlap": {"0s"}, "revision": {revision},
 			"intent": {"recovery"}, "expires": {"never"}, "date": {"9999-12-31"}, "expiring": {"false"}, "user": {"3"}, "managed": {"m"}, "key": {"k"},
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"strconv"
+	"strings"
 
 	"github.com/authtoken/authtoken"
 )
@@ -14,6 +14,9 @@ const pageSize = 20
 // details are a token as a page shows it.
 type details struct {
 	authtoken.Token
+	Name    string // shortened
+	Full    string // the description, if Name does not show all of it
+	Lines   bool   // the description has several
 	Kind    string
 	Owner   string // for superusers
 	Expiry  moment
@@ -27,12 +30,17 @@ type details struct {
 func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
 	d := details{
 		Token:   t,
+		Name:    shorten(nameOf(t)),
+		Lines:   strings.ContainsAny(t.Description, "\r\n"),
 		Kind:    intentChoice(t.Intent).Label,
 		Expiry:  expiry(t, c.now),
 		LastUse: lastUse(t, c.now),
 		Made:    moment{ago(c.now.Sub(t.Created)), t.Created},
 		Expired: t.Expired(c.now),
 		Soon:    t.Expired(c.now.Add(soon)),
+	}
+	if line := oneLine(t.Description); line != "" && (d.Lines || d.Name != line) {
+		d.Full = t.Description
 	}
 	until := t.RetiredUntil
 	if t.Expired(until) {
@@ -64,7 +72,7 @@ func (h *Handler) nameOwners(r *http.Request, c call, tokens []authtoken.Token) 
 	}
 	for _, t := range tokens {
 		u := owners[t.User]
-		c.owners[t.User] = cmp.Or(u.Username, u.Name, "user "+strconv.FormatInt(t.User, 10))
+		c.owners[t.User] = cmp.Or(u.Username, "user "+t.User)
 	}
 }
 
@@ -82,9 +90,9 @@ type listing struct {
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	// Primary keys are in the order in which tokens were made, and need no sorting.
-	f := authtoken.Filter{Search: c.Search, Order: []authtoken.Order{{Field: "pk", Desc: true}}}
-	if c.ByName {
-		f.Order = nil
+	f := authtoken.Filter{Words: strings.Fields(c.Search), Order: []authtoken.Order{{Field: "pk", Desc: true}}}
+	if c.ByName { // those that are called by their identifier come first
+		f.Order = []authtoken.Order{{Field: "description"}, {Field: "identifier"}}
 	}
 	page, err := c.access.Page(r.Context(), f, c.Page, pageSize)
 	if errors.Is(err, authtoken.ErrNoPage) {

@@ -23,7 +23,7 @@ import (
 const day = 24 * time.Hour
 
 // inactive is a user of each site, besides authtokentest.Users.
-var inactive = authtoken.User{PK: 4, Username: "carol", Superuser: true}
+var inactive = authtoken.User{ID: "4", Username: "carol", Superuser: true}
 
 // site is a page, and what is behind it. Who sends a request is in its header
 // "User".
@@ -56,7 +56,7 @@ func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site 
 func byHeader(r *http.Request) (authtoken.Principal, error) {
 	for _, u := range authtokentest.Users() {
 		if u.Username == r.Header.Get("User") {
-			return authtoken.SignedIn(u.PK), nil
+			return authtoken.SignedIn(u.ID), nil
 		}
 	}
 	if r.Header.Get("User") != "" {
@@ -138,13 +138,14 @@ func fields(page string) url.Values {
 }
 
 var (
+	inline   = regexp.MustCompile(`</?bdi>`)
 	comments = regexp.MustCompile(`(?s)<head>.*?</head>|<(span|label)[^>]*class="unseen">.*?</(span|label)>`)
 	tags     = regexp.MustCompile(`<[^>]*>`)
 )
 
 // words returns what a page says, on one line.
 func words(page string) string {
-	page = tags.ReplaceAllString(comments.ReplaceAllString(page, " "), " ")
+	page = tags.ReplaceAllString(comments.ReplaceAllString(inline.ReplaceAllString(page, ""), " "), " ")
 	page = strings.Join(strings.Fields(html.UnescapeString(page)), " ")
 	return strings.NewReplacer("( ", "(", " )", ")", " .", ".").Replace(page)
 }
@@ -165,6 +166,14 @@ func keyIn(t *testing.T, w *httptest.ResponseRecorder) string {
 	m := shownKey.FindStringSubmatch(w.Body.String())
 	require.NotNil(t, m, w.Body)
 	return m[1]
+}
+
+// made returns the token whose key an answer shows.
+func (s *site) made(t *testing.T, w *httptest.ResponseRecorder) authtoken.Token {
+	t.Helper()
+	who, err := s.svc.Authenticate(t.Context(), keyIn(t, w), authtoken.Intents()...)
+	require.NoError(t, err)
+	return who.Token
 }
 
 // requireDone requires that the answer sends on to a list, and returns what that

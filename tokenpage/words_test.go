@@ -15,9 +15,6 @@ const second, month, year = time.Second, 365 * day / 12, 365 * day
 
 func TestSpansInWords(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	now := s.clock.Now()
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
 	expiry := regexp.MustCompile(`<dt>Expiry</dt><dd>(.*?) <span class="exact">`)
 	for _, c := range []struct {
 		d    time.Duration
@@ -54,21 +51,33 @@ func TestSpansInWords(t *testing.T) {
 		{2 * year, "2 years"},
 		{100 * year, "100 years"},
 	} {
-		_, err := s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(now.Add(c.d))})
-		require.NoError(t, err)
-		in := expiry.FindStringSubmatch(s.get(t, "alice", "?do=edit&token=one"))[1]
-		require.Equal(t, "Expires in "+c.want, in, c.d)
+		t.Run(c.d.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+			now := s.clock.Now()
+			s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+			_, err := s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(now.Add(c.d))})
+			require.NoError(t, err)
+			in := expiry.FindStringSubmatch(s.get(t, "alice", "?do=edit&token=one"))[1]
+			require.Equal(t, "Expires in "+c.want, in)
 
-		_, err = s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(now.Add(-c.d))})
-		require.NoError(t, err)
-		want := c.want + " ago"
-		if c.d < 30*second {
-			want = "just now"
-		}
-		ago := expiry.FindStringSubmatch(s.get(t, "alice", "?do=edit&token=one"))[1]
-		require.Equal(t, "Expired "+want, ago, c.d)
+			_, err = s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(now.Add(-c.d))})
+			require.NoError(t, err)
+			want := c.want + " ago"
+			if c.d < 30*second {
+				want = "just now"
+			}
+			ago := expiry.FindStringSubmatch(s.get(t, "alice", "?do=edit&token=one"))[1]
+			require.Equal(t, "Expired "+want, ago)
+		})
 	}
-	_, err := s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: &now})
+}
+
+func TestExpiryInWords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+	_, err := s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(s.clock.Now())})
 	require.NoError(t, err)
 	require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")), "Expired just now (15 January 2030, 12:00 UTC)", "from the very instant")
 	_, err = s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expiring: new(false)})
@@ -78,13 +87,6 @@ func TestSpansInWords(t *testing.T) {
 
 func TestUseInWords(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	_, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: 2, Expiring: new(false)})
-	require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")), "Last use No recorded use Made just now (15 January 2030, 12:00 UTC)")
-	s.clock.Advance(time.Hour)
-	_, err := s.svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.7"})
-	require.NoError(t, err)
-	require.NoError(t, s.svc.FlushLastUsed(t.Context()))
 	for _, c := range []struct {
 		later time.Duration
 		want  string
@@ -96,24 +98,33 @@ func TestUseInWords(t *testing.T) {
 		{5 * time.Minute, "5 minutes ago"},
 		{3 * day, "3 days ago"},
 	} {
-		s.clock.Advance(c.later)
-		require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")),
-			"Last use Used "+c.want+" (15 January 2030, 13:00 UTC) From 192.0.2.7 Made")
-		s.clock.Advance(-c.later)
+		t.Run(c.later.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+			_, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2", Expiring: new(false)})
+			require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")), "Last use No recorded use Made just now (15 January 2030, 12:00 UTC)")
+			s.clock.Advance(time.Hour)
+			_, err := s.svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.7"})
+			require.NoError(t, err)
+			require.NoError(t, s.svc.FlushLastUsed(t.Context()))
+			s.clock.Advance(c.later)
+			require.Contains(t, words(s.get(t, "alice", "?do=edit&token=one")),
+				"Last use Used "+c.want+" (15 January 2030, 13:00 UTC) From 192.0.2.7 Made")
+		})
 	}
 }
 
 // What expires within a week stands out, as does what has.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	now := s.clock.Now()
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: 2})
 	for at, class := range map[time.Duration]string{
 		0: ` class="over"`, time.Microsecond: ` class="soon"`, 7 * day: ` class="soon"`, 7*day + time.Microsecond: "",
 	} {
-		_, err := s.svc.Update(t.Context(), "one", authtoken.UpdateParams{Expires: new(now.Add(at))})
-		require.NoError(t, err)
-		require.Regexp(t, `<td role="cell"`+class+`><time[^>]*>Expire`, s.get(t, "alice", ""), at)
+		t.Run(at.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+			s.make(t, authtoken.CreateParams{Identifier: "one", User: "2", Expires: s.clock.Now().Add(at)})
+			require.Regexp(t, `<td role="cell"`+class+`><time[^>]*>Expire`, s.get(t, "alice", ""))
+		})
 	}
 }

@@ -34,7 +34,7 @@ func TestTokensAreThereAfterwards(t *testing.T) {
 		require.NoError(t, err)
 		return svc
 	}
-	_, key, err := open().Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := open().Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 	who, err := open().Authenticate(t.Context(), key.Reveal())
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ type Guard func(http.Handler) http.Handler
 // reports is a route of the application's own, which anybody with a token may see.
 func reports(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
-	fmt.Fprintln(w, "reports of user", who.User.PK)
+	fmt.Fprintln(w, "reports of user", who.User.ID)
 }
 
 // NetHTTP uses the router of the standard library.

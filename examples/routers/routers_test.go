@@ -25,7 +25,7 @@ func TestRouters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			svc, _ := authtokentest.NewService(t, authtoken.Config{})
-			_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "mine", User: 7})
+			_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "mine", User: "7"})
 			require.NoError(t, err)
 			api, err := httpadapter.New(svc, httpadapter.Config{})
 			require.NoError(t, err)

@@ -175,8 +175,8 @@ func TestBadInput(t *testing.T) {
 		"port":              {args: []string{"-addr", "127.0.0.1:x"}, want: "listen tcp"},
 		"taken port":        {args: []string{"-addr", strings.TrimPrefix(taken.url, "http://")}, want: "address already in use"},
 		"no users":          {args: []string{"-users", filepath.Join(folder, "absent.json")}, want: "absent.json: no such file"},
-		"users no JSON":     {args: []string{"-users", file(t, "pk: 1")}, want: "users.json: users: invalid character"},
-		"users twice":       {args: []string{"-users", file(t, `[{"pk":1},{"pk":1,"username":"a"}]`)}, want: "pk 1 occurs twice"},
+		"users no JSON":     {args: []string{"-users", file(t, "pk: 1")}, want: "users.json: profiles: invalid character"},
+		"users twice":       {args: []string{"-users", file(t, `[{"pk":1},{"pk":1,"username":"a"}]`)}, want: "ID \"1\" occurs twice"},
 		"no user 1":         {args: []string{"-users", file(t, `[{"pk":2,"is_superuser":true}]`)}, want: "no active superuser with pk 1"},
 		"user 1 is plain":   {args: []string{"-users", file(t, `[{"pk":1}]`)}, want: "no active superuser with pk 1"},
 		"user 1 inactive":   {args: []string{"-users", file(t, `[{"pk":1,"is_superuser":true,"is_active":false}]`)}, want: "no active superuser with pk 1"},
@@ -185,7 +185,7 @@ func TestBadInput(t *testing.T) {
 		"db is no database": {args: []string{"-db", file(t, strings.Repeat("no database ", 100))}, want: "not a SQLite database"},
 		"seal key length":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": "00ff"}, want: "AUTHTOKEN_SEAL_KEY: it has to be 64 hexadecimal digits; it has 4 characters"},
 		"seal key digits":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": sealKey[:63] + "g"}, want: "AUTHTOKEN_SEAL_KEY: it has to be 64 hexadecimal digits"},
-		"short key":         {env: map[string]string{"AUTHTOKEN_BOOTSTRAP_KEY": "secret"}, want: "AUTHTOKEN_BOOTSTRAP_KEY: Ensure this field has at least 32 characters."},
+		"short key":         {env: map[string]string{"AUTHTOKEN_BOOTSTRAP_KEY": "secret"}, want: "AUTHTOKEN_BOOTSTRAP_KEY: key is shorter than 32 bytes"},
 		"key with a space":  {env: map[string]string{"AUTHTOKEN_BOOTSTRAP_KEY": strings.Repeat("secret ", 9)}, want: "AUTHTOKEN_BOOTSTRAP_KEY: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	svc, clock := authtokentest.NewService(t, authtoken.Config{})
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "ci", User: "7"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,16 @@ import (
 
 const address = "127.0.0.1:8082"
 
+const (
+	root  = "0198c0de-7d5a-7c3e-9a51-3f0f6a3b1c01"
+	alice = "0198c0de-8e21-7b44-8c6d-52a9d1e7f402"
+	bob   = "0198c0de-93f7-7f19-b0e2-c4b86d05aa03"
+)
+
 var people = []authtoken.User{
-	{PK: 1, Username: "root", Active: true, Superuser: true},
-	{PK: 2, Username: "alice", Active: true},
-	{PK: 3, Username: "bob", Active: true},
+	{ID: root, Username: "root", Active: true, Superuser: true},
+	{ID: alice, Username: "alice", Active: true},
+	{ID: bob, Username: "bob", Active: true},
 }
 
 var home = template.Must(template.New("home").Parse(`<!doctype html>
@@ -31,15 +37,15 @@ var home = template.Must(template.New("home").Parse(`<!doctype html>
 `))
 
 // user stands for the application's own sessions. Don't copy it: anybody can make
-// this cookie. It returns the pk of whoever is signed in, or 0.
-func user(r *http.Request) int64 {
+// this cookie. It returns the ID of whoever is signed in, or "" if nobody is.
+func user(r *http.Request) string {
 	cookie, err := r.Cookie("user")
 	for _, u := range people {
 		if err == nil && cookie.Value == u.Username {
-			return u.PK
+			return u.ID
 		}
 	}
-	return 0
+	return ""
 }
 
 func signedIn(r *http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(user(r)), nil }
@@ -52,7 +58,7 @@ func signIn(w http.ResponseWriter, r *http.Request) {
 // guard sends whoever is not signed in to where they can.
 func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user(r) == 0 {
+		if user(r) == "" {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return
 		}
@@ -76,21 +82,20 @@ func newApp(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	for _, t := range []struct {
-		user             int64
-		name, about      string
+		user, name       string
 		intent           authtoken.Intent
 		madeAgo, usedAgo time.Duration
 		lives            time.Duration
 	}{
-		{2, "old-laptop", "Replaced in spring", authtoken.IntentAPI, 40 * 24 * time.Hour, 21 * 24 * time.Hour, 30 * 24 * time.Hour},
-		{2, "mail-client", "", authtoken.IntentAppPassword, 30 * 24 * time.Hour, 5 * time.Minute, 33 * 24 * time.Hour},
-		{2, "nightly-backup", "Runs on the file server at three each night", authtoken.IntentAPI, 12 * 24 * time.Hour, 9 * time.Hour, 90 * 24 * time.Hour},
-		{2, "deploy", "For the build and the release", authtoken.IntentAPI, 2 * 24 * time.Hour, 0, 30 * 24 * time.Hour},
-		{3, "bobs-script", "", authtoken.IntentAPI, 24 * time.Hour, 0, 30 * 24 * time.Hour},
+		{alice, "Old laptop, replaced in spring", authtoken.IntentAPI, 40 * 24 * time.Hour, 21 * 24 * time.Hour, 30 * 24 * time.Hour},
+		{alice, "Mail on Alice’s phone", authtoken.IntentAppPassword, 30 * 24 * time.Hour, 5 * time.Minute, 33 * 24 * time.Hour},
+		{alice, "Nightly backup of the file server", authtoken.IntentAPI, 12 * 24 * time.Hour, 9 * time.Hour, 90 * 24 * time.Hour},
+		{alice, "Build and release", authtoken.IntentAPI, 2 * 24 * time.Hour, 0, 30 * 24 * time.Hour},
+		{bob, "Bob’s script", authtoken.IntentAPI, 24 * time.Hour, 0, 30 * 24 * time.Hour},
 	} {
 		past = t.madeAgo
 		_, key, err := svc.Create(ctx, authtoken.CreateParams{
-			Identifier: t.name, Description: t.about, Intent: t.intent, User: t.user, Expires: time.Now().Add(t.lives - past),
+			Description: t.name, Intent: t.intent, User: t.user, Expires: time.Now().Add(t.lives - past),
 		})
 		if err != nil {
 			return nil, err

@@ -46,13 +46,14 @@ func TestTokenpage(t *testing.T) {
 	} {
 		require.Contains(t, body, says)
 	}
-	require.NotContains(t, body, "bobs-script")
-	_, body = do("POST", "/account/tokens?do=new", url.Values{"identifier": {"laptop"}})
+	require.NotContains(t, body, "Bob’s script")
+	_, body = do("POST", "/account/tokens?do=new", url.Values{"name": {"Müller's laptop"}})
 	require.Contains(t, body, "tok_")
 
 	_, body = do("POST", "/sign-in", url.Values{"user": {"root"}})
 	require.Contains(t, body, "6 tokens")
-	require.Contains(t, body, "bobs-script")
+	require.Contains(t, body, "Bob’s script")
+	require.Regexp(t, `Müller&#39;s laptop</bdi></a><span class="id"><span class="unseen">Identifier </span>m-llers-laptop-\w{4}</span>`, body)
 
 	at, _ = do("POST", "/sign-in", url.Values{"user": {"nobody"}})
 	require.Equal(t, "/", at)

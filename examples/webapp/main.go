@@ -37,7 +37,7 @@ type app struct {
 	now    func() time.Time
 
 	mu    sync.Mutex
-	notes map[int64][]string // by the user's pk
+	notes map[string][]string // by the user's ID
 }
 
 func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
@@ -47,7 +47,7 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 		TrackLastUsed: true,
 		Now:           now,
 	})
-	return &app{tokens: svc, log: log, now: now, notes: make(map[int64][]string)}, err
+	return &app{tokens: svc, log: log, now: now, notes: make(map[string][]string)}, err
 }
 
 // routes are all behind a token, but for the one that says the server is up.
@@ -67,7 +67,7 @@ func (a *app) routes() (http.Handler, error) {
 func (a *app) list(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
 	a.mu.Lock()
-	notes := append([]string{}, a.notes[who.User.PK]...)
+	notes := append([]string{}, a.notes[who.User.ID]...)
 	a.mu.Unlock()
 	a.answer(w, http.StatusOK, notes)
 }
@@ -80,7 +80,7 @@ func (a *app) add(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mu.Lock()
-	a.notes[who.User.PK] = append(a.notes[who.User.PK], note)
+	a.notes[who.User.ID] = append(a.notes[who.User.ID], note)
 	a.mu.Unlock()
 	a.answer(w, http.StatusCreated, note)
 }
@@ -152,7 +152,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, key, err := a.tokens.Create(ctx, authtoken.CreateParams{Identifier: "first", User: 1})
+	_, key, err := a.tokens.Create(ctx, authtoken.CreateParams{Identifier: "first", User: "1"})
 	if err != nil {
 		return err
 	}

@@ -31,12 +31,12 @@ func TestWebapp(t *testing.T) {
 		routes.ServeHTTP(w, r)
 		return w
 	}
-	newKey := func(name string, user int64) string {
+	newKey := func(name, user string) string {
 		_, key, err := a.tokens.Create(t.Context(), authtoken.CreateParams{Identifier: name, User: user})
 		require.NoError(t, err)
 		return key.Reveal()
 	}
-	alice, bob := newKey("alice", 1), newKey("bob", 2)
+	alice, bob := newKey("alice", "1"), newKey("bob", "2")
 
 	require.Equal(t, http.StatusNoContent, do("GET", "/healthz", "", "").Code)
 	require.Equal(t, http.StatusCreated, do("POST", "/notes", alice, `"hello"`).Code)

@@ -5,6 +5,7 @@ package dearest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ import (
 
 const (
 	tokens = 1000
-	owner  = 7
+	owner  = "7"
 	words  = 8
 	// wordLength is what each of so many words may have, in characters.
 	wordLength = (255 - (words - 1)) / words
@@ -93,7 +94,7 @@ type fixture struct {
 // that a word is found at the end or not at all.
 func newFixture(tb testing.TB, st store.Store, letter string, length int) *fixture {
 	tb.Helper()
-	users, err := authtoken.NewUserList(authtoken.User{PK: owner, Username: "plain", Active: true})
+	users, err := authtoken.NewUserList(authtoken.User{ID: owner, Username: "plain", Active: true})
 	must(tb, err)
 	svc, err := authtoken.New(st, authtoken.Config{
 		Users:  users,
@@ -135,7 +136,8 @@ func (f *fixture) get(ctx context.Context, search string) *sink {
 	r.Header.Set("Authorization", f.bearer)
 	w := &sink{header: http.Header{}}
 	defer func() {
-		if p := recover(); p != nil && p != any(http.ErrAbortHandler) { //nolint:errorlint // it panics with this very value
+		p := recover()
+		if err, ok := p.(error); p != nil && !(ok && errors.Is(err, http.ErrAbortHandler)) {
 			panic(p)
 		}
 	}()

@@ -62,14 +62,14 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store, inspect Inspect)
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, err := httpadapter.ReadUsers(f)
+	profiles, err := httpadapter.ReadProfiles(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range scenarios {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			r := &replay{users: users, wire: wire, start: time.Now().UTC(), inspect: inspect}
+			r := &replay{profiles: profiles, wire: wire, start: time.Now().UTC(), inspect: inspect}
 			r.handler = r.serve(t, newStore(t))
 			for i, st := range s.Steps {
 				r.step(t, i+1, st)
@@ -91,11 +91,11 @@ func decode(t *testing.T, name string, into any) {
 }
 
 type replay struct {
-	users   []authtoken.User
-	wire    []json.RawMessage
-	start   time.Time
-	handler http.Handler
-	inspect Inspect
+	profiles []httpadapter.Profile
+	wire     []json.RawMessage
+	start    time.Time
+	handler  http.Handler
+	inspect  Inspect
 }
 
 // serve sets up what every scenario starts from: a token for each user, made
@@ -108,7 +108,11 @@ func (r *replay) serve(t *testing.T, st store.Store) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	directory, err := authtoken.NewUserList(r.users...)
+	var users []authtoken.User
+	for _, p := range r.profiles {
+		users = append(users, p.User())
+	}
+	directory, err := authtoken.NewUserList(users...)
 	check(err)
 	sealer, err := authtoken.NewAESSealer(bytes.Repeat([]byte{7}, 32))
 	check(err)
@@ -118,16 +122,16 @@ func (r *replay) serve(t *testing.T, st store.Store) http.Handler {
 		Sealer: sealer,
 	})
 	check(err)
-	super := svc.As(r.users[0].PK)
-	for _, u := range r.users {
+	super := svc.As(users[0].ID)
+	for _, u := range users {
 		identifier := "seed-" + u.Username
 		_, _, err := super.Create(t.Context(), authtoken.CreateParams{
-			Identifier: identifier, User: u.PK, Expiring: new(false),
+			Identifier: identifier, User: u.ID, Expiring: new(false),
 		})
 		check(err)
 		check(super.SetKey(t.Context(), identifier, keyOf(u.Username)))
 	}
-	h, err := httpadapter.New(svc, httpadapter.Config{})
+	h, err := httpadapter.New(svc, httpadapter.Config{Profiles: httpadapter.ProfileList(r.profiles...)})
 	check(err)
 	return h
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,11 +77,11 @@ func TestCancelledCalls(t *testing.T) {
 			stop := make(chan struct{})
 			var busy sync.WaitGroup
 			for n := range 3 {
-				busy.Go(func() { keepBusy(t, svc, int64(1000+n), stop) })
+				busy.Go(func() { keepBusy(t, svc, strconv.Itoa(1000+n), stop) })
 			}
 			var done, cancelled atomic.Int64
 			Together(8, func(i int) {
-				o := &owner{t: t, svc: svc, user: int64(1 + i), tokens: make(map[string]owned)}
+				o := &owner{t: t, svc: svc, user: strconv.Itoa(1 + i), tokens: make(map[string]owned)}
 				for range callsEach {
 					if o.call() {
 						done.Add(1)
@@ -101,7 +102,7 @@ func TestCancelledCalls(t *testing.T) {
 }
 
 // keepBusy uses tokens of a user, without cancelling anything.
-func keepBusy(t *testing.T, svc *authtoken.Service, user int64, stop chan struct{}) {
+func keepBusy(t *testing.T, svc *authtoken.Service, user string, stop chan struct{}) {
 	ctx := context.Background()
 	for n := 0; ; n++ {
 		select {
@@ -128,7 +129,7 @@ func keepBusy(t *testing.T, svc *authtoken.Service, user int64, stop chan struct
 type owner struct {
 	t      *testing.T
 	svc    *authtoken.Service
-	user   int64
+	user   string
 	made   int
 	tokens map[string]owned
 }
@@ -199,7 +200,7 @@ func (o *owner) any(ctx context.Context, after map[string]owned) error {
 		token, err := o.svc.Update(ctx, name, authtoken.UpdateParams{Identifier: &made, Managed: &made})
 		return keep(token, is.key, err)
 	case 1:
-		token, err := o.svc.Replace(ctx, name, authtoken.UpdateParams{Identifier: &name, Description: &made}, authtoken.IfRevision(is.token.Revision()))
+		token, err := o.svc.Update(ctx, name, authtoken.UpdateParams{Identifier: &name, Description: &made}, authtoken.IfRevision(is.token.Revision()))
 		return keep(token, is.key, err)
 	case 2:
 		token, key, err := o.svc.Rotate(ctx, name, 0)

@@ -68,7 +68,7 @@ func (d *disk) write(identifier string, do func(ctx context.Context) (authtoken.
 func (d *disk) create(identifier string) error {
 	return d.write(identifier, func(ctx context.Context) (authtoken.Key, error) {
 		_, key, err := d.svc.Create(ctx, authtoken.CreateParams{
-			Identifier: identifier, Description: strings.Repeat("d", 1000), User: 1})
+			Identifier: identifier, Description: strings.Repeat("d", 1000), User: "1"})
 		return key, err
 	})
 }

@@ -24,7 +24,7 @@ func database(t *testing.T, n int) (file, log []byte) {
 	st := openStore(t, path)
 	svc := newService(t, st)
 	for i := range n {
-		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint(i), User: 1})
+		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint(i), User: "1"})
 		require.NoError(t, err)
 	}
 	log, err := os.ReadFile(path + "-wal")
@@ -141,7 +141,7 @@ func TestLogCutShort(t *testing.T) {
 		for i := range len(there) {
 			require.Contains(t, there, fmt.Sprint(i), "the first %d of them", len(there))
 		}
-		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "next", User: 1})
+		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "next", User: "1"})
 		require.NoError(t, err)
 		require.NoError(t, st.Close())
 		requireSound(t, path)

@@ -53,7 +53,7 @@ func Live(ctx context.Context, svc *authtoken.Service, inDoubt func(error) bool,
 		switch {
 		case version == 1:
 			_, key, err = svc.Create(ctx, authtoken.CreateParams{
-				Identifier: identifierIn(base, 1), Description: "1", User: 1, Expiring: new(false)})
+				Identifier: identifierIn(base, 1), Description: "1", User: "1", Expiring: new(false)})
 		case version == deletedAs:
 			err = svc.Delete(ctx, identifierIn(base, lastVersion))
 		case version%2 == 0:

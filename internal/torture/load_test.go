@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestLoad(t *testing.T) {
 			clients := make([]*client, 64)
 			for i := range clients {
 				_, key, err := svc.Create(t.Context(), authtoken.CreateParams{
-					Identifier: fmt.Sprint("login-", i), User: int64(1 + i), Expiring: new(false)})
+					Identifier: fmt.Sprint("login-", i), User: strconv.Itoa(1 + i), Expiring: new(false)})
 				require.NoError(t, err)
 				clients[i] = &client{t: t, url: server.URL, key: key.Reveal(), http: &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}}
 			}

@@ -36,10 +36,10 @@ type way struct {
 	write func(c acknowledged) (state, error)
 }
 
-var super = authtoken.User{PK: 1, Active: true, Superuser: true}
+var super = authtoken.User{ID: "1", Active: true, Superuser: true}
 
 func byService(t *testing.T, svc *authtoken.Service) way {
-	caller := svc.As(super.PK)
+	caller := svc.As(super.ID)
 	seen := func(token authtoken.Token) state {
 		return state{token.Version, token.Description, token.Expires, token.Intent}
 	}
@@ -50,15 +50,15 @@ func byService(t *testing.T, svc *authtoken.Service) way {
 			return seen(token), token.Revision()
 		},
 		write: func(c acknowledged) (state, error) {
-			change := caller.Update
-			if c.replace {
-				change = caller.Replace
+			p := c.p
+			if c.replace && p.Intent == nil { // as PUT has it
+				p.Intent = new(authtoken.IntentAPI)
 			}
 			var conditions []authtoken.Condition
 			if c.revision != "" {
 				conditions = append(conditions, authtoken.IfRevision(c.revision))
 			}
-			token, err := change(t.Context(), "one", c.p, conditions...)
+			token, err := caller.Update(t.Context(), "one", p, conditions...)
 			return seen(token), err
 		},
 	}
@@ -66,7 +66,7 @@ func byService(t *testing.T, svc *authtoken.Service) way {
 
 func byHTTP(t *testing.T, svc *authtoken.Service) way {
 	h, err := httpadapter.New(svc, httpadapter.Config{
-		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(super.PK), nil }})
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(super.ID), nil }})
 	require.NoError(t, err)
 	do := func(method, condition string, body any) (s state, etag string, code int) {
 		text, err := json.Marshal(body)
@@ -165,7 +165,7 @@ func TestNoUpdateIsLost(t *testing.T) {
 				require.NoError(t, err)
 				svc, err := authtoken.New(st, authtoken.Config{Users: users})
 				require.NoError(t, err)
-				_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: 1})
+				_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "one", User: "1"})
 				require.NoError(t, err)
 				changeFrom16(t, newWay(t, svc))
 			})

@@ -28,10 +28,10 @@ const readKey = "the-key-of-the-token-that-is-there-all-along"
 func PrepareSharing(t *testing.T, svc *authtoken.Service) {
 	t.Helper()
 	for i := range shared {
-		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: sharedName(i), Description: "0", User: 1})
+		_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: sharedName(i), Description: "0", User: "1"})
 		require.NoError(t, err)
 	}
-	_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "read", User: 1})
+	_, _, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "read", User: "1"})
 	require.NoError(t, err)
 	require.NoError(t, svc.SetKey(t.Context(), "read", readKey))
 }
@@ -50,7 +50,7 @@ func Share(svc *authtoken.Service, rounds int, report func(string, ...any)) {
 			report("rotated %s %d", name, token.Version)
 
 			own := fmt.Sprintf("own-%d-%d-%d", me, worker, round)
-			_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: own, User: int64(me)})
+			_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: own, User: strconv.Itoa(me)})
 			require.NoError(t, err)
 			who, err := svc.Authenticate(ctx, key.Reveal())
 			require.NoError(t, err)
@@ -61,7 +61,7 @@ func Share(svc *authtoken.Service, rounds int, report func(string, ...any)) {
 			_, err = svc.Authenticate(ctx, key.Reveal())
 			require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 
-			_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("wanted-", round), User: int64(me)})
+			_, _, err = svc.Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint("wanted-", round), User: strconv.Itoa(me)})
 			if err == nil {
 				report("got wanted-%d 1", round)
 			} else if invalid, ok := errors.AsType[*authtoken.ValidationError](err); !ok || !invalid.Has("identifier", authtoken.CodeTaken) {

@@ -3,9 +3,11 @@ package memory_test
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
+var uuids = flag.Bool("uuids", false, "owners of benchmarks have UUIDs")
+
 var start = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // tokensPerOwner is how many tokens the owners of a benchmark's store have.
@@ -21,6 +25,15 @@ const tokensPerOwner = 20
 
 // lifetimes are how long a benchmark's tokens live.
 var lifetimes = []time.Duration{30 * time.Minute, 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour}
+
+// user returns the ID of the nth owner of a benchmark's store: a number or, with
+// -uuids, as long as a UUID.
+func user(n int) string {
+	if *uuids {
+		return fmt.Sprintf("%08x-5f0e-4f62-9d4c-0d9d1bb6a0a1", uint32(n)*2654435761)
+	}
+	return strconv.Itoa(n)
+}
 
 // token returns the nth record of a benchmark's store: one a second, with
 // random names and owners.
@@ -34,7 +47,7 @@ func token(n int) store.Record {
 		PK:          pk,
 		Identifier:  fmt.Sprintf("service-%x", digest[:8]),
 		Intent:      "api",
-		User:        int64(binary.BigEndian.Uint32(digest[8:]) % uint32(n/tokensPerOwner+1)),
+		User:        user(int(binary.BigEndian.Uint32(digest[8:]) % uint32(n/tokensPerOwner+1))),
 		Description: fmt.Sprintf("deploys service %d", n),
 		Expires:     start.Add(time.Duration(n)*time.Second + lifetimes[digest[12]%4]),
 		Expiring:    true,
@@ -115,7 +128,7 @@ func BenchmarkCreate(b *testing.B) {
 		for b.Loop() {
 			for i := range rs {
 				rs[i] = token(next)
-				rs[i].User = int64(rand.IntN(n/tokensPerOwner + 1))
+				rs[i].User = user(rand.IntN(n/tokensPerOwner + 1))
 				next++
 			}
 			began := time.Now()
@@ -176,7 +189,7 @@ func BenchmarkList(b *testing.B) {
 		query func(n int) store.Query
 	}{
 		{"owner", true, func(n int) store.Query {
-			return store.Query{Users: []int64{int64(rand.IntN(n/tokensPerOwner + 1))}, Limit: 20}
+			return store.Query{Users: []string{user(rand.IntN(n/tokensPerOwner + 1))}, Limit: 20}
 		}},
 		{"all", true, func(int) store.Query { return store.Query{Limit: 20} }},
 		{"after", false, func(n int) store.Query {

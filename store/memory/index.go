@@ -14,10 +14,16 @@ type index struct {
 	byIdentifier map[string]*row
 	byManaged    map[string]*row
 	byFormer     map[store.Digest][]*row // several tokens may have had the same key before
+	owners       map[string]*owner       // those who have tokens, by ID
 
-	all      sorted[textKey, *row]  // by identifier
-	byOwner  sorted[ownerKey, *row] // by owner and identifier
-	byExpiry sorted[timeKey, *row]  // those that can expire, by expiry and PK
+	all      sorted[textKey, *row] // by identifier
+	byExpiry sorted[timeKey, *row] // those that can expire, by expiry and PK
+}
+
+// owner is a user who has tokens.
+type owner struct {
+	id  string
+	own sorted[textKey, *row] // by identifier
 }
 
 func newIndex() index {
@@ -31,8 +37,8 @@ func newIndex() index {
 		byIdentifier: make(map[string]*row),
 		byManaged:    make(map[string]*row),
 		byFormer:     make(map[store.Digest][]*row),
-		all:          newAll(),
-		byOwner:      newByOwner(),
+		owners:       make(map[string]*owner),
+		all:          newByIdentifier(),
 		byExpiry:     newByExpiry(),
 	}
 }
@@ -47,6 +53,14 @@ func (x *index) current(pk store.PK, version int64) (*row, error) {
 		return nil, store.ErrStale
 	}
 	return w, nil
+}
+
+// owned returns how many tokens this user has.
+func (x *index) owned(user string) int {
+	if o := x.owners[user]; o != nil {
+		return o.own.size
+	}
+	return 0
 }
 
 // taken returns a TakenError if w cannot take the place of old, which is nil if
@@ -76,7 +90,7 @@ func (x *index) swap(old, w *row) {
 	x.swapFormer(old, w)
 
 	swapSorted(&x.all, old, w)
-	swapSorted(&x.byOwner, old, w)
+	x.swapOwned(old, w)
 	if old != nil && !old.canExpire() {
 		old = nil
 	}
@@ -115,6 +129,31 @@ func swapSorted[K key[K]](list *sorted[K, *row], old, w *row) {
 	}
 	if w != nil {
 		list.insert(w)
+	}
+}
+
+// swapOwned swaps in the lists of the owners of both. It forgets who has nothing left,
+// and has w share the ID of its owner.
+func (x *index) swapOwned(old, w *row) {
+	if old != nil && w != nil && old.user == w.user {
+		w.user, w.owner = old.user, old.owner
+		swapSorted(&w.owner.own, old, w)
+		return
+	}
+	if old != nil {
+		o := old.owner
+		if o.own.remove(old); o.own.size == 0 {
+			delete(x.owners, o.id)
+		}
+	}
+	if w != nil {
+		o := x.owners[w.user]
+		if o == nil {
+			o = &owner{w.user, newByIdentifier()}
+			x.owners[o.id] = o
+		}
+		w.user, w.owner = o.id, o
+		o.own.insert(w)
 	}
 }
 

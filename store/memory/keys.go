@@ -23,37 +23,15 @@ func (k textKey) compare(l textKey) int {
 	return cmp.Compare(k.lo, l.lo)
 }
 
-// ownerKey is an owner and the beginning of an identifier.
-type ownerKey struct {
-	user int64
-	text textKey
-}
-
-func (k ownerKey) compare(l ownerKey) int {
-	if c := cmp.Compare(k.user, l.user); c != 0 {
-		return c
-	}
-	return k.text.compare(l.text)
-}
-
 // timeKey is a time in microseconds.
 type timeKey int64
 
 func (k timeKey) compare(l timeKey) int { return cmp.Compare(k, l) }
 
-func newAll() sorted[textKey, *row] {
+func newByIdentifier() sorted[textKey, *row] {
 	return sorted[textKey, *row]{
 		keyOf:   func(w *row) textKey { return newTextKey(w.identifier) },
 		compare: func(a, b *row) int { return cmp.Compare(a.identifier, b.identifier) },
-	}
-}
-
-func newByOwner() sorted[ownerKey, *row] {
-	return sorted[ownerKey, *row]{
-		keyOf: func(w *row) ownerKey { return ownerKey{w.user, newTextKey(w.identifier)} },
-		compare: func(a, b *row) int {
-			return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.identifier, b.identifier))
-		},
 	}
 }
 

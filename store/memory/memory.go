@@ -30,7 +30,7 @@ func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
 	w := newRow(&r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit != 0 && s.owned(r.User).count() >= limit {
+	if limit != 0 && s.owned(r.User) >= limit {
 		return store.ErrLimit
 	}
 	if err := s.taken(nil, w); err != nil {

@@ -27,9 +27,9 @@ func ExampleNew() {
 	ctx := context.Background()
 	s := memory.New()
 
-	err := s.Create(ctx, store.Record{PK: store.PK{1}, Identifier: "ci", User: 7, Digest: store.Digest{1}}, 0)
+	err := s.Create(ctx, store.Record{PK: store.PK{1}, Identifier: "ci", User: "7", Digest: store.Digest{1}}, 0)
 	fmt.Println("created:", err)
-	err = s.Create(ctx, store.Record{PK: store.PK{2}, Identifier: "ci", User: 8, Digest: store.Digest{2}}, 0)
+	err = s.Create(ctx, store.Record{PK: store.PK{2}, Identifier: "ci", User: "8", Digest: store.Digest{2}}, 0)
 	fmt.Println("again:", err, errors.Is(err, store.ErrTaken))
 
 	r, err := s.GetByDigest(ctx, store.Digest{1})
@@ -50,7 +50,7 @@ func TestManyRecords(t *testing.T) {
 	records := make([]store.Record, size)
 	for i, n := range rng.Perm(size) {
 		r := token(n)
-		r.User = rng.Int64N(4) - 1
+		r.User = owners[rng.IntN(len(owners))]
 		r.Intent = []string{"api", "recovery"}[n%2]
 		r.Expiring = rng.IntN(3) > 0
 		r.Expires = start.Add(time.Duration(rng.IntN(500)) * time.Second)
@@ -64,7 +64,10 @@ func TestManyRecords(t *testing.T) {
 	// Change and remove some, so that chunks have split and merged.
 	for i := range records[:1500] {
 		r := &records[i]
-		r.Identifier, r.User = strings.Replace(r.Identifier, "service", "job", i%2), r.User+int64(i%3)
+		r.Identifier = strings.Replace(r.Identifier, "service", "job", i%2)
+		if i%3 == 0 {
+			r.User = owners[i%len(owners)]
+		}
 		require.NoError(t, s.Update(t.Context(), *r))
 		r.Version++
 	}
@@ -104,11 +107,17 @@ func TestManyRecords(t *testing.T) {
 	}
 }
 
+// owners are alike in many ways.
+var owners = []string{
+	"1", "2", "10", "é", "0b0c3a62-5f0e-4f62-9d4c-0d9d1bb6a0a1", "0b0c3a62-5f0e-4f62-9d4c-0d9d1bb6a0a2",
+	strings.Repeat("a", 300), strings.Repeat("b", 299),
+}
+
 func query(rng *rand.Rand, records []store.Record) store.Query {
 	var q store.Query
 	r := records[rng.IntN(len(records))]
 	if rng.IntN(2) == 0 {
-		q.Users = [][]int64{{r.User}, {r.User, 1, r.User}, {0, 1, 2, 3, 99}}[rng.IntN(3)]
+		q.Users = [][]string{{r.User}, {r.User, "1", r.User}, {"2", "10", owners[5], "nobody"}}[rng.IntN(3)]
 	}
 	if rng.IntN(3) == 0 {
 		q.ExpiryFrom = start.Add(time.Duration(rng.IntN(500)) * time.Second)

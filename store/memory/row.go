@@ -10,8 +10,8 @@ import (
 )
 
 // row is a record as it is kept: half the size of a [store.Record], because
-// times are microseconds, a few intents serve all tokens and what most tokens
-// lack is elsewhere. A row never changes once it is in the store, so whoever has
+// times are microseconds, a few intents serve all tokens, those of one user share
+// an ID and what most tokens lack is elsewhere. A row never changes once it is in the store, so whoever has
 // got hold of one may read it without the lock.
 type row struct {
 	pk           store.PK
@@ -19,7 +19,8 @@ type row struct {
 	identifier   string
 	description  string
 	intent       unique.Handle[string]
-	user         int64
+	user         string
+	owner        *owner // whose ID user is; nil until the row is in the store
 	expires      int64
 	created      int64
 	lastUsed     int64

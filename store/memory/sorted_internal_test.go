@@ -147,24 +147,24 @@ func TestWideMap(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(9, 10))
 	// All but a few keys share what is kept of them.
-	m := newWideMap(func(w *row) int64 { return w.user }, func(k int64) uint64 { return uint64(k % 3) })
+	m := newWideMap(func(w *row) int64 { return w.version }, func(k int64) uint64 { return uint64(k % 3) })
 	want := map[int64]*row{}
 	for range 5000 {
 		k := rng.Int64N(40)
-		old, w := want[k], &row{user: k}
+		old, w := want[k], &row{version: k}
 		if old != nil {
 			switch rng.IntN(3) {
 			case 0:
 				w = nil
 			case 1:
-				if w.user = rng.Int64N(40); want[w.user] != nil {
-					w.user = k
+				if w.version = rng.Int64N(40); want[w.version] != nil {
+					w.version = k
 				}
 			}
 			delete(want, k)
 		}
 		if w != nil {
-			want[w.user] = w
+			want[w.version] = w
 		}
 		m.swap(old, w)
 		for k := range int64(40) {

@@ -1,8 +1,8 @@
 package memory
 
 import (
+	"cmp"
 	"iter"
-	"math"
 	"slices"
 	"time"
 
@@ -59,23 +59,20 @@ func (x *index) identifiers(q *store.Query) source {
 	rest.Users = nil
 	exact := unfiltered(&rest)
 	if q.Users == nil {
-		return span[textKey]{&x.all, x.all.start(), x.all.end()}.source(q, row{}, exact)
+		return span[textKey]{&x.all, x.all.start(), x.all.end()}.source(q, exact)
 	}
-	users := slices.Compact(slices.Sorted(slices.Values(q.Users)))
-	if len(users) == 1 {
-		return x.owned(users[0]).source(q, row{user: users[0]}, exact)
+	owners := x.among(q.Users)
+	if len(owners) == 1 {
+		own := &owners[0].own
+		return span[textKey]{own, own.start(), own.end()}.source(q, exact)
 	}
-	src := source{rows: none, exact: exact}
-	var spans []span[ownerKey]
-	for _, user := range users {
-		if owned := x.owned(user); owned.count() > 0 {
-			spans = append(spans, owned)
-			src.count += owned.count()
-		}
+	src := source{exact: exact}
+	for _, o := range owners {
+		src.count += o.own.size
 	}
 	src.rows = func(yield func(*row) bool) {
-		for _, sp := range spans {
-			for w := range sp.list.up(sp.from, sp.to) {
+		for _, o := range owners {
+			for w := range o.own.up(o.own.start(), o.own.end()) {
 				if !yield(w) {
 					return
 				}
@@ -83,6 +80,18 @@ func (x *index) identifiers(q *store.Query) source {
 		}
 	}
 	return src
+}
+
+// among returns those of users who have tokens, each once.
+func (x *index) among(users []string) []*owner {
+	var owners []*owner
+	for _, user := range users {
+		if o := x.owners[user]; o != nil {
+			owners = append(owners, o)
+		}
+	}
+	slices.SortFunc(owners, func(a, b *owner) int { return cmp.Compare(a.id, b.id) })
+	return slices.Compact(owners)
 }
 
 // expiries is the source for queries with a range of expiry.
@@ -117,20 +126,10 @@ type span[K key[K]] struct {
 
 func (sp span[K]) count() int { return sp.list.count(sp.from, sp.to) }
 
-// owned is the part of byOwner that is this user's, by identifier.
-func (x *index) owned(user int64) span[ownerKey] {
-	sp := span[ownerKey]{&x.byOwner, x.byOwner.find(&row{user: user}), x.byOwner.end()}
-	if user < math.MaxInt64 {
-		sp.to = x.byOwner.find(&row{user: user + 1})
-	}
-	return sp
-}
-
 // source is the source of a span that is sorted by identifier. Where the order
 // of q allows, it leaves out what q.After or q.Offset make needless; as no two
-// rows share an identifier, keys of the order beyond it don't matter. After is a
-// row that belongs in the span, to be given the identifier of q.After.
-func (sp span[K]) source(q *store.Query, after row, exact bool) source {
+// rows share an identifier, keys of the order beyond it don't matter.
+func (sp span[K]) source(q *store.Query, exact bool) source {
 	src := source{count: sp.count(), exact: exact, ordered: true}
 	desc := false
 	if len(q.Order) > 0 {
@@ -140,7 +139,7 @@ func (sp span[K]) source(q *store.Query, after row, exact bool) source {
 	switch {
 	case !src.ordered:
 	case q.After != nil:
-		after.identifier = q.After.Identifier
+		after := row{identifier: q.After.Identifier}
 		if desc {
 			sp.to = sp.list.findAfter(&after)
 		} else {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ func typical(i int) store.Record {
 	binary.BigEndian.PutUint64(r.PK[8:], uint64(i))
 	r.Digest = sha256.Sum256(r.PK[8:])
 	r.Identifier = fmt.Sprintf("service-%x", r.Digest[:8])
-	r.User, r.Description = int64(i%1000), "made for the benchmark"
+	r.User, r.Description = strconv.Itoa(i%1000), "made for the benchmark"
 	return r
 }
 
@@ -143,7 +144,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 			svc, err := authtoken.New(s.store, authtoken.Config{})
 			require.NoError(b, err)
 			records := s.fill(b, 10_000)
-			_, key, err := svc.Create(b.Context(), authtoken.CreateParams{Identifier: "one", User: 7})
+			_, key, err := svc.Create(b.Context(), authtoken.CreateParams{Identifier: "one", User: "7"})
 			require.NoError(b, err)
 			s.lookUp(b, n, records, func(ctx context.Context, _ *store.Record) error {
 				_, err := svc.Authenticate(ctx, key.Reveal())

@@ -27,7 +27,7 @@ func token(n int) store.Record {
 		PK:         store.PK{0: 1, 14: byte(n >> 8), 15: byte(n)},
 		Identifier: fmt.Sprintf("token-%04d", n),
 		Intent:     "api",
-		User:       7,
+		User:       "7",
 		Expires:    time.Date(2026, 1, 1, 0, 0, n, 1000, time.UTC),
 		Expiring:   true,
 		Digest:     store.Digest{0: 1, 30: byte(n >> 8), 31: byte(n)},

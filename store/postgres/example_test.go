@@ -24,7 +24,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func ExampleStore_WithTx() {
 		if _, err := tx.Exec(ctx, "INSERT INTO accounts (pk, name) VALUES (7, 'alice')"); err != nil {
 			return err
 		}
-		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: "first", User: 7})
+		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: "first", User: "7"})
 		return err
 	})
 	if err != nil {

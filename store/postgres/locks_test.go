@@ -100,7 +100,7 @@ func TestCreateWithinWaits(t *testing.T) {
 		c := contend(t, token(1))
 		require.NoError(t, c.WithTx(c.tx).Create(t.Context(), token(2), 2))
 		other := token(3)
-		other.User = 8
+		other.User = "8"
 		require.NoError(t, c.Create(t.Context(), other, 1))
 		require.NoError(t, c.Delete(t.Context(), other.PK, other.Version))
 
@@ -199,9 +199,9 @@ func TestPurgeAmongOthers(t *testing.T) {
 		t.Parallel()
 		c := contend(t, token(1), token(2))
 		other := token(1)
-		other.User = 8
+		other.User = "8"
 		require.NoError(t, c.WithTx(c.tx).Update(t.Context(), other))
-		done := purge(t, c, store.Query{Users: []int64{7}})
+		done := purge(t, c, store.Query{Users: []string{"7"}})
 		c.waits(t)
 		require.NoError(t, c.tx.Commit(t.Context()))
 		require.Equal(t, []store.Record{token(2)}, <-done)

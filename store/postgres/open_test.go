@@ -5,13 +5,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken/store"
@@ -136,7 +139,7 @@ func TestSchemaVersions(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, steps, 2)
 	require.Equal(t, postgres.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
-	require.Equal(t, postgres.Migration{Version: 2, Name: "earlier_keys", SQL: steps[1].SQL}, steps[1])
+	require.Equal(t, postgres.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
 	for _, step := range steps {
 		pgtest.Exec(t, dsn, step.SQL)
 	}
@@ -174,7 +177,7 @@ func TestReleasedMigrations(t *testing.T) {
 }
 
 // A database of the first release, with tokens in it, is brought up to date where
-// it is.
+// it is. Its users are numbers.
 func TestMigrateFromTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	dsn := server.DSN(t)
@@ -184,22 +187,24 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 	pool := newPool(t, dsn)
 	const insertSQL = `INSERT INTO authtoken_tokens
 		(pk, identifier, intent, "user", description, expires, expiring, digest, retired, retired_until, created, last_used_from, version)
-		VALUES ($1, $2, 'api', 7, '', $3, TRUE, $4, $5, $6, $7, '', 1)`
+		VALUES ($1, $2, 'api', $3, '', $4, TRUE, $5, $6, $7, $8, '', 1)`
+	users := []int64{0, 9, 10, -1, 1<<53 + 1, math.MaxInt64, math.MinInt64, 7, 7}
 	released := func(n int) store.Record {
 		r := token(n)
+		r.User = strconv.FormatInt(users[n], 10)
 		r.Retired, r.RetiredUntil = store.Digest{0: 9, 31: byte(n)}, r.Created.AddDate(0, 1, 0)
 		return r
 	}
-	for n := range 20 {
+	for n, user := range users {
 		r := released(n)
-		_, err := pool.Exec(t.Context(), insertSQL, r.PK, r.Identifier, r.Expires, r.Digest[:], r.Retired[:], r.RetiredUntil, r.Created)
+		_, err := pool.Exec(t.Context(), insertSQL, r.PK, r.Identifier, user, r.Expires, r.Digest[:], r.Retired[:], r.RetiredUntil, r.Created)
 		require.NoError(t, err)
 	}
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
 	require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
 	s := open(t, dsn, postgres.Config{})
 	require.NoError(t, s.Check(t.Context()))
-	for n := range 20 {
+	for n := range users {
 		want := released(n)
 		got, err := s.GetByDigest(t.Context(), want.Retired)
 		require.NoError(t, err)
@@ -209,8 +214,33 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, at(rotated(want), 2), got)
 	}
-	require.ErrorIs(t, s.Create(t.Context(), token(20), 20), store.ErrLimit)
-	require.NoError(t, s.Create(t.Context(), token(20), 21))
+	require.ErrorIs(t, s.Create(t.Context(), token(20), 2), store.ErrLimit)
+	require.NoError(t, s.Create(t.Context(), token(20), 3))
+
+	byUser, err := s.List(t.Context(), store.Query{Order: []store.Order{{Field: store.FieldUser}}})
+	require.NoError(t, err)
+	var sorted []string
+	for _, r := range byUser {
+		sorted = append(sorted, r.User)
+	}
+	require.Equal(t, []string{"0", "7", "7", "7", "9", "-1", "10", "9007199254740993", "9223372036854775807", "-9223372036854775808"}, sorted)
+
+	fresh := server.DSN(t)
+	open(t, fresh, postgres.Config{})
+	require.Equal(t, schema(t, newPool(t, fresh)), schema(t, pool))
+}
+
+// schema returns the columns and the indexes that there are.
+func schema(t *testing.T, pool *pgxpool.Pool) []string {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), `SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, collation_name, is_nullable, column_default)
+			FROM information_schema.columns WHERE table_schema = current_schema()
+		UNION SELECT replace(indexdef, current_schema(), '') FROM pg_indexes WHERE schemaname = current_schema()
+		UNION SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace ORDER BY 1`)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return all
 }
 
 // A migration that fails leaves nothing behind.

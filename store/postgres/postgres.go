@@ -33,9 +33,9 @@
 // # What it needs
 //
 // The database has to be encoded in UTF8. Its collation doesn't matter: the tables
-// have one of their own, "C", which compares byte by byte. An identifier can have
-// about 2,700 bytes, which is more than the service lets it have, and a search
-// 30,000 words.
+// have one of their own, "C", which compares byte by byte. An identifier and
+// the ID of its user can have about 2,700 bytes together, which is more than the
+// service lets them have, and a search 30,000 words.
 //
 // The tables are made in the first schema of the connections' search_path. The
 // role that uses them needs to select, insert, update and delete.

@@ -81,7 +81,7 @@ func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryB
 
 // in returns that the column is one of values. More than one are a single
 // argument, since a statement takes no more than 65,535 of those.
-func in[T int64 | string](st *statement, column string, values []T) string {
+func in(st *statement, column string, values []string) string {
 	switch len(values) {
 	case 0:
 		return "FALSE"
@@ -121,6 +121,9 @@ func sortKeys(q *store.Query) []sortKey {
 			continue
 		}
 		seen[o.Field] = true
+		if o.Field == store.FieldUser { // see store.CompareUsers
+			keys = append(keys, sortKey{column: `octet_length("user")`, desc: o.Desc, value: len(after.User)})
+		}
 		key.desc = o.Desc
 		if keys = append(keys, key); o.Field == store.FieldPK {
 			break

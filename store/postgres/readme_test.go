@@ -23,7 +23,7 @@ func TestReadme(t *testing.T) {
 	defer from.Close()
 	svc, err := authtoken.New(from, authtoken.Config{})
 	require.NoError(t, err)
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 
 	st, err := postgres.Open(ctx, dsn, postgres.Config{}) // dsn is like postgres://app@db.example.com/app

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -142,7 +143,7 @@ func token(i int) store.Record {
 	now := time.Unix(1_700_000_000, int64(i)*1000)
 	return store.Record{
 		PK: uuid.Must(uuid.NewV7()), Identifier: fmt.Sprintf("service-%x", sum[:8]), Intent: "api",
-		User: int64(i % 1000), Description: "made for the benchmark",
+		User: strconv.Itoa(i % 1000), Description: "made for the benchmark",
 		Expires: now.Add(time.Hour), Expiring: true, Digest: sum, Created: now,
 	}
 }

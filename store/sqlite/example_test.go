@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 
@@ -43,7 +44,7 @@ func ExampleOpen() {
 	}
 
 	st, svc := open()
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	check(err)
 	check(st.Close())
 
@@ -71,7 +72,7 @@ func ExampleStore_WithTx() {
 		tx := must(db.Beginx())
 		result := must(tx.Exec(`INSERT INTO users (name) VALUES (?)`, name))
 		pk := must(result.LastInsertId())
-		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: name, User: pk})
+		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: name, User: strconv.FormatInt(pk, 10)})
 		check(err)
 		if name == "alice" {
 			check(tx.Commit())
@@ -92,7 +93,7 @@ func ExampleStore_Backup() {
 	st := must(sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{}))
 	defer st.Close()
 	svc := must(authtoken.New(st, authtoken.Config{}))
-	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: 7})
+	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
 	check(err)
 
 	path := filepath.Join(dir, "copy.db")
@@ -126,5 +127,5 @@ func ExampleMigrations() {
 	}
 	// Output:
 	// 00001_authtoken_tokens.sql true
-	// 00002_authtoken_earlier_keys.sql true
+	// 00002_authtoken_user_ids_and_earlier_keys.sql true
 }

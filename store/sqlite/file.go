@@ -190,12 +190,17 @@ func (f *file) create() error {
 func (f *file) target() string {
 	path := f.path
 	for range 100 { // a ring of links is for SQLite to complain about
+		// A link is relative to where its folder really is.
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(dir, filepath.Base(path))
+		}
 		to, err := os.Readlink(path)
 		if err != nil {
 			break
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
+			// Joined without cleaning: "x/../y" is not "y" if x is a link.
+			to = filepath.Dir(path) + string(filepath.Separator) + to
 		}
 		path = to
 	}

@@ -71,3 +71,55 @@ func TestFilesKeepTheirPermissions(t *testing.T) {
 		require.Equal(t, fs.FileMode(0o660), info.Mode(), suffix)
 	}
 }
+
+// linked returns the path of a database that is reached through a link to a directory, in which there is a link with
+// "..", and where that really leads.
+func linked(t *testing.T) (path, real string) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "x/y/z"), 0o700))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "x/y/z"), filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink("../real.db", filepath.Join(dir, "x/y/z/db")))
+	return filepath.Join(dir, "link/db"), filepath.Join(dir, "x/y/real.db")
+}
+
+// A file behind links is the one that SQLite makes, and its owner's alone.
+func TestLinkedFileIsItsOwnersAlone(t *testing.T) { //nolint:paralleltest // changes the umask
+	defer syscall.Umask(syscall.Umask(0o022))
+	path, real := linked(t)
+	st, err := sqlite.Open(path, sqlite.Config{})
+	require.NoError(t, err)
+	defer st.Close()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(real + end)
+		require.NoError(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("real.db%s: %v", end, info.Mode())
+		}
+	}
+	_, err = os.Stat(filepath.Join(filepath.Dir(path), "../real.db"))
+	if wrong := filepath.Join(filepath.Dir(filepath.Dir(path)), "real.db"); err == nil {
+		if _, err := os.Stat(wrong); err == nil {
+			t.Errorf("made %s", wrong)
+		}
+	}
+}
+
+// If a file behind links is gone, the log beside it is found all the same.
+func TestLinkedFileThatIsGone(t *testing.T) {
+	t.Parallel()
+	path, real := linked(t)
+	st, err := sqlite.Open(path, sqlite.Config{})
+	require.NoError(t, err)
+	log, err := os.ReadFile(real + "-wal")
+	require.NoError(t, err)
+	require.NotEmpty(t, log)
+	require.NoError(t, st.Close())
+	require.NoError(t, os.Remove(real))
+	require.NoError(t, os.WriteFile(real+"-wal", log, 0o600))
+	st, err = sqlite.Open(path, sqlite.Config{})
+	if err == nil {
+		_ = st.Close()
+	}
+	require.ErrorContains(t, err, "-wal")
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -112,7 +114,7 @@ func TestReleasedMigrations(t *testing.T) {
 }
 
 // A database of the first release, with tokens in it, is brought up to date where
-// it is, whoever does that.
+// it is, whoever does that. Its users are numbers.
 func TestMigrateFromTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	released := func(t *testing.T) string {
@@ -123,15 +125,19 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 		db := handleTo(t, path, wal)
 		db.MustExec(all[0].SQL)
 		const insertSQL = `INSERT INTO authtoken_tokens
-			(pk, identifier, intent, user, description, expires, expiring, digest, retired, retired_until, created, last_used_from, version)
-			VALUES (?, ?, 'api', 7, '', ?, TRUE, ?, ?, ?, ?, '', 1)`
-		for i := range 20 {
+			(pk, identifier, intent, user, description, managed, expires, expiring, digest, sealed, retired, retired_until,
+				created, last_used, last_used_from, version)
+			VALUES (?, ?, ?, ?, ?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?)`
+		for i, user := range numbered {
 			r := rotated(i)
-			db.MustExec(insertSQL, r.PK[:], r.Identifier, r.Expires.UnixMicro(), r.Digest[:],
-				r.Retired[:], r.RetiredUntil.UnixMicro(), r.Created.UnixMicro())
+			db.MustExec(insertSQL, r.PK[:], r.Identifier, r.Intent, user, r.Description, r.Managed, r.Expires.UnixMicro(), r.Digest[:], r.Sealed,
+				r.Retired[:], r.RetiredUntil.UnixMicro(), r.Created.UnixMicro(), r.LastUsed.UnixMicro(), r.LastUsedFrom, r.Version)
 		}
 		return path
 	}
+	fresh := handleTo(t, filepath.Join(t.TempDir(), "fresh.db"), wal)
+	require.NoError(t, sqlite.Migrate(t.Context(), fresh, sqlite.Config{}))
+	migrated := schema(t, fresh)
 	for name, open := range map[string]func(t *testing.T, path string) *sqlite.Store{
 		"Open": func(t *testing.T, path string) *sqlite.Store {
 			s, err := sqlite.Open(path, sqlite.Config{})
@@ -148,9 +154,10 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, released(t))
+			path := released(t)
+			s := open(t, path)
 			require.NoError(t, s.Check(t.Context()))
-			for i := range 20 {
+			for i := range numbered {
 				want := rotated(i)
 				got, err := s.GetByDigest(t.Context(), want.Retired)
 				require.NoError(t, err)
@@ -164,16 +171,30 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, got, again)
 			}
-			require.ErrorIs(t, s.Create(t.Context(), rotated(20), 20), store.ErrLimit)
-			require.NoError(t, s.Create(t.Context(), rotated(20), 21))
+			next := rotated(len(numbered) - 1) // another of user 7
+			next.PK, next.Identifier, next.Digest, next.Managed = token(500).PK, "next", token(500).Digest, ""
+			require.ErrorIs(t, s.Create(t.Context(), next, 2), store.ErrLimit)
+			require.NoError(t, s.Create(t.Context(), next, 3))
+			byUser, err := s.List(t.Context(), store.Query{Order: []store.Order{{Field: store.FieldUser}}})
+			require.NoError(t, err)
+			var users []string
+			for _, r := range byUser {
+				users = append(users, r.User)
+			}
+			require.Equal(t, []string{"0", "7", "7", "7", "9", "-1", "10", "9007199254740993", "9223372036854775807", "-9223372036854775808"}, users)
+			require.Equal(t, migrated, schema(t, handleTo(t, path, "")))
 		})
 	}
 }
 
-// rotated is a token as the first release kept it, with a retired key.
+// numbered are users as the first release kept them.
+var numbered = []int64{0, 9, 10, -1, 1<<53 + 1, math.MaxInt64, math.MinInt64, 7, 7}
+
+// rotated is a token of the ith of them, with everything that the first release had.
 func rotated(i int) store.Record {
 	r := fixed(i)
-	r.User, r.Version, r.Description = 7, 1, ""
+	r.User, r.Version, r.Managed = strconv.FormatInt(numbered[i], 10), int64(i)+1, fmt.Sprint("managed-", i)
+	r.Sealed, r.LastUsed, r.LastUsedFrom = []byte{1, byte(i)}, r.Created.AddDate(0, 0, 1), "192.0.2.1"
 	r.Retired, r.RetiredUntil = token(1000+i).Digest, r.Created.AddDate(0, 1, 0)
 	return r
 }
@@ -228,7 +249,7 @@ func TestTablePrefix(t *testing.T) {
 	}
 	for i, s := range stores { // all different, and all the same to whoever is unique
 		r := token(1)
-		r.User = int64(i)
+		r.User = fmt.Sprint("user-", i)
 		r.Earlier = []store.EarlierKey{{Digest: token(2).Digest, Until: token(2).Created}}
 		require.NoError(t, s.Create(t.Context(), r, 0))
 		require.ErrorIs(t, s.Create(t.Context(), r, 0), store.ErrTaken)
@@ -237,7 +258,7 @@ func TestTablePrefix(t *testing.T) {
 		got, err := s.List(t.Context(), store.Query{})
 		require.NoError(t, err)
 		require.Len(t, got, 1)
-		require.EqualValues(t, i, got[0].User)
+		require.Equal(t, fmt.Sprint("user-", i), got[0].User)
 		byDigest, err := s.GetByDigest(t.Context(), token(1).Digest)
 		require.NoError(t, err)
 		require.Equal(t, got[0], byDigest)

@@ -120,7 +120,7 @@ func randomRecord(rng *rand.Rand) store.Record {
 	}
 	r.Identifier = fmt.Sprintf("%s%d", randomText(rng, 3), rng.Uint32())
 	r.Intent = pick(rng, "api", "app_password", "É")
-	r.User = pick(rng, int64(1), 2, 3, -5, 1<<62)
+	r.User = pick(rng, "1", "2", "10", "é", "a", "A", "日", "abc")
 	r.Description = randomText(rng, rng.IntN(4))
 	if rng.IntN(3) == 0 {
 		r.Managed = fmt.Sprintf("m%d", rng.Uint32())
@@ -163,7 +163,7 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 		q.Managed = any.Managed
 	}
 	if rarely() {
-		q.Users = pick(rng, []int64{}, []int64{1}, []int64{2, 1 << 62}, []int64{-5, 3, 3})
+		q.Users = pick(rng, []string{}, []string{"1"}, []string{"2", "日"}, []string{"é", "10", "10"})
 	}
 	if rarely() {
 		q.Intents = pick(rng, []string{}, []string{"api"}, []string{"É", "api"}, []string{"<", "\u2028"})
@@ -183,7 +183,7 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 	for range pick(rng, 0, 0, 0, 0, 1, 1, 2, 2, 101) {
 		w := store.Word{Text: randomText(rng, rng.IntN(3))}
 		if often() {
-			w.Users = pick(rng, []int64{}, []int64{1}, []int64{1, 2, 3, -5})
+			w.Users = pick(rng, []string{}, []string{"1"}, []string{"1", "2", "abc", "é"})
 		}
 		q.Words = append(q.Words, w)
 	}

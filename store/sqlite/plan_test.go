@@ -19,9 +19,9 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 
-	after := &store.Record{Identifier: "m", User: 3}
+	after := &store.Record{Identifier: "m", User: "3"}
 	by := func(f store.Field, desc bool) []store.Order { return []store.Order{{Field: f, Desc: desc}} }
-	word := []store.Word{{Text: "é", Users: []int64{1, 2}}}
+	word := []store.Word{{Text: "é", Users: []string{"1", "2"}}}
 	const (
 		identifier   = "USING INDEX authtoken_tokens_identifier"
 		byIdentifier = "SEARCH authtoken_tokens " + identifier
@@ -37,10 +37,10 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 		"everything, from the end": {store.Query{Order: by(store.FieldIdentifier, true), After: after}, byIdentifier + " (identifier<?)"},
 		"an identifier":            {store.Query{Identifier: "a"}, byIdentifier + " (identifier=?)"},
 		"a managed":                {store.Query{Managed: "a"}, "USING INDEX authtoken_tokens_managed (managed=?)"},
-		"a search in a user's":     {store.Query{Users: []int64{7}, Words: word, Limit: 20}, byUser + ")"},
-		"a user's, with intent":    {store.Query{Users: []int64{7}, Intents: []string{"api", "recovery"}, Limit: 20}, byUser + ")"},
-		"a user's, next page":      {store.Query{Users: []int64{7}, After: after, Limit: 20}, byUser + " AND identifier>?)"},
-		"a user's, from the end":   {store.Query{Users: []int64{7}, Order: by(store.FieldIdentifier, true), After: after}, byUser + " AND identifier<?)"},
+		"a search in a user's":     {store.Query{Users: []string{"7"}, Words: word, Limit: 20}, byUser + ")"},
+		"a user's, with intent":    {store.Query{Users: []string{"7"}, Intents: []string{"api", "recovery"}, Limit: 20}, byUser + ")"},
+		"a user's, next page":      {store.Query{Users: []string{"7"}, After: after, Limit: 20}, byUser + " AND identifier>?)"},
+		"a user's, from the end":   {store.Query{Users: []string{"7"}, Order: by(store.FieldIdentifier, true), After: after}, byUser + " AND identifier<?)"},
 		"expired":                  {store.Query{ExpiryBefore: time.Now(), Order: by(store.FieldExpires, false), Limit: 20}, byExpiry + "<?)"},
 		"expired, next page":       {store.Query{ExpiryBefore: time.Now(), Order: by(store.FieldExpires, false), After: &store.Record{Expires: time.Now()}}, byExpiry + ">? AND expires<?)"},
 		"expired, latest first":    {store.Query{ExpiryBefore: time.Now(), Order: by(store.FieldExpires, true), Limit: 20}, byExpiry + "<?)"},

@@ -156,7 +156,7 @@ func createWithin(ctx context.Context, s *sqlite.Store, report func(string)) {
 	together(5, func(int) {
 		for range attempts / 5 {
 			id := uuid.New()
-			r := store.Record{PK: id, Identifier: id.String(), User: 7, Digest: sha256.Sum256(id[:])}
+			r := store.Record{PK: id, Identifier: id.String(), User: "7", Digest: sha256.Sum256(id[:])}
 			err := s.Create(ctx, r, ownersLimit)
 			if err == nil {
 				report("created")

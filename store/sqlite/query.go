@@ -79,7 +79,7 @@ func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryB
 
 // addIn adds that the column is one of values. More than one are a single
 // argument, since SQLite takes no more than 32,766 of those.
-func addIn[T int64 | string](st *statement, column string, values []T) {
+func addIn(st *statement, column string, values []string) {
 	switch len(values) {
 	case 0:
 		st.add("FALSE")
@@ -88,7 +88,7 @@ func addIn[T int64 | string](st *statement, column string, values []T) {
 	default:
 		list, err := json.Marshal(values)
 		if err != nil {
-			panic(err) // there is no such number or string
+			panic(err) // there is no such string
 		}
 		st.add(column+" IN (SELECT value FROM json_each(?))", string(list))
 	}
@@ -124,20 +124,30 @@ func sortKeys(q *store.Query) []sortKey {
 			continue
 		}
 		seen[o.Field] = true
-		key.desc = o.Desc
 		if o.Field == store.FieldExpires && byExpiry(q) {
 			key.nullable = false // lets the index do the sorting
 		}
-		if search {
-			key.column = "+" + key.column
+		add := func(key sortKey) {
+			key.desc = o.Desc
+			if search {
+				key.column = "+" + key.column
+			}
+			keys = append(keys, key)
 		}
-		keys = append(keys, key)
+		if o.Field == store.FieldUser {
+			add(userLength)
+		}
+		add(key)
 		if o.Field == store.FieldPK {
 			break
 		}
 	}
 	return keys
 }
+
+// userLength goes before the user: see [store.CompareUsers]. SQLite's length would
+// count characters.
+var userLength = sortKey{column: "octet_length(user)", value: func(r *store.Record) any { return len(r.User) }}
 
 func sortKeyOf(f store.Field) (sortKey, bool) {
 	switch f {

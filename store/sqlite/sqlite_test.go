@@ -208,7 +208,7 @@ func TestUpdateOfAnyFields(t *testing.T) {
 	changes := []func(r *store.Record){
 		func(r *store.Record) { r.Identifier += "x" },
 		func(r *store.Record) { r.Intent += "x" },
-		func(r *store.Record) { r.User++ },
+		func(r *store.Record) { r.User += "0" },
 		func(r *store.Record) { r.Description += "x" },
 		func(r *store.Record) { r.Managed = pick(rng, "", "m", "n") },
 		func(r *store.Record) { r.Expires = randomTime(rng) },
@@ -239,11 +239,11 @@ func TestManyUsersAndUses(t *testing.T) {
 	t.Parallel()
 	s := open(t, sqlite.Config{})
 	r := token(1)
-	r.User = 39_999
+	r.User = "39999"
 	require.NoError(t, s.Create(t.Context(), r, 0))
-	users := make([]int64, 40_000)
+	users := make([]string, 40_000)
 	for i := range users {
-		users[i] = int64(i)
+		users[i] = strconv.Itoa(i)
 	}
 	got, err := s.List(t.Context(), store.Query{Users: users, Words: []store.Word{{Text: "none", Users: users[39_000:]}}})
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -43,10 +44,10 @@ var brokenLimits = []broken{
 		}
 		return n.slice.create(r, 0)
 	}),
-	onLimit("limit-of-small-owners", "Limit/OfTheOwner", func(n *naive, r store.Record, limit int) error {
+	onLimit("limit-of-owners-without-case", "Limit/OfTheOwner", func(n *naive, r store.Record, limit int) error {
 		own := 0
 		for _, x := range n.slice {
-			if uint32(x.User) == uint32(r.User) {
+			if strings.EqualFold(x.User, r.User) {
 				own++
 			}
 		}
@@ -59,7 +60,7 @@ var brokenLimits = []broken{
 		return n.slice.create(r, max(limit, 0))
 	}),
 	onLimit("limit-of-the-intent", "Limit/Whatever", func(n *naive, r store.Record, limit int) error {
-		own := n.slice.count(store.Query{Users: []int64{r.User}, Intents: []string{r.Intent}})
+		own := n.slice.count(store.Query{Users: []string{r.User}, Intents: []string{r.Intent}})
 		if limit != 0 && own >= limit {
 			return store.ErrLimit
 		}
@@ -95,7 +96,7 @@ var brokenLimits = []broken{
 		return err
 	}),
 	{"limit-counted-once", "Limit/AmongOthers Limit/AsTheyAre Limit/AtOnce", func(n *naive) patch {
-		made := map[int64]int{}
+		made := map[string]int{}
 		return patch{naive: n, create: func(ctx context.Context, r store.Record, limit int) error {
 			return n.locked(ctx, func() error {
 				if limit != 0 && made[r.User] >= limit {
@@ -115,7 +116,7 @@ var brokenLimits = []broken{
 				return err
 			}
 			n.stepwise(func() {
-				if limit != 0 && n.slice.count(store.Query{Users: []int64{r.User}}) >= limit {
+				if limit != 0 && n.slice.count(store.Query{Users: []string{r.User}}) >= limit {
 					err = store.ErrLimit
 				}
 			}, func() {

@@ -89,7 +89,7 @@ var brokenLists = []broken{
 	}),
 	onList("nil-users-as-none", "Filters/NilUsers Filters/*?", func(q *store.Query) {
 		if q.Users == nil && (q.Description != "" || q.Managed != "") {
-			q.Users = []int64{}
+			q.Users = []string{}
 		}
 	}),
 	listing("twice-for-the-same-user-twice", "Filters/SameUserTwice", func(s slice, q store.Query) (rs []store.Record) {
@@ -98,7 +98,7 @@ var brokenLists = []broken{
 		}
 		for _, user := range q.Users {
 			one := q
-			one.Users, one.Offset, one.Limit = []int64{user}, 0, 0
+			one.Users, one.Offset, one.Limit = []string{user}, 0, 0
 			rs = append(rs, s.list(one)...)
 		}
 		all := store.Query{Order: q.Order, Offset: q.Offset, Limit: q.Limit}
@@ -136,7 +136,7 @@ var brokenLists = []broken{
 	}),
 	onList("expires-to-the-nanosecond", "Filters/ExpiresFiner", func(q *store.Query) {
 		if q.Expires.Nanosecond()%1000 != 0 {
-			q.Users = []int64{}
+			q.Users = []string{}
 		}
 	}),
 	onList("expires-without-zone", "Filters/ExpiresElsewhere", func(q *store.Query) {
@@ -288,7 +288,7 @@ var brokenLists = []broken{
 	}),
 	onList("offset-and-limit-overflow", "Pages/OffsetAndLimit", func(q *store.Query) {
 		if q.Offset > 0 && q.Limit > 0 && q.Offset+q.Limit < 0 {
-			q.Users = []int64{}
+			q.Users = []string{}
 		}
 	}),
 	{"negative-offset-fails", "Pages/Offset Pages/OffsetAndLimit", func(n *naive) patch {

@@ -287,7 +287,7 @@ var brokenWrites = []broken{
 			r.Expires = time.Time{}
 		}
 	}),
-	onCreate("users-as-floats", "Create/Numbers", func(r *store.Record) { r.User = int64(float64(r.User) / 2 * 2) }),
+	onCreate("versions-as-floats", "Create/Numbers", func(r *store.Record) { r.Version = int64(float64(r.Version) / 2 * 2) }),
 	onCreate("sealed-as-text", "Create/AsItIs Create/ExpiryOfTheImmortal Create/Numbers Create/Sealed", func(r *store.Record) { r.Sealed = bytes.ToValidUTF8(r.Sealed, []byte("?")) }),
 	onCreate("text-trimmed", "Text/Anything Text/Long", func(r *store.Record) { r.Description = strings.TrimSpace(r.Description) }),
 	onCreate("text-cut", "Text/Long", func(r *store.Record) { r.Description = r.Description[:min(len(r.Description), 4096)] }),

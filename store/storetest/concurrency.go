@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/authtoken/authtoken/store"
@@ -43,9 +44,9 @@ var concurrencyCases = []testCase{
 		}
 		after := record(3)
 		q := store.Query{
-			Users:   []int64{9, 7, 7, 8},
+			Users:   []string{"9", "7", "7", "8"},
 			Intents: []string{"recovery", "api", "api"},
-			Words:   []store.Word{{Text: "TOKEN"}, {Text: "none", Users: []int64{8, 7}}},
+			Words:   []store.Word{{Text: "TOKEN"}, {Text: "none", Users: []string{"8", "7"}}},
 			Order:   []store.Order{{Field: store.FieldUser}, {Field: store.FieldIdentifier}},
 			After:   &after,
 			Limit:   3,
@@ -76,7 +77,7 @@ var concurrencyCases = []testCase{
 			var won atomic.Int64
 			s.together(many, func(i int) {
 				mine := r
-				mine.User = int64(i)
+				mine.User = fmt.Sprint("user-", i)
 				switch err := s.Update(s.Context(), mine); {
 				case err == nil:
 					won.Add(1)
@@ -94,10 +95,10 @@ var concurrencyCases = []testCase{
 		}
 	}},
 	{"UpdateCounts", ifStill, func(s subject) {
-		// Everybody adds to a number, and no addition may get lost.
+		// Everybody appends to a text, and no letter may get lost.
 		const each = 4
 		r := record(1)
-		r.User = 0
+		r.Description = ""
 		s.create(r)
 		s.together(many, func(int) {
 			for done := 0; done < each; {
@@ -106,7 +107,7 @@ var concurrencyCases = []testCase{
 					s.Errorf("Get: %v", err)
 					return
 				}
-				mine.User++
+				mine.Description += "x"
 				switch err := s.Update(s.Context(), mine); {
 				case err == nil:
 					done++
@@ -116,7 +117,7 @@ var concurrencyCases = []testCase{
 				}
 			}
 		})
-		r.User += many * each
+		r.Description = strings.Repeat("x", many*each)
 		r.Version += many * each
 		s.holds(r)
 	}},
@@ -226,7 +227,7 @@ var concurrencyCases = []testCase{
 				defer close(updated)
 				for n := int64(0); ; n++ {
 					mine := r
-					mine.User, mine.Version = n, r.Version+n
+					mine.User, mine.Version = fmt.Sprint(n), r.Version+n
 					if err := s.Update(s.Context(), mine); err != nil {
 						s.Errorf("Update while the record is touched: %v", err)
 						return

@@ -123,7 +123,7 @@ func contextCases() []testCase {
 			s.together(many, func(i int) {
 				for n := i; n < searched; n += many {
 					r := bare(n, fmt.Sprintf("token-%d", n))
-					r.User = 7
+					r.User = "7"
 					if err := s.Create(s.Context(), r, 0); err != nil {
 						s.Errorf("Create: %v", err)
 					}
@@ -159,7 +159,7 @@ const searched = 250
 func (s subject) searches(name string, call func(ctx context.Context, q store.Query) (int, error)) {
 	s.Helper()
 	search := func(ctx context.Context, word string) (int, error) {
-		return call(ctx, store.Query{Users: []int64{7}, Words: []store.Word{{Text: word}}})
+		return call(ctx, store.Query{Users: []string{"7"}, Words: []store.Word{{Text: word}}})
 	}
 	watched := &looks{Context: s.Context()}
 	if n, err := search(watched, "nowhere"); n != 0 || err != nil {

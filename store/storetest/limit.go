@@ -27,8 +27,8 @@ var limitCases = []testCase{
 		s.holds(record(0), record(1), record(2), record(3), record(4))
 	}},
 	{"OfTheOwner", limits, func(s subject) {
-		// What others have does not count, however near their numbers are.
-		for n, user := range []int64{6, 8, -7, 70, 77, 0, 7 + 1<<32, math.MaxInt64, math.MinInt64} {
+		// What others have does not count, however near their IDs are.
+		for n, user := range append(userIDs(), "77", "+7") {
 			r := record(n)
 			r.User = user
 			s.createWithin(r, 1)
@@ -36,8 +36,8 @@ var limitCases = []testCase{
 			r.User = user
 			s.beyond(r, 1)
 		}
-		s.createWithin(record(50), 1)
-		s.beyond(record(51), 1)
+		s.createWithin(record(200), 1)
+		s.beyond(record(201), 1)
 	}},
 	{"None", limits, func(s subject) {
 		s.create(record(1), record(2), record(3))
@@ -54,7 +54,7 @@ var limitCases = []testCase{
 		s.purge(store.Query{Identifier: record(2).Identifier})
 		s.createWithin(record(1), 2)
 		given := record(3)
-		given.User = 8
+		given.User = "8"
 		given = s.update(given)
 		s.createWithin(record(2), 2)
 		s.beyond(record(4), 2)
@@ -104,7 +104,7 @@ var limitCases = []testCase{
 			var won [2]atomic.Int64
 			s.together(many, func(i int) {
 				r := record(1000*round + i)
-				r.User = int64(i % 2) // and neither is in the other's way
+				r.User = fmt.Sprint(i % 2) // and neither is in the other's way
 				switch err := s.Create(s.Context(), r, limit); {
 				case err == nil:
 					won[i%2].Add(1)

@@ -22,7 +22,7 @@ const (
 // shelf returns six records that differ in what queries look at. They are in
 // order of their identifiers, and in no order of anything else.
 func shelf() []store.Record {
-	put := func(n int, identifier, intent string, user int64, description, managed string, expires int, expiring bool) store.Record {
+	put := func(n int, identifier, intent, user, description, managed string, expires int, expiring bool) store.Record {
 		r := bare(n, identifier)
 		r.Intent, r.User, r.Description, r.Managed, r.Expiring = intent, user, description, managed, expiring
 		if expires != 0 {
@@ -31,12 +31,12 @@ func shelf() []store.Record {
 		return r
 	}
 	return []store.Record{
-		put(4, "alpha", "api", 1, "first", "", 0, false),
-		put(2, "bravo", "api", 2, "", "m/bravo", 100, true),
-		put(6, "charlie", "recovery", 2, "first", "", 200, true),
-		put(1, "delta", "app_password", 3, "First", "m/delta", 200, false),
-		put(5, "echo", "verification", -1, "", "", 0, true),
-		put(3, "foxtrot", "api", 1, "sixth%", "", 300, true),
+		put(4, "alpha", "api", "1", "first", "", 0, false),
+		put(2, "bravo", "api", "2", "", "m/bravo", 100, true),
+		put(6, "charlie", "recovery", "2", "first", "", 200, true),
+		put(1, "delta", "app_password", "3", "First", "m/delta", 200, false),
+		put(5, "echo", "verification", "-1", "", "", 0, true),
+		put(3, "foxtrot", "api", "1", "sixth%", "", 300, true),
 	}
 }
 
@@ -64,13 +64,13 @@ func filters() []filter {
 		{"Managed", exactly, store.Query{Managed: "m/delta"}, []string{"delta"}},
 		{"ManagedPart", exactly, store.Query{Managed: "m/"}, nil},
 
-		{"OneUser", oneOfThem, store.Query{Users: []int64{2}}, []string{"bravo", "charlie"}},
-		{"TwoUsers", oneOfThem, store.Query{Users: []int64{3, 1}}, []string{"alpha", "delta", "foxtrot"}},
-		{"SameUserTwice", oneOfThem, store.Query{Users: []int64{2, 1, 2}}, []string{"alpha", "bravo", "charlie", "foxtrot"}},
-		{"NegativeUser", oneOfThem, store.Query{Users: []int64{-1}}, []string{"echo"}},
-		{"OtherUser", oneOfThem, store.Query{Users: []int64{4}}, nil},
+		{"OneUser", oneOfThem, store.Query{Users: []string{"2"}}, []string{"bravo", "charlie"}},
+		{"TwoUsers", oneOfThem, store.Query{Users: []string{"3", "1"}}, []string{"alpha", "delta", "foxtrot"}},
+		{"SameUserTwice", oneOfThem, store.Query{Users: []string{"2", "1", "2"}}, []string{"alpha", "bravo", "charlie", "foxtrot"}},
+		{"SignedUser", oneOfThem, store.Query{Users: []string{"-1"}}, []string{"echo"}},
+		{"OtherUser", oneOfThem, store.Query{Users: []string{"4"}}, nil},
 		{"NilUsers", oneOfThem, store.Query{Users: nil, Description: "first"}, []string{"alpha", "charlie"}},
-		{"NoUsers", oneOfThem, store.Query{Users: []int64{}}, nil},
+		{"NoUsers", oneOfThem, store.Query{Users: []string{}}, nil},
 		{"OneIntent", oneOfThem, store.Query{Intents: []string{"api"}}, []string{"alpha", "bravo", "foxtrot"}},
 		{"TwoIntents", oneOfThem, store.Query{Intents: []string{"recovery", "app_password"}}, []string{"charlie", "delta"}},
 		{"SameIntentTwice", oneOfThem, store.Query{Intents: []string{"api", "recovery", "api"}}, []string{"alpha", "bravo", "charlie", "foxtrot"}},
@@ -78,7 +78,7 @@ func filters() []filter {
 		{"IntentPattern", oneOfThem, store.Query{Intents: []string{"app%password", "ap_"}}, nil},
 		{"NilIntents", oneOfThem, store.Query{Intents: nil, Description: "first"}, []string{"alpha", "charlie"}},
 		{"NoIntents", oneOfThem, store.Query{Intents: []string{}}, nil},
-		{"NoUsersButIntents", oneOfThem, store.Query{Users: []int64{}, Intents: []string{"api"}}, nil},
+		{"NoUsersButIntents", oneOfThem, store.Query{Users: []string{}, Intents: []string{"api"}}, nil},
 
 		{"Expires", exactExpiry, store.Query{Expires: seconds(200)}, []string{"charlie", "delta"}},
 		{"ExpiresElsewhere", exactExpiry, store.Query{Expires: seconds(100).In(zone)}, []string{"bravo"}},
@@ -100,19 +100,19 @@ func filters() []filter {
 		{"ExpiryFromTheYear1", expiryRange, store.Query{ExpiryFrom: time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)}, []string{"bravo", "charlie", "foxtrot"}},
 		{"ExpiryTillTheYear9999", expiryRange, store.Query{ExpiryBefore: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}, []string{"bravo", "charlie", "foxtrot"}},
 
-		{"IdentifierAndUser", ifEveryFilter, store.Query{Identifier: "bravo", Users: []int64{1}}, nil},
+		{"IdentifierAndUser", ifEveryFilter, store.Query{Identifier: "bravo", Users: []string{"1"}}, nil},
 		{"IdentifierAndManaged", ifEveryFilter, store.Query{Identifier: "bravo", Managed: "m/delta"}, nil},
 		{"ManagedAndIntent", ifEveryFilter, store.Query{Managed: "m/bravo", Intents: api}, []string{"bravo"}},
 		{"ManagedAndOtherIntent", ifEveryFilter, store.Query{Managed: "m/delta", Intents: api}, nil},
-		{"UserAndIntent", ifEveryFilter, store.Query{Users: []int64{2}, Intents: api}, []string{"bravo"}},
-		{"UserAndExpiry", ifEveryFilter, store.Query{Users: []int64{1, 2}, ExpiryFrom: seconds(200)}, []string{"charlie", "foxtrot"}},
+		{"UserAndIntent", ifEveryFilter, store.Query{Users: []string{"2"}, Intents: api}, []string{"bravo"}},
+		{"UserAndExpiry", ifEveryFilter, store.Query{Users: []string{"1", "2"}, ExpiryFrom: seconds(200)}, []string{"charlie", "foxtrot"}},
 		{"IntentAndExpiry", ifEveryFilter, store.Query{Intents: api, ExpiryBefore: seconds(250)}, []string{"bravo"}},
 		{"DescriptionAndExpiring", ifEveryFilter, store.Query{Description: "first", Expiring: &yes}, []string{"charlie"}},
 		{"ExpiresAndExpiring", ifEveryFilter, store.Query{Expires: seconds(200), Expiring: &no}, []string{"delta"}},
 		{"ExpiresAndExpiry", ifEveryFilter, store.Query{Expires: seconds(200), ExpiryFrom: seconds(100)}, []string{"charlie"}},
-		{"WordAndUser", ifEveryFilter, store.Query{Users: []int64{1}, Words: []store.Word{{Text: "first"}}}, []string{"alpha"}},
+		{"WordAndUser", ifEveryFilter, store.Query{Users: []string{"1"}, Words: []store.Word{{Text: "first"}}}, []string{"alpha"}},
 		{"EveryFilter", ifEveryFilter, store.Query{
-			Identifier: "bravo", Managed: "m/bravo", Users: []int64{2}, Intents: api, Expires: seconds(100), Expiring: &yes,
+			Identifier: "bravo", Managed: "m/bravo", Users: []string{"2"}, Intents: api, Expires: seconds(100), Expiring: &yes,
 			ExpiryFrom: seconds(100), ExpiryBefore: seconds(101), Words: []store.Word{{Text: "rav"}},
 		}, []string{"bravo"}},
 	}
@@ -121,7 +121,7 @@ func filters() []filter {
 var listCases = []testCase{
 	{"Empty", noMatch, func(s subject) {
 		s.identifiers("List of an empty store", s.list(store.Query{}))
-		s.identifiers("List of an empty store", s.list(store.Query{Users: []int64{1}, Limit: 3, Offset: 2}))
+		s.identifiers("List of an empty store", s.list(store.Query{Users: []string{"1"}, Limit: 3, Offset: 2}))
 	}},
 	{"WholeRecords", "List returns the records that match q", func(s subject) {
 		want := []store.Record{record(1), bare(2, "x"), record(3)}
@@ -138,15 +138,15 @@ var listCases = []testCase{
 		// What records were before is not found any more.
 		a, b, c := shelf()[0], shelf()[1], shelf()[2]
 		s.create(a, b, c)
-		a.User, a.Intent = 9, "recovery"
+		a.User, a.Intent = "9", "recovery"
 		b.Managed, b.Description = "", "changed"
 		c.Expires, c.Expiring = seconds(999), true
 		s.update(a)
 		s.update(b)
 		s.update(c)
 		for _, f := range []filter{
-			{q: store.Query{Users: []int64{1}}},
-			{q: store.Query{Users: []int64{9}}, want: []string{"alpha"}},
+			{q: store.Query{Users: []string{"1"}}},
+			{q: store.Query{Users: []string{"9"}}, want: []string{"alpha"}},
 			{q: store.Query{Managed: "m/bravo"}},
 			{q: store.Query{Description: "changed"}, want: []string{"bravo"}},
 			{q: store.Query{Intents: []string{"recovery"}}, want: []string{"alpha", "charlie"}},
@@ -210,7 +210,7 @@ var countCases = []testCase{
 			if n := s.count(q); n != 6 {
 				s.Errorf("Count(%s) is %d, want 6", describe(q), n)
 			}
-			q.Users = []int64{1}
+			q.Users = []string{"1"}
 			if n := s.count(q); n != 2 {
 				s.Errorf("Count(%s) is %d, want 2", describe(q), n)
 			}

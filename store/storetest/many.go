@@ -10,18 +10,20 @@ import (
 // statement, or delete at once.
 var manyCases = []testCase{
 	{"Users", oneOfThem, func(s subject) {
-		var users []int64
-		for n := range int64(33_000) {
-			users = append(users, 10_000-n)
+		users := []string{"3", "-1"}
+		for n := range 33_000 {
+			users = append(users, fmt.Sprint("user-", n))
 		}
+		users = append(users, "1", "2")
 		s.create(shelf()...)
 		s.identifiers("List of many users", s.list(store.Query{Users: users}), "alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
 	}},
 	{"WordUsers", occurs, func(s subject) {
-		var users []int64
-		for n := range int64(3000) {
-			users = append(users, 1000-n)
+		users := []string{"3", "-1"}
+		for n := range 3000 {
+			users = append(users, fmt.Sprint("user-", n))
 		}
+		users = append(users, "1", "2")
 		s.create(shelf()...)
 		q := store.Query{Words: []store.Word{{Text: "zzz", Users: users}, {Text: "a", Users: users}}}
 		s.identifiers("List of words or many users", s.list(q), "alpha", "bravo", "charlie", "delta", "echo", "foxtrot")

@@ -95,7 +95,7 @@ func (s *naive) Touch(ctx context.Context, uses []store.Use) error {
 type slice []store.Record
 
 func (s *slice) create(r store.Record, limit int) error {
-	if limit != 0 && s.count(store.Query{Users: []int64{r.User}}) >= limit {
+	if limit != 0 && s.count(store.Query{Users: []string{r.User}}) >= limit {
 		return store.ErrLimit
 	}
 	if s.find(r.PK) != nil {

@@ -11,7 +11,7 @@ import (
 
 const (
 	sortedBy   = "Order is what results are sorted by, first things first."
-	textBytes  = "Text sorts byte by byte, false before true, and a value that is not there (Managed, Expires, LastUsed) after all that are."
+	textBytes  = "Other text sorts byte by byte, false before true, and a value that is not there (Managed, Expires, LastUsed) after all that are."
 	ties       = "Ties are settled by PK, ascending."
 	noOrder    = "Empty is by identifier."
 	afterThis  = "only what comes after this record, which need not exist any more"
@@ -25,19 +25,19 @@ const (
 func pile() []store.Record {
 	none := time.Time{}
 	tick := time.Microsecond
-	put := func(n int, identifier, intent string, user int64, description, managed string, expires time.Time, expiring bool, created, lastUsed time.Time) store.Record {
+	put := func(n int, identifier, intent, user, description, managed string, expires time.Time, expiring bool, created, lastUsed time.Time) store.Record {
 		r := bare(n, identifier)
 		r.Intent, r.User, r.Description, r.Managed = intent, user, description, managed
 		r.Expires, r.Expiring, r.Created, r.LastUsed = expires, expiring, created, lastUsed
 		return r
 	}
 	return []store.Record{
-		put(1, "B", "b", 10, "", "y", seconds(300), true, seconds(5), seconds(50).Add(tick)),
-		put(2, "a", "B", 9, "é", "", none, true, seconds(5), none),
-		put(3, "é", "a", -2, "z", "Z", seconds(200), false, seconds(1), seconds(50)),
-		put(4, "\uffff", "b", 9, "", "", seconds(300), false, seconds(9), none),
-		put(5, "\U00010000", "é", 1<<40, "Z", "é", none, false, seconds(-3), seconds(60)),
-		put(6, "A10", "b", 0, "a", "a", seconds(100), true, seconds(5).Add(tick), seconds(50)),
+		put(1, "B", "b", "10", "", "y", seconds(300), true, seconds(5), seconds(50).Add(tick)),
+		put(2, "a", "B", "9", "é", "", none, true, seconds(5), none),
+		put(3, "é", "a", "-", "z", "Z", seconds(200), false, seconds(1), seconds(50)),
+		put(4, "\uffff", "b", "9", "", "", seconds(300), false, seconds(9), none),
+		put(5, "\U00010000", "é", "1099511627776", "Z", "é", none, false, seconds(-3), seconds(60)),
+		put(6, "A10", "b", "0", "a", "a", seconds(100), true, seconds(5).Add(tick), seconds(50)),
 	}
 }
 
@@ -114,7 +114,7 @@ func orderCases() []testCase {
 				return -1
 			}, o.want)
 			s.numbered(store.Query{Intents: []string{"b"}, Order: o.order}, want)
-			s.numbered(store.Query{Users: []int64{0, 9, 10}, Intents: []string{"b"}, Order: o.order}, want)
+			s.numbered(store.Query{Users: []string{"0", "9", "10"}, Intents: []string{"b"}, Order: o.order}, want)
 		}
 	}})
 }
@@ -197,7 +197,7 @@ var pageCases = []testCase{
 		s.numbered(store.Query{After: &store.Record{Identifier: "C"}}, "2345")
 		s.numbered(store.Query{After: &store.Record{Identifier: ""}}, "612345")
 		s.numbered(store.Query{After: &store.Record{Identifier: "\U0010ffff"}}, "")
-		s.numbered(store.Query{After: &store.Record{User: 9}, Order: []store.Order{{Field: store.FieldUser}}}, "2415")
+		s.numbered(store.Query{After: &store.Record{User: "9"}, Order: []store.Order{{Field: store.FieldUser}}}, "2415")
 		s.numbered(store.Query{After: &store.Record{Expires: seconds(250)}, Order: []store.Order{{Field: store.FieldExpires}}}, "1425")
 		s.numbered(store.Query{After: &store.Record{Expires: seconds(250)}, Order: []store.Order{{Field: store.FieldExpires, Desc: true}}}, "36")
 		s.numbered(store.Query{After: &store.Record{}, Order: []store.Order{{Field: store.FieldExpires}}}, "25")
@@ -222,8 +222,8 @@ var pageCases = []testCase{
 		after := pile()[1] // which is not one of those that match
 		s.numbered(store.Query{Intents: []string{"b"}, After: &after}, "4")
 		s.numbered(store.Query{Intents: []string{"b", "é"}, After: &after, Order: []store.Order{{Field: store.FieldUser}}}, "415")
-		s.numbered(store.Query{Users: []int64{9, 10}, After: &after, Limit: 1}, "4")
-		s.numbered(store.Query{Users: []int64{9}, After: &after, Order: []store.Order{{Field: store.FieldIdentifier, Desc: true}}}, "")
+		s.numbered(store.Query{Users: []string{"9", "10"}, After: &after, Limit: 1}, "4")
+		s.numbered(store.Query{Users: []string{"9"}, After: &after, Order: []store.Order{{Field: store.FieldIdentifier, Desc: true}}}, "")
 	}},
 	{"AfterAndOffset", listReturn, func(s subject) {
 		s.create(pile()...)
@@ -242,8 +242,8 @@ var pageCases = []testCase{
 		}
 		s.numbered(store.Query{Offset: 2, Order: []store.Order{{Field: store.FieldIdentifier, Desc: true}}}, "3216")
 		s.numbered(store.Query{Offset: 1, Intents: []string{"b"}}, "14")
-		s.numbered(store.Query{Offset: 1, Users: []int64{9}}, "4")
-		s.numbered(store.Query{Offset: 2, Users: []int64{9}}, "")
+		s.numbered(store.Query{Offset: 1, Users: []string{"9"}}, "4")
+		s.numbered(store.Query{Offset: 2, Users: []string{"9"}}, "")
 		s.numbered(store.Query{Offset: 3, Order: []store.Order{{Field: store.FieldUser}}}, "415")
 	}},
 	{"Limit", limited, func(s subject) {

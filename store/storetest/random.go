@@ -81,7 +81,7 @@ func randomRecord(rng *rand.Rand, n int) store.Record {
 	r.PK[0], r.PK[1] = byte(rng.IntN(256)), byte(n)
 	r.Identifier = fmt.Sprint(pick(rng, "a", "A", "b", "é", "É", "%", "a_", "日本", "😀", ""), pick(rng, "-", " ", ""), n)
 	r.Intent = pick(rng, "api", "recovery", "app_password", "verification")
-	r.User = pick(rng, -1, 0, 1, 2, 3, int64(1)<<40)
+	r.User = pick(rng, "1", "2", "10", "a", "A", "é", "éé", "abc", "日", "1099511627776", "0b0c3a62-5f0e-4f62-9d4c-0d9d1bb6a0a1")
 	r.Description = pick(rng, "", "", "plain", "Plain", "100%", "snake_case", "ÉCLAIR", "éclair", `back\slash`, "a b c")
 	if rng.IntN(3) > 0 {
 		r.Managed = ""
@@ -113,7 +113,7 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 		q.Description = r.Description
 	}
 	if sometimes() {
-		q.Users = pick(rng, []int64{r.User}, []int64{r.User, pick(rng, records...).User, 77}, []int64{})
+		q.Users = pick(rng, []string{r.User}, []string{r.User, pick(rng, records...).User, "77"}, []string{})
 	}
 	if sometimes() {
 		q.Intents = pick(rng, []string{r.Intent}, []string{"api", r.Intent}, []string{})
@@ -134,7 +134,7 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 	for sometimes() {
 		w := store.Word{Text: pick(rng, "a", "É", "%", "_", "pla", "API", "é", "日", "-1", `\`, " ", "")}
 		if sometimes() {
-			w.Users = []int64{r.User, 2}
+			w.Users = []string{r.User, "2"}
 		}
 		q.Words = append(q.Words, w)
 	}
@@ -172,7 +172,7 @@ func (m *model) step(s subject, rng *rand.Rand) {
 	r.PK = record(rng.IntN(14)).PK
 	r.Identifier = fmt.Sprint("name-", rng.IntN(12))
 	r.Managed = pick(rng, "", "", "m-1", "m-2", "m-3")
-	r.User = rng.Int64N(3)
+	r.User = pick(rng, "1", "2", "é")
 	r.Expiring = rng.IntN(2) == 0
 	r.Digest, r.Retired = digest(rng.IntN(30)), pick(rng, store.Digest{}, digest(rng.IntN(30)))
 	r.Earlier = nil
@@ -224,7 +224,7 @@ func (m *model) step(s subject, rng *rand.Rand) {
 			}
 		}
 	case 8:
-		q := store.Query{Users: []int64{rng.Int64N(3)}, Limit: 1 + rng.IntN(2), Order: []store.Order{{Field: store.FieldExpires, Desc: rng.IntN(2) == 0}}}
+		q := store.Query{Users: []string{pick(rng, "1", "2", "é")}, Limit: 1 + rng.IntN(2), Order: []store.Order{{Field: store.FieldExpires, Desc: rng.IntN(2) == 0}}}
 		want := s.selected(q, *m)
 		s.agree("Purge("+describe(q)+")", s.purge(q), want)
 		*m = slices.DeleteFunc(*m, func(r store.Record) bool {

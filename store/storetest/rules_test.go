@@ -24,7 +24,7 @@ var untested = []string{
 	"Use says that a token was used.",
 	"EarlierKey is a key that a token had before its retired one.",
 	"when the key stopped being good",
-	"the owner's pk",
+	"the owner's ID",
 	"may be empty",
 	"empty for none",
 	"of the current key; never zero",

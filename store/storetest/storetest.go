@@ -65,6 +65,8 @@ func groups() []group {
 		{"Contexts", nil, contextCases()},
 		{"Aliasing", nil, aliasingCases},
 		{"Text", nil, textCases},
+		{"Users", members, userCases},
+		{"UserPages", nil, userPageCases},
 		{"Times", nil, timeCases},
 		{"Create", nil, createCases},
 		{"Limit", nil, limitCases},

@@ -202,7 +202,7 @@ func record(n int) store.Record {
 		PK:           store.PK{0: 0x01, 6: 0x70, 8: 0x80, 12: 0x5a, 14: byte(n >> 8), 15: byte(n)},
 		Identifier:   fmt.Sprintf("token-%03d", n),
 		Intent:       "api",
-		User:         7,
+		User:         "7",
 		Description:  fmt.Sprintf("number %d", n),
 		Managed:      fmt.Sprintf("managed-%03d", n),
 		Expires:      seconds(3600 + n),
@@ -228,7 +228,7 @@ func bare(n int, identifier string) store.Record {
 		PK:         record(n).PK,
 		Identifier: identifier,
 		Intent:     "api",
-		User:       1,
+		User:       "1",
 		Digest:     digest(n),
 		Created:    seconds(n),
 		Version:    1,
@@ -257,7 +257,7 @@ func diff(got, want store.Record) string {
 	add("PK", got.PK == want.PK, "%x", got.PK[:], want.PK[:])
 	text("Identifier", got.Identifier, want.Identifier)
 	text("Intent", got.Intent, want.Intent)
-	add("User", got.User == want.User, "%d", got.User, want.User)
+	text("User", got.User, want.User)
 	text("Description", got.Description, want.Description)
 	text("Managed", got.Managed, want.Managed)
 	instant("Expires", got.Expires, want.Expires)
@@ -308,7 +308,7 @@ func describe(q store.Query) string {
 	add(q.Description != "", "Description: %q", q.Description)
 	add(q.Managed != "", "Managed: %q", q.Managed)
 	add(len(q.Users) > 20, "Users: %d of them", len(q.Users))
-	add(q.Users != nil && len(q.Users) <= 20, "Users: %v", q.Users)
+	add(q.Users != nil && len(q.Users) <= 20, "Users: %q", q.Users)
 	add(q.Intents != nil, "Intents: %q", q.Intents)
 	add(!q.Expires.IsZero(), "Expires: %v", q.Expires)
 	if q.Expiring != nil {
@@ -318,7 +318,7 @@ func describe(q store.Query) string {
 	add(!q.ExpiryBefore.IsZero(), "ExpiryBefore: %v", q.ExpiryBefore)
 	for _, w := range q.Words {
 		add(len(w.Users) > 20, "Word: {Text: %q, Users: %d of them}", w.Text, len(w.Users))
-		add(len(w.Users) <= 20, "Word: {Text: %q, Users: %v}", w.Text, w.Users)
+		add(len(w.Users) <= 20, "Word: {Text: %q, Users: %q}", w.Text, w.Users)
 	}
 	add(q.Order != nil, "Order: %v", q.Order)
 	if q.After != nil {

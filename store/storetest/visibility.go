@@ -71,7 +71,7 @@ var visibilityCases = []testCase{
 			r := record(version)
 			r.PK, r.Identifier, r.Digest = record(0).PK, identifier, current
 			r.Intent = fmt.Sprint("intent-", version)
-			r.User = int64(version)
+			r.User = fmt.Sprint(version)
 			r.Created, r.LastUsed, r.LastUsedFrom = seconds(0), seconds(0), ""
 			r.Version = int64(version)
 			return r

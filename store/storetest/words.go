@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/authtoken/authtoken/store"
@@ -18,7 +19,7 @@ const (
 func prose() []store.Record {
 	put := func(n int, identifier, intent, description string) store.Record {
 		r := bare(n, identifier)
-		r.Intent, r.User, r.Description = intent, int64(n), description
+		r.Intent, r.User, r.Description = intent, fmt.Sprint(n), description
 		r.Managed, r.LastUsedFrom = identifier+" managed-only", "remote-only"
 		return r
 	}
@@ -59,21 +60,21 @@ func searches() []filter {
 		text("SpaceAfterNothing", occurs, "beta "),
 		text("Newline", occurs, "in\ntwo", "omega"),
 		text("Long", occurs, strings.Repeat("x", 5000)),
-		words("Users", occurs, []store.Word{{Text: "zzz", Users: []int64{5, 2, 2}}}, "beta", "ΟΔΟΣ"),
-		words("TextOrUsers", occurs, []store.Word{{Text: "alpha", Users: []int64{2}}}, "Alpha-One", "beta"),
-		words("NoUsers", occurs, []store.Word{{Text: "zzz", Users: []int64{}}}),
-		words("OtherUsers", occurs, []store.Word{{Text: "zzz", Users: []int64{-1, 99}}}),
+		words("Users", occurs, []store.Word{{Text: "zzz", Users: []string{"5", "2", "2"}}}, "beta", "ΟΔΟΣ"),
+		words("TextOrUsers", occurs, []store.Word{{Text: "alpha", Users: []string{"2"}}}, "Alpha-One", "beta"),
+		words("NoUsers", occurs, []store.Word{{Text: "zzz", Users: []string{}}}),
+		words("OtherUsers", occurs, []store.Word{{Text: "zzz", Users: []string{"-1", "99"}}}),
 
 		words("NilWords", allWords, nil, all...),
 		words("NoWords", allWords, []store.Word{}, all...),
 		words("EmptyText", allWords, []store.Word{{}}, all...),
-		words("EmptyTextAndUsers", allWords, []store.Word{{Users: []int64{1}}}, all...),
+		words("EmptyTextAndUsers", allWords, []store.Word{{Users: []string{"1"}}}, all...),
 		words("TwoWords", allWords, []store.Word{{Text: "fox"}, {Text: "brown"}}, "Alpha-One"),
 		words("TwoFields", allWords, []store.Word{{Text: "API"}, {Text: "alpha"}}, "Alpha-One"),
 		words("OneOfTwo", allWords, []store.Word{{Text: "alpha"}, {Text: "beta"}}),
 		words("SameWordTwice", allWords, []store.Word{{Text: "beta"}, {Text: "BETA"}}, "beta"),
 		words("OverlappingWords", allWords, []store.Word{{Text: "aaa"}, {Text: "aab"}}, "aaab"),
-		words("WordAndUsers", allWords, []store.Word{{Text: "api"}, {Text: "zzz", Users: []int64{1, 2, 3}}}, "Alpha-One", "gamma"),
+		words("WordAndUsers", allWords, []store.Word{{Text: "api"}, {Text: "zzz", Users: []string{"1", "2", "3"}}}, "Alpha-One", "gamma"),
 		words("WordAndEmpty", allWords, []store.Word{{Text: "tab"}, {}}, "tab"),
 
 		text("UpperCase", caseAside, "ALPHA-one", "Alpha-One"),

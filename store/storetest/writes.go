@@ -100,7 +100,7 @@ var updateCases = []testCase{
 	{"EveryField", fields, func(s subject) {
 		s.create(record(1), record(2))
 		r := store.Record{
-			PK: record(1).PK, Identifier: "new", Intent: "recovery", User: -9, Description: "also new", Managed: "new",
+			PK: record(1).PK, Identifier: "new", Intent: "recovery", User: "new@example.com", Description: "also new", Managed: "new",
 			Expires: seconds(77), Expiring: false, Digest: digest(1000), Sealed: []byte("new"),
 			Retired: digest(1001), RetiredUntil: seconds(78), Version: record(1).Version,
 			Earlier: []store.EarlierKey{{Digest: digest(1002), Until: seconds(79)}},

@@ -70,6 +70,7 @@ var states = []struct {
 	{"long texts of a token", func(_ *testing.T, _ *site, b *tab) {
 		b.goTo("/akadmin/tokens?do=edit&token=" + strings.Repeat("W", 255))
 	}},
+	{"several lines", func(_ *testing.T, _ *site, b *tab) { b.goTo("/akadmin/tokens?do=edit&token=lines") }},
 	{"nothing found", func(_ *testing.T, _ *site, b *tab) { b.goTo("/akadmin/tokens?search=nowhere") }},
 	{"new", func(_ *testing.T, _ *site, b *tab) { b.goTo("/alice/tokens?do=new") }},
 	{"faults", func(_ *testing.T, _ *site, b *tab) {
@@ -154,8 +155,8 @@ func TestTableOnAPhone(t *testing.T) {
 	require.Equal(t, []string{"Token", "Owner", "Expiry", "Last use", "Actions"}, names["columnheader"])
 	require.Len(t, names["row"], 1+7)
 	require.Len(t, names["rowheader"], 7)
-	require.Contains(t, names["rowheader"], "deploy For the build and the release")
+	require.Contains(t, names["rowheader"], "Build and release Identifier deploy")
 	require.Len(t, names["cell"], 7*4)
-	require.Contains(t, names["link"], "Rotate the key of deploy")
-	require.Contains(t, names["link"], "Revoke deploy")
+	require.Contains(t, names["link"], "Rotate the key of Build and release")
+	require.Contains(t, names["link"], "Revoke Build and release")
 }

@@ -44,6 +44,9 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
+// nameless is the ID of a user without a username.
+const nameless = "0198c0de-93f7-7f19-b0e2-c4b86d05aa03"
+
 // site is a server with the page of each user at /<username>/tokens.
 type site struct {
 	*httptest.Server
@@ -56,7 +59,11 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	people := append(authtokentest.Users(), authtoken.User{PK: 4, Username: "empty", Active: true})
+	people := append(authtokentest.Users(),
+		authtoken.User{ID: "4", Username: "empty", Active: true},
+		authtoken.User{ID: nameless, Active: true},
+		authtoken.User{ID: strings.Repeat("W", 255), Active: true},
+	)
 	users, err := authtoken.NewUserList(people...)
 	require.NoError(t, err)
 	svc, clock := authtokentest.NewService(t, authtoken.Config{
@@ -65,9 +72,9 @@ func newSite(t *testing.T) *site {
 	clock.Set(time.Date(2030, time.March, 14, 9, 26, 0, 0, time.UTC))
 	s := &site{svc: svc, clock: clock}
 	mux := http.NewServeMux()
-	for _, u := range people {
+	for _, u := range people[:4] {
 		page, err := tokenpage.New(svc, tokenpage.Config{
-			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(u.PK), nil },
+			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(u.ID), nil },
 			Application:  "Example",
 			Now:          clock.Now,
 		})
@@ -93,24 +100,24 @@ func (s *site) fill(t *testing.T) {
 	const day = 24 * time.Hour
 	now := s.clock.Now()
 	for _, c := range []struct {
-		user             int64
-		name, about      string
+		user, name       string
+		identifier       string
 		intent           authtoken.Intent
 		managed          string
 		madeAgo, usedAgo time.Duration
 		lives            time.Duration // zero is for ever
 	}{
-		{3, "staging", "Bob’s playground", "", "", 200 * day, 30 * day, 0},
-		{2, "old-laptop", "Replaced in spring", "", "", 40 * day, 21 * day, 30 * day},
-		{3, "report-mailer", "Sends the weekly figures", "", "", 35 * day, 2 * day, 90 * day},
-		{2, "mail-client", "Thunderbird on the new laptop", authtoken.IntentAppPassword, "", 30 * day, 5 * time.Minute, 33 * day},
-		{1, "monitoring", "", "", "terraform", 20 * day, 40 * time.Second, 365 * day},
-		{2, "nightly-backup", "Runs on the file server at three each night", "", "", 12 * day, 6 * time.Hour, 90 * day},
-		{2, "deploy", "For the build and the release", "", "", 2 * day, 0, 30 * day},
+		{"3", "", "staging", "", "", 200 * day, 30 * day, 0},
+		{"2", "Old laptop, replaced in spring", "old-laptop", "", "", 40 * day, 21 * day, 30 * day},
+		{nameless, "Weekly figures", "weekly-figures-k2vd", "", "", 35 * day, 2 * day, 90 * day},
+		{"2", "Mail on the new laptop", "mail-client", authtoken.IntentAppPassword, "", 30 * day, 5 * time.Minute, 33 * day},
+		{"1", "", "monitoring", "", "terraform", 20 * day, 40 * time.Second, 365 * day},
+		{"2", "Nightly backup of the file server", "nightly-backup", "", "", 12 * day, 6 * time.Hour, 90 * day},
+		{"2", "Build and release", "deploy", "", "", 2 * day, 0, 30 * day},
 	} {
 		s.clock.Set(now.Add(-c.madeAgo))
 		p := authtoken.CreateParams{
-			Identifier: c.name, Description: c.about, Intent: c.intent, Managed: c.managed, User: c.user, Expires: s.clock.Now().Add(c.lives),
+			Identifier: c.identifier, Description: c.name, Intent: c.intent, Managed: c.managed, User: c.user, Expires: s.clock.Now().Add(c.lives),
 		}
 		if c.lives == 0 {
 			p.Expiring = new(false)
@@ -134,12 +141,16 @@ func (s *site) fill(t *testing.T) {
 func (s *site) crowd(t *testing.T) {
 	t.Helper()
 	_, _, err := s.svc.Create(t.Context(), authtoken.CreateParams{
-		Identifier: strings.Repeat("W", 255), Description: strings.Repeat("wide", 2500), User: 3,
+		Identifier: strings.Repeat("W", 255), Description: strings.Repeat("wide", 250), User: strings.Repeat("W", 255),
 		Managed: strings.Repeat("m", 1000), Intent: authtoken.IntentAppPassword,
 	})
 	require.NoError(t, err)
+	_, _, err = s.svc.Create(t.Context(), authtoken.CreateParams{
+		Identifier: "lines", Description: "Mirror of the archive\nKey in /etc/mirror\nAsk the people on the third floor before you revoke it", User: "3",
+	})
+	require.NoError(t, err)
 	for i := range 45 {
-		_, _, err := s.svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprintf("machine-%02d", i), User: 3})
+		_, _, err := s.svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprintf("machine-%02d", i), User: "3"})
 		require.NoError(t, err)
 	}
 }

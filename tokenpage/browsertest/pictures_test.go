@@ -49,7 +49,7 @@ func TestPictures(t *testing.T) {
 
 	b.look(screen{"low", 1000, 560, 1.5, false}, light)
 	b.goTo("/alice/tokens?do=new")
-	b.write("#identifier", "laptop")
+	b.write("#name", "Alice’s laptop")
 	b.click(200, "form .primary")
 	b.do(chromedp.SetValue(chromedp.CSS("#key"), "tok_0000000000EXAMPLE0KEY0OF0NO0TOKEN00000000000000000")) // the real one is nobody's business
 	b.do(chromedp.Focus(chromedp.CSS("#copy")))

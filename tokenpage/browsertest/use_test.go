@@ -81,7 +81,7 @@ func TestKeyboard(t *testing.T) {
 	b.requireFocus("New token")
 	b.leads(http.StatusOK, enter)
 	b.press(kb.Tab, kb.Tab, kb.Tab)
-	b.requireFocus("#identifier")
+	b.requireFocus("#name")
 	b.leads(http.StatusBadRequest, enter)
 
 	// The summary has the focus, and leads to what is wrong.
@@ -89,8 +89,8 @@ func TestKeyboard(t *testing.T) {
 	b.press(kb.Tab)
 	b.requireFocus("Enter a name.")
 	b.press(kb.Enter)
-	b.requireFocus("#identifier")
-	b.press("laptop", kb.Tab, "for work", kb.Tab, kb.ArrowDown, kb.Tab)
+	b.requireFocus("#name")
+	b.press("Laptop", kb.Tab, kb.ArrowDown, kb.Tab)
 	b.requireFocus("#expires")
 	b.press("on a", kb.Tab) // the day, which is asked for now
 	b.requireFocus("#date")
@@ -102,7 +102,7 @@ func TestKeyboard(t *testing.T) {
 	selected := eval[string](b, "document.activeElement.value.slice(document.activeElement.selectionStart, document.activeElement.selectionEnd)")
 	token, err := s.svc.Authenticate(t.Context(), selected, authtoken.IntentAppPassword)
 	require.NoError(t, err, "all of the key is selected")
-	require.Equal(t, "for work", token.Token.Description)
+	require.Equal(t, "Laptop", token.Token.Description)
 	require.Equal(t, time.Date(2030, 12, 31, 23, 59, 59, 0, time.UTC), token.Token.Expires)
 	b.press(kb.Tab)
 	b.requireFocus("#copy")
@@ -111,15 +111,15 @@ func TestKeyboard(t *testing.T) {
 	b.leads(http.StatusOK, enter)
 
 	b.press(kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab)
-	b.requireFocus("laptop")
+	b.requireFocus("Laptop")
 	b.press(kb.Tab, kb.Tab)
-	b.requireFocus("Revoke laptop")
+	b.requireFocus("Revoke Laptop")
 	b.leads(http.StatusOK, enter)
 	b.press(kb.Tab, kb.Tab, kb.Tab)
 	b.requireFocus("Revoke token")
 	b.leads(http.StatusOK, enter)
 	require.Equal(t, "The token is revoked. Its key is refused from now on.", b.text("[role=status]"))
-	_, err = s.svc.Get(t.Context(), "laptop")
+	_, err = s.svc.Get(t.Context(), token.Token.Identifier)
 	require.ErrorIs(t, err, authtoken.ErrNotFound)
 }
 
@@ -136,7 +136,7 @@ func TestWithoutScripts(t *testing.T) {
 	require.Equal(t, "block", eval[string](b, `getComputedStyle(document.querySelector(".date")).display`))
 	b.click(400, "form .primary")
 	b.requireFocus("note")
-	b.write("#identifier", "laptop")
+	b.write("#name", "laptop")
 	b.do(chromedp.SetValue(chromedp.CSS("#expires"), "24h0m0s"))
 	b.click(200, "form .primary")
 	first := run(b, chromedp.Value(chromedp.CSS("#key")))
@@ -145,7 +145,7 @@ func TestWithoutScripts(t *testing.T) {
 
 	b.click(200, ".ends a")
 	b.click(200, ".name")
-	b.write("#identifier", "desktop")
+	b.write("#name", "desktop")
 	b.click(200, "form .primary")
 	require.Equal(t, "The token is saved.", b.text("[role=status]"))
 	b.click(200, ".act:first-child")
@@ -192,7 +192,7 @@ func TestCopy(t *testing.T) {
 	} {
 		b.goTo(c.url + "/alice/tokens?do=new")
 		require.Equal(t, c.secure, eval[bool](b, "isSecureContext"))
-		b.write("#identifier", name)
+		b.write("#name", name)
 		b.click(200, "form .primary")
 		key := run(b, chromedp.Value(chromedp.CSS("#key")))
 		b.do(chromedp.Click(chromedp.CSS("#copy")), chromedp.WaitVisible(chromedp.CSS("#copied:not(:empty)")))
@@ -242,15 +242,16 @@ func TestFromAnotherOrigin(t *testing.T) {
 			fmt.Fprintf(w, `<link rel="icon" href="data:,"><iframe src="%s/alice/tokens"></iframe>`, s.URL)
 			return
 		}
-		fmt.Fprintf(w, `<link rel="icon" href="data:,"><form method="post" action="%s/alice/tokens?do=new"><input name="identifier" value="evil"><button>Win a prize</button></form>`, s.URL)
+		fmt.Fprintf(w, `<link rel="icon" href="data:,"><form method="post" action="%s/alice/tokens?do=new"><input name="name" value="evil"><button>Win a prize</button></form>`, s.URL)
 	}))
 	defer evil.Close()
 	b := newTab(t, evil.URL)
 	b.goTo("/form")
 	b.click(http.StatusForbidden, "button")
 	require.Contains(t, b.text("main"), "This request came from another site, so nothing was done.")
-	_, err := s.svc.Get(t.Context(), "evil")
-	require.ErrorIs(t, err, authtoken.ErrNotFound)
+	found, err := s.svc.Page(t.Context(), authtoken.Filter{Description: "evil"}, 1, 1)
+	require.NoError(t, err)
+	require.Zero(t, found.Count)
 
 	b.goTo("/frame")
 	b.expect(`frame-ancestors 'none'`)

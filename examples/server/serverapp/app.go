@@ -53,7 +53,7 @@ func (a App) Main() int {
 
 // Run serves until ctx is done, and returns nil if that was all that happened.
 func (a App) Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
-	o, err := a.parse(ctx, args, getenv)
+	o, err := a.parse(args, getenv)
 	if errors.Is(err, flag.ErrHelp) {
 		return a.help(stdout)
 	}
@@ -83,7 +83,9 @@ func (a App) Run(ctx context.Context, args []string, getenv func(string) string,
 	if err != nil {
 		return err
 	}
-	handler, err := httpadapter.New(svc, httpadapter.Config{Logger: slog.New(logs)})
+	handler, err := httpadapter.New(svc, httpadapter.Config{
+		Profiles: httpadapter.ProfileList(o.profiles...), Logger: slog.New(logs),
+	})
 	if err != nil {
 		return err
 	}

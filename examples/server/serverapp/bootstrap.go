@@ -15,7 +15,7 @@ import (
 // The token that others are made with, and the user it belongs to.
 const (
 	bootstrapToken = "bootstrap"
-	bootstrapUser  = 1
+	bootstrapUser  = "1"
 )
 
 // bootstrap sees to it that the bootstrap token is there and, unless ownKey is
@@ -38,7 +38,7 @@ func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (auth
 		return fail(err)
 	}
 	if token.User != bootstrapUser {
-		return fail(fmt.Errorf("it belongs to user %d, not to user %d; delete or rename it", token.User, bootstrapUser))
+		return fail(fmt.Errorf("it belongs to user %s, not to user %s; delete or rename it", token.User, bootstrapUser))
 	}
 	if ownKey == "" {
 		return key, nil
@@ -55,7 +55,7 @@ func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (auth
 func setBootstrapKey(ctx context.Context, svc *authtoken.Service, key string) error {
 	err := svc.SetKey(ctx, bootstrapToken, key)
 	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
-		return fmt.Errorf("%s: %s", envBootstrapKey, invalid.Fields[0].Message)
+		return fmt.Errorf("%s: %s", envBootstrapKey, invalid.Fields[0].Error())
 	}
 	if err != nil {
 		return err

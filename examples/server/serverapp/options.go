@@ -1,7 +1,6 @@
 package serverapp
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/httpadapter"
@@ -22,11 +22,12 @@ const (
 
 // options are what the flags and the environment come to.
 type options struct {
-	addr   string
-	db     string
-	users  authtoken.Directory
-	events bool // to be logged
-	policy authtoken.Policy
+	addr     string
+	db       string
+	users    authtoken.Directory
+	profiles []httpadapter.Profile
+	events   bool // to be logged
+	policy   authtoken.Policy
 
 	bootstrapKey string           // "" for one of the server's making
 	sealer       authtoken.Sealer // nil for none
@@ -78,7 +79,7 @@ Environment:
 
 // parse returns the options, or an error that names the flag, the file or the
 // variable that is wrong.
-func (a App) parse(ctx context.Context, args []string, getenv func(string) string) (*options, error) {
+func (a App) parse(args []string, getenv func(string) string) (*options, error) {
 	var o options
 	var usersFile string
 	fs := a.flags(&o, &usersFile)
@@ -95,7 +96,7 @@ func (a App) parse(ctx context.Context, args []string, getenv func(string) strin
 	}
 
 	var err error
-	if o.users, err = readUsers(ctx, usersFile); err != nil {
+	if o.profiles, o.users, err = readUsers(usersFile); err != nil {
 		return nil, fmt.Errorf("-users: %w", err)
 	}
 	o.bootstrapKey = getenv(envBootstrapKey)
@@ -105,34 +106,36 @@ func (a App) parse(ctx context.Context, args []string, getenv func(string) strin
 	return &o, nil
 }
 
-// readUsers returns the users in the file or, if there is no file, an only one. It
+// readUsers returns the users in the file or, if there is no file, a single one. It
 // makes sure that the bootstrap token has an owner, and is of use.
-func readUsers(ctx context.Context, path string) (authtoken.Directory, error) {
-	if path == "" {
-		return authtoken.NewUserList(authtoken.User{
-			PK: bootstrapUser, Username: "admin", Name: "Administrator",
-			Active: true, Superuser: true,
-		})
+func readUsers(path string) ([]httpadapter.Profile, authtoken.Directory, error) {
+	profiles := []httpadapter.Profile{{
+		ID: bootstrapUser, Username: "admin", Name: "Administrator", Active: true, Superuser: true,
+	}}
+	if path != "" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer f.Close()
+		if profiles, err = httpadapter.ReadProfiles(f); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	users, err := httpadapter.ReadUsers(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	var users []authtoken.User
+	for _, p := range profiles {
+		users = append(users, p.User())
 	}
 	list, err := authtoken.NewUserList(users...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	owner, err := list.User(ctx, bootstrapUser)
-	if err != nil || !owner.Active || !owner.Superuser {
-		return nil, fmt.Errorf("%s: no active superuser with pk %d, who the token %q belongs to",
+	owns := func(u authtoken.User) bool { return u.ID == bootstrapUser && u.Active && u.Superuser }
+	if !slices.ContainsFunc(users, owns) {
+		return nil, nil, fmt.Errorf("%s: no active superuser with pk %s, who the token %q belongs to",
 			path, bootstrapUser, bootstrapToken)
 	}
-	return list, nil
+	return profiles, list, nil
 }
 
 // newSealer returns nil for no key. The error says nothing of what is in the key.

@@ -52,10 +52,10 @@ func TestCopy(t *testing.T) {
 	require.NoError(t, err)
 	svc, err := authtoken.New(st, authtoken.Config{})
 	require.NoError(t, err)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 	require.NoError(t, err)
 	for i := range 2 {
-		_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("old-", i), User: 7})
+		_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("old-", i), User: "7"})
 		require.NoError(t, err)
 	}
 	require.Equal(t, "0 %\n100 %\n3 tokens: 0 were there, 3 created, 0 deleted\n", copied(t, first, db))
@@ -90,7 +90,7 @@ func TestFaults(t *testing.T) {
 		if name == full {
 			svc, err := authtoken.New(st, authtoken.Config{})
 			require.NoError(t, err)
-			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: 7})
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "deploy", User: "7"})
 			require.NoError(t, err)
 		}
 		require.NoError(t, st.Close())

@@ -23,7 +23,7 @@ func record(i int) store.Record {
 	r := store.Record{
 		Identifier:  fmt.Sprintf("service-%x", sha256.Sum256(fmt.Append(nil, "name", i)))[:24],
 		Intent:      []string{"api", "app_password"}[i%2],
-		User:        int64(i % 1000),
+		User:        fmt.Sprint("user-", i%1000),
 		Description: fmt.Sprint("für den Dienst ", i),
 		Expires:     at.Add(time.Hour),
 		Expiring:    i%3 != 0,

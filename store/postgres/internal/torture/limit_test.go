@@ -29,7 +29,7 @@ func within(args []string, report func(string, ...any)) {
 	svc := newService(t, st, authtoken.Config{Policy: authtoken.Policy{MaxTokens: maxTokens}})
 	torture.Together(5, func(i int) {
 		for n := range attempts / 5 {
-			_, _, err := svc.As(7).Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint(args[1], "-", i, "-", n)})
+			_, _, err := svc.As("7").Create(ctx, authtoken.CreateParams{Identifier: fmt.Sprint(args[1], "-", i, "-", n)})
 			invalid, _ := errors.AsType[*authtoken.ValidationError](err)
 			switch {
 			case err == nil:

@@ -20,7 +20,7 @@ import (
 
 const (
 	cacheTTL  = 50 * time.Millisecond
-	sweptUser = 99 // whose tokens are there to be swept
+	sweptUser = "99" // whose tokens are there to be swept
 )
 
 // Expired tokens of the intent api get a new life, all others are deleted.
@@ -47,7 +47,7 @@ func share(args []string, report func(string, ...any)) {
 			for left := 1; left > 0; {
 				_, err := svc.Sweep(ctx, 10)
 				require.NoError(t, err)
-				left, err = st.Count(ctx, store.Query{Users: []int64{sweptUser}, ExpiryBefore: time.Now()})
+				left, err = st.Count(ctx, store.Query{Users: []string{sweptUser}, ExpiryBefore: time.Now()})
 				require.NoError(t, err)
 			}
 		})
@@ -169,7 +169,7 @@ func TestTwoProcesses(t *testing.T) {
 func revoke(t *testing.T, svc *authtoken.Service, i int, one, other *sharer) time.Duration {
 	t.Helper()
 	name := fmt.Sprint("revoked-", i)
-	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: name, User: 1})
+	_, key, err := svc.Create(t.Context(), authtoken.CreateParams{Identifier: name, User: "1"})
 	require.NoError(t, err)
 	for _, s := range []*sharer{one, other} {
 		require.Equal(t, "true true", s.ask(t, "check %s", key.Reveal()))

@@ -22,13 +22,10 @@ import (
 func TestWithStore(t *testing.T) {
 	t.Parallel()
 	told := new(recorder)
-	sealer, err := authtoken.NewAESSealer(make([]byte, 32))
-	require.NoError(t, err)
-	users, err := authtoken.NewUserList(authtoken.User{PK: 7, Username: "alice", Active: true})
-	require.NoError(t, err)
+	users := userList(t, authtoken.User{ID: "7", Username: "alice", Active: true})
 	svc, clock := authtokentest.NewService(t, authtoken.Config{
 		Policy: authtoken.Policy{DefaultLifetime: time.Hour, MaxTokens: 1}, Users: users, KeyPrefix: "acme",
-		MinKeyLength: 40, Sealer: sealer, Observer: told, TrackLastUsed: true, CacheSize: 10,
+		MinKeyLength: 40, Sealer: newSealer(t), Observer: told, TrackLastUsed: true, CacheSize: 10,
 	})
 	_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
 	other := svc.WithStore(memory.New(), nil)
@@ -37,15 +34,15 @@ func TestWithStore(t *testing.T) {
 	token, otherKey := create(t, other, authtoken.CreateParams{Identifier: "one"})
 	require.Equal(t, clock.Now().Add(time.Hour), token.Expires)
 	require.Regexp(t, "^acme_", otherKey)
-	require.Equal(t, []string{"created one 0"}, told.take())
+	require.Equal(t, []string{"created one -"}, told.take())
 	revealed, err := other.Reveal(t.Context(), "one")
 	require.NoError(t, err)
 	require.Equal(t, otherKey, revealed.Reveal())
-	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: 8})
-	requireFaults(t, err, `user: Invalid pk "8" - object does not exist.`)
-	_, _, err = other.As(7).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
-	requireFaults(t, err, "non_field_errors: User has reached the maximum of 1 tokens.")
-	require.Error(t, other.SetKey(t.Context(), "one", "a-key-of-more-than-thirty-two-bytes"))
+	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: "8"})
+	requireFaults(t, err, `user "8" does not exist`)
+	_, _, err = other.As("7").Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	requireFaults(t, err, "the owner has as many tokens as they may have: 1")
+	require.Error(t, other.SetKey(t.Context(), "one", importedKey))
 
 	_, err = svc.Authenticate(t.Context(), otherKey)
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
@@ -76,7 +73,7 @@ func TestWithStoreWritesItsOwnLastUses(t *testing.T) {
 // gate is a store that has creators wait if their tokens are for one user.
 type gate struct {
 	store.Store
-	user          int64
+	user          string
 	entered, open chan struct{}
 }
 
@@ -92,17 +89,16 @@ func (g *gate) Create(ctx context.Context, r store.Record, limit int) error {
 // token. If it waited for them in turn, nobody would get any further.
 func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 	t.Parallel()
-	g := &gate{memory.New(), 7, make(chan struct{}), make(chan struct{})}
+	g := &gate{memory.New(), "7", make(chan struct{}), make(chan struct{})}
 	svc, err := authtoken.New(g, authtoken.Config{Policy: authtoken.Policy{MaxTokens: 5}})
 	require.NoError(t, err)
-	alice := authtoken.User{PK: 7, Active: true}
 	done := make(chan error)
 	go func() {
-		_, _, err := svc.As(alice.PK).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		_, _, err := svc.As("7").Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
 		done <- err
 	}()
 	<-g.entered
-	_, _, err = svc.WithStore(memory.New(), nil).As(alice.PK).Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
+	_, _, err = svc.WithStore(memory.New(), nil).As("7").Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
 	require.NoError(t, err)
 	close(g.open)
 	require.NoError(t, <-done)
@@ -111,17 +107,17 @@ func TestWithStoreDoesNotWaitForOthers(t *testing.T) {
 // While one user waits for the store, no other waits for that user.
 func TestUsersDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	g := &gate{memory.New(), 7, make(chan struct{}), make(chan struct{})}
+	g := &gate{memory.New(), "7", make(chan struct{}), make(chan struct{})}
 	svc, err := authtoken.New(g, authtoken.Config{Policy: authtoken.Policy{MaxTokens: 5}})
 	require.NoError(t, err)
 	done := make(chan error)
 	go func() {
-		_, _, err := svc.As(7).Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
+		_, _, err := svc.As("7").Create(context.Background(), authtoken.CreateParams{Identifier: "one"})
 		done <- err
 	}()
 	<-g.entered
-	for pk := int64(8); pk < 8+64; pk++ {
-		_, _, err = svc.As(pk).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", pk)})
+	for i := range 64 {
+		_, _, err = svc.As(fmt.Sprint(8+i)).Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 		require.NoError(t, err)
 	}
 	close(g.open)
@@ -143,7 +139,7 @@ func TestWithStoreKeepsToMaxTokens(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range calls {
 				wg.Go(func() {
-					as := svc.WithStore(st, nil).As(7)
+					as := svc.WithStore(st, nil).As("7")
 					_, _, errs[i] = as.Create(t.Context(), authtoken.CreateParams{Identifier: fmt.Sprint("t", i)})
 				})
 			}
@@ -153,14 +149,14 @@ func TestWithStoreKeepsToMaxTokens(t *testing.T) {
 				if err == nil {
 					made++
 				} else {
-					requireFaults(t, err, "non_field_errors: User has reached the maximum of 5 tokens.")
+					requireFaults(t, err, "the owner has as many tokens as they may have: 5")
 				}
 			}
 			require.Equal(t, limit, made)
 			n, err := st.Count(t.Context(), store.Query{})
 			require.NoError(t, err)
 			require.Equal(t, limit, n)
-			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "trusted", User: 7})
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "trusted", User: "7"})
 			require.NoError(t, err, "trusted code may make any number")
 		})
 	}
@@ -172,6 +168,15 @@ type application struct {
 	db    *sqlx.DB
 	store *sqlite.Store
 	clock *authtokentest.Clock
+}
+
+// begin begins a transaction and returns a service in it.
+func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
+	t.Helper()
+	tx, err := a.db.Beginx()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return tx, a.WithStore(a.store.WithTx(tx), nil)
 }
 
 const cacheTTL = time.Minute
@@ -189,15 +194,6 @@ func newApplication(t *testing.T) application {
 	svc, err := authtoken.New(st, authtoken.Config{CacheSize: 100, CacheTTL: cacheTTL, Now: clock.Now})
 	require.NoError(t, err)
 	return application{svc, db, st, clock}
-}
-
-// begin begins a transaction and returns a service in it.
-func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
-	t.Helper()
-	tx, err := a.db.Beginx()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback() })
-	return tx, a.WithStore(a.store.WithTx(tx), nil)
 }
 
 // What only a transaction sees must not get into the cache of others.
@@ -256,16 +252,16 @@ func TestFaultsInATransaction(t *testing.T) {
 	tx, inTx := a.begin(t)
 	create(t, inTx, authtoken.CreateParams{Identifier: "two"})
 	for _, identifier := range []string{"one", "two"} {
-		_, _, err := inTx.Create(ctx, authtoken.CreateParams{Identifier: identifier, Managed: "m", User: 7})
-		requireFaults(t, err, "managed: Token with this Managed by authentik already exists.", "identifier: Token with this identifier already exists.")
+		_, _, err := inTx.Create(ctx, authtoken.CreateParams{Identifier: identifier, Managed: "m", User: "7"})
+		requireFaults(t, err, "identifier is taken", "managed is taken")
 	}
 	_, err := inTx.Update(ctx, "two", authtoken.UpdateParams{Identifier: new("one")})
-	requireFaults(t, err, "identifier: Token with this identifier already exists.")
+	requireFaults(t, err, "identifier is taken")
 	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{Description: new("x")}, authtoken.IfRevision("old"))
 	require.ErrorIs(t, err, authtoken.ErrStale)
 	_, err = inTx.Update(ctx, "two", authtoken.UpdateParams{Description: new("x")})
 	require.NoError(t, err)
-	revoked, err := inTx.Revoke(ctx, authtoken.Filter{User: 7, Managed: "m"})
+	revoked, err := inTx.Revoke(ctx, authtoken.Filter{User: "7", Managed: "m"})
 	require.NoError(t, err)
 	require.Len(t, revoked, 1)
 	_, err = a.Get(ctx, "two")
