@@ -18,22 +18,30 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// owner is how the owner of a token is written: as its user and as its user_obj.
-type owner struct {
-	id      []byte
-	profile []byte
-}
-
-// owner returns how the user with this profile is written.
-func (h *Handler) owner(ctx context.Context, p *Profile) (o owner, err error) {
-	if o.id, err = h.appendID(ctx, nil, p.ID); err == nil {
-		o.profile, err = appendProfile(make([]byte, 0, 512), p, o.id)
-	}
-	return o, err
-}
-
 // appendToken appends the wire form of t, with its key if there is one to show.
-func (h *Handler) appendToken(b []byte, t *authtoken.Token, o *owner, key authtoken.Key) []byte {
+func (h *Handler) appendToken(ctx context.Context, b []byte, t *authtoken.Token, owner *Profile, key authtoken.Key) ([]byte, error) {
+	b = appendBeforeOwner(b, t)
+	b, err := h.appendOwner(ctx, b, owner)
+	if err != nil {
+		return nil, err
+	}
+	return h.appendAfterOwner(b, t, key), nil
+}
+
+// appendOwner appends a user: as the owner of a token, and as its user_obj.
+func (h *Handler) appendOwner(ctx context.Context, b []byte, owner *Profile) ([]byte, error) {
+	start := len(b)
+	b, err := h.appendID(ctx, b, owner.ID)
+	if err != nil {
+		return nil, err
+	}
+	id := b[start:]
+	b = append(b, `,"user_obj":`...)
+	return appendProfile(b, owner, id)
+}
+
+// appendBeforeOwner appends the part of a token that comes before its owner.
+func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
 	b = append(b, `{"pk":`...)
 	b = appendUUID(b, t.PK)
 	b = append(b, `,"managed":`...)
@@ -42,10 +50,11 @@ func (h *Handler) appendToken(b []byte, t *authtoken.Token, o *owner, key authto
 	b = appendString(b, t.Identifier)
 	b = append(b, `,"intent":`...)
 	b = appendString(b, string(t.Intent))
-	b = append(b, `,"user":`...)
-	b = append(b, o.id...)
-	b = append(b, `,"user_obj":`...)
-	b = append(b, o.profile...)
+	return append(b, `,"user":`...)
+}
+
+// appendAfterOwner appends the rest.
+func (h *Handler) appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.Key) []byte {
 	b = append(b, `,"description":`...)
 	b = appendString(b, t.Description)
 	b = append(b, `,"expires":`...)

@@ -37,8 +37,7 @@ func TestEncode(t *testing.T) {
 	h, err := New(newBareService(t), Config{})
 	require.NoError(t, err)
 	encode := func(token *authtoken.Token, p *Profile) ([]byte, error) {
-		o, err := h.owner(t.Context(), p)
-		return h.appendToken(nil, token, &o, authtoken.Key{}), err
+		return h.appendToken(t.Context(), nil, token, p, authtoken.Key{})
 	}
 	b, err := encode(&token, &full)
 	require.NoError(t, err)

@@ -27,9 +27,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	// Whether owners can be shown has to be known before anything is sent.
-	owners := make(map[string]owner, len(profiles))
+	owners := make(map[string][]byte, len(profiles))
 	for id, p := range profiles {
-		if owners[id], err = h.owner(r.Context(), &p); err != nil {
+		if owners[id], err = h.appendOwner(r.Context(), make([]byte, 0, 512), &p); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func pageParams(query url.Values) (number, size int) {
 }
 
 // appendPage appends a page as authentik shows them, and calls send after each token.
-func (h *Handler) appendPage(b []byte, p *authtoken.Page, owners map[string]owner, send func([]byte) []byte) []byte {
+func (h *Handler) appendPage(b []byte, p *authtoken.Page, owners map[string][]byte, send func([]byte) []byte) []byte {
 	next, previous, start := p.Number+1, p.Number-1, (p.Number-1)*p.Size+1
 	if next > p.Pages {
 		next = 0
@@ -176,8 +176,8 @@ func (h *Handler) appendPage(b []byte, p *authtoken.Page, owners map[string]owne
 	}
 	b = append(b, `},"autocomplete":{},"results":`...)
 	b = appendList(b, p.Tokens, func(b []byte, t *authtoken.Token) []byte {
-		o := owners[t.User]
-		return send(h.appendToken(b, t, &o, authtoken.Key{}))
+		b = append(appendBeforeOwner(b, t), owners[t.User]...)
+		return send(h.appendAfterOwner(b, t, authtoken.Key{}))
 	})
 	return append(b, '}')
 }

@@ -237,25 +237,28 @@ func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 }
 
 func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
-	var o owner
-	p, err := h.profile(r.Context(), c.access, t)
+	owner, err := h.profile(r.Context(), c.access, t)
 	if err == nil {
-		o, err = h.owner(r.Context(), &p)
+		err = h.writeOwned(w, r, status, &t, &owner, key)
 	}
-	if err != nil {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			return err
-		}
-		// The change is made, and there may be a key that will never be seen again:
-		// better to show less of the owner than to say that nothing has happened.
-		h.logError(r, "owner of the token can't be shown", err)
-		o.id = appendString(nil, t.User)
-		o.profile, _ = appendProfile(nil, &Profile{}, o.id)
+	if err == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return err
 	}
-	etag := `"` + t.Revision() + `"`
+	// The change is made, and there may be a key that will never be seen again:
+	// better to show less of the owner than to say that nothing has happened.
+	h.logError(r, "owner of the token can't be shown", err)
+	shown := *h
+	shown.userNumber = nil // which may be what has failed
+	return shown.writeOwned(w, r, status, &t, &Profile{ID: t.User}, key)
+}
+
+func (h *Handler) writeOwned(w http.ResponseWriter, r *http.Request, status int, t *authtoken.Token, owner *Profile, key authtoken.Key) error {
 	return writeJSON(w, status, func(b []byte) ([]byte, error) {
-		w.Header()["Etag"] = []string{etag}
-		return h.appendToken(b, &t, &o, key), nil
+		b, err := h.appendToken(r.Context(), b, t, owner, key)
+		if err == nil {
+			w.Header()["Etag"] = []string{`"` + t.Revision() + `"`}
+		}
+		return b, err
 	})
 }
 
