@@ -46,6 +46,7 @@ func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
 		if err != nil || len(tokens) == 0 {
 			return all, err
 		}
+		ctx = context.WithoutCancel(ctx) // what has begun is done
 	}
 	return all, nil
 }
