@@ -36,8 +36,8 @@ type Policy struct {
 	MaxLifetime time.Duration
 
 	// FixedAPILifetime gives tokens of IntentAPI the DefaultLifetime, counted from
-	// each creation and change by a person or a key, whatever was asked for. No
-	// maximum applies to that intent.
+	// each creation, change and rotation by a person or a key, whatever was asked for.
+	// No maximum applies to that intent.
 	FixedAPILifetime bool
 
 	// OptionalExpiry allows an expiring token to have no expiry time; it then never
@@ -221,8 +221,7 @@ func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Ti
 // setExpires decides when r expires. asked is nil if no time was named, and zero if
 // none is wanted.
 func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now time.Time) {
-	if x.fixed(r) && !x.by.trusted {
-		r.Expires = now.Add(x.policy.DefaultLifetime)
+	if x.renew(r, now) {
 		return
 	}
 	latest := x.latest(r, now)
@@ -230,8 +229,8 @@ func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now tim
 		r.Expires = asked.UTC().Truncate(time.Microsecond)
 	}
 	// A time that stays is looked at again if another rule applies to it now.
-	ruled := r.Expiring && (r.Intent != x.before.Intent || !x.before.Expiring)
-	if (asked != nil || ruled) && !latest.IsZero() && r.Expires.After(latest) {
+	again := r.Expiring && (r.Intent != x.before.Intent || !x.before.Expiring)
+	if (asked != nil || again) && !latest.IsZero() && r.Expires.After(latest) {
 		f.add(FieldError{Field: "expires", Code: CodeTooLate, Latest: latest})
 		return
 	}
@@ -242,6 +241,26 @@ func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now tim
 			r.Expires = latest
 		}
 	}
+}
+
+// renew gives r the life that the policy fixes, if it fixes one.
+func (x expiry) renew(r *store.Record, now time.Time) bool {
+	if !x.ruled(r) {
+		return false
+	}
+	r.Expires = now.Add(x.policy.DefaultLifetime)
+	return true
+}
+
+// ruled reports whether the policy alone decides when r expires. Trusted code goes
+// before it.
+func (x expiry) ruled(r *store.Record) bool { return x.fixed(r) && !x.by.trusted }
+
+// storable reports whether t is none, or a time that every store can hold and that
+// is not taken for none once its nanoseconds are cut off.
+func storable(t time.Time) bool {
+	year := t.UTC().Year()
+	return t.IsZero() || year >= 1 && year <= 9999 && !t.Truncate(time.Microsecond).IsZero()
 }
 
 // confine keeps r within what the key of the actor holds. A time that was not asked

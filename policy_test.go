@@ -242,6 +242,36 @@ func TestExpiryOnUpdate(t *testing.T) {
 	})
 }
 
+// A time that no store can hold is refused, unless the policy puts another in its place.
+func TestFixedLifetimeTakesAnyTime(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]time.Time{
+		"the first there is, but for a nanosecond": time.Time{}.Add(1),
+		"the year 0":     time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC),
+		"the year 10000": time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			svc, clock := newService(t, authtoken.Authentik())
+			as := svc.As(alice.ID)
+			token, _, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "api", Expires: at})
+			require.NoError(t, err)
+			require.Equal(t, clock.Now().Add(30*time.Minute), token.Expires)
+			token, err = as.Update(t.Context(), "api", authtoken.UpdateParams{Expires: &at})
+			require.NoError(t, err)
+			require.Equal(t, clock.Now().Add(30*time.Minute), token.Expires)
+
+			app := authtoken.CreateParams{Identifier: "app", Intent: authtoken.IntentAppPassword, Expires: at}
+			_, _, err = as.Create(t.Context(), app)
+			requireFaults(t, err, "expires is invalid")
+			_, err = as.Update(t.Context(), "api", authtoken.UpdateParams{Intent: &app.Intent, Expires: &at})
+			requireFaults(t, err, "expires is invalid")
+			_, _, err = svc.Create(t.Context(), authtoken.CreateParams{Identifier: "api2", User: alice.ID, Expires: at})
+			requireFaults(t, err, "expires is invalid")
+		})
+	}
+}
+
 func TestMaximumLifetimeForbidsNeverExpiring(t *testing.T) {
 	t.Parallel()
 	limited := authtoken.Policy{MaxLifetime: time.Hour}

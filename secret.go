@@ -101,16 +101,16 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 
 // Rotate gives the token a new key, which it returns, and lets the key it had
 // stay good for as long as overlap says; zero is not at all. Nothing else about
-// the token changes, nor does it live any longer. At most two keys are good at
-// any time: rotating again ends the overlap before.
+// the token changes, and it lives no longer unless the policy has FixedAPILifetime.
+// At most two keys are good at any time: rotating again ends the overlap before.
 //
 // A token remembers the digests of 17 replaced keys: the last one, and up to 16
 // before it until they have been refused for Retention of [Policy]. At that bound
 // a rotation through a key is [ErrForbidden]. For anybody else the oldest digest is
 // forgotten, which is an event.
 //
-// A token that has expired stays expired, and its new key is refused like the old
-// one. A negative overlap is a [*ValidationError] about "overlap".
+// A token that has expired stays expired, without FixedAPILifetime, and its new key is
+// refused like the old one. A negative overlap is a [*ValidationError] about "overlap".
 //
 // What comes of a key that is used after its overlap is up to [Policy] and the
 // [Observer].
@@ -122,6 +122,7 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 			return "", fault(FieldError{Field: "overlap", Code: CodeInvalid})
 		}
 		key = s.keys.generate()
+		expiry{policy: &s.policy, by: by}.renew(r, now)
 		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
 	if err == nil {

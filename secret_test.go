@@ -191,6 +191,32 @@ func TestRotate(t *testing.T) {
 	require.ErrorIs(t, good(importedKey), authtoken.ErrKeyExpired, "rotating gives no longer life")
 }
 
+func TestRotateUnderFixedLifetime(t *testing.T) {
+	t.Parallel()
+	svc, clock := newService(t, authtoken.Authentik())
+	as := svc.As(alice.ID)
+	api, _, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "api"})
+	require.NoError(t, err)
+	app, _, err := as.Create(t.Context(), authtoken.CreateParams{
+		Identifier: "app", Intent: authtoken.IntentAppPassword, Expires: clock.Now().Add(20 * time.Minute)})
+	require.NoError(t, err)
+	clock.Advance(10 * time.Minute)
+
+	rotated, _, err := as.Rotate(t.Context(), "app", 0)
+	require.NoError(t, err)
+	require.Equal(t, app.Expires, rotated.Expires, "no other intent is renewed")
+	rotated, _, err = svc.Rotate(t.Context(), "api", 0)
+	require.NoError(t, err)
+	require.Equal(t, api.Expires, rotated.Expires, "trusted code renews nothing that it does not name")
+	rotated, key, err := as.Rotate(t.Context(), "api", 0)
+	require.NoError(t, err)
+	require.Equal(t, clock.Now().Add(30*time.Minute), rotated.Expires)
+
+	clock.Advance(29 * time.Minute)
+	_, err = svc.Authenticate(t.Context(), key.Reveal())
+	require.NoError(t, err)
+}
+
 // While one token is rotated from 16 goroutines, at least one key and at most two are
 // good at every moment.
 func TestConcurrentRotation(t *testing.T) {

@@ -82,10 +82,10 @@ func (e *edit) setIntent(r *store.Record) {
 		}
 		r.Intent = string(*p.Intent)
 	}
-	if p.Expires != nil && !f.has("expires") && !p.Expires.IsZero() {
-		if y := p.Expires.UTC().Year(); y < 1 || y > 9999 || p.Expires.Truncate(time.Microsecond).IsZero() {
-			f.addCode("expires", CodeInvalid)
-		}
+	// A time that the policy overwrites need not fit into a store.
+	overwritten := expiry{policy: &e.s.policy, by: e.by}.ruled(r)
+	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
+		f.addCode("expires", CodeInvalid)
 	}
 }
 
