@@ -10,7 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,12 +39,21 @@ func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error
 	case len(body) == 0:
 		return nil, nil
 	}
-	contentType := r.Header.Get("Content-Type")
-	if media, _, _ := mime.ParseMediaType(contentType); contentType != "application/json" && media != "application/json" {
+	if contentType := r.Header.Get("Content-Type"); !isJSON(contentType) {
 		return nil, &httpError{http.StatusUnsupportedMediaType,
 			fmt.Sprintf("Unsupported media type \"%s\" in request.", contentType)}
 	}
 	return parseObject(body)
+}
+
+// isJSON reports whether contentType is that of JSON, or a pattern that fits it.
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	kind, form, _ := strings.Cut(media, "/")
+	return (kind == "application" || kind == "*") && (form == "json" || form == "*")
 }
 
 func (h *Handler) tooLarge() error {
@@ -101,10 +110,10 @@ func pythonType(raw []byte) string {
 
 // readCreate reads what token a request asks for. Faults in single fields are noted
 // in the params, for the service to report with its own.
-func (h *Handler) readCreate(r *http.Request) (p authtoken.CreateParams, err error) {
-	d, err := h.readFields(r)
+func (h *Handler) readCreate(r *http.Request) (p authtoken.CreateParams, d *decoder, err error) {
+	d, err = h.readFields(r)
 	if err != nil {
-		return p, err
+		return p, d, err
 	}
 	p.Managed = value(d.managed())
 	p.Identifier = value(d.identifier(true))
@@ -114,15 +123,15 @@ func (h *Handler) readCreate(r *http.Request) (p authtoken.CreateParams, err err
 	p.Expires = value(d.expires())
 	p.Expiring = d.expiring()
 	p.Invalid = d.faults
-	return p, d.failure
+	return p, d, d.failure
 }
 
 // readUpdate reads what a request wants to change, as readCreate does. A PUT must
 // name the identifier, and an intent that it does not name becomes the default.
-func (h *Handler) readUpdate(r *http.Request) (p authtoken.UpdateParams, err error) {
-	d, err := h.readFields(r)
+func (h *Handler) readUpdate(r *http.Request) (p authtoken.UpdateParams, d *decoder, err error) {
+	d, err = h.readFields(r)
 	if err != nil {
-		return p, err
+		return p, d, err
 	}
 	put := r.Method == http.MethodPut
 	p.Managed = d.managed()
@@ -135,7 +144,7 @@ func (h *Handler) readUpdate(r *http.Request) (p authtoken.UpdateParams, err err
 	p.Expires = d.expires()
 	p.Expiring = d.expiring()
 	p.Invalid = d.faults
-	return p, d.failure
+	return p, d, d.failure
 }
 
 func (h *Handler) readFields(r *http.Request) (*decoder, error) {
@@ -217,7 +226,7 @@ func (d *decoder) get(field string) (json.RawMessage, bool) {
 	return raw, ok
 }
 
-// string takes a text. If it may be null, null is "".
+// string takes a text, or a number as Python writes it. If it may be null, null is "".
 func (d *decoder) string(field string, nullable bool) *string {
 	if nullable && d.null(field) {
 		return new("")
@@ -226,15 +235,27 @@ func (d *decoder) string(field string, nullable bool) *string {
 	if !ok {
 		return nil
 	}
-	if raw[0] != '"' {
-		d.fault(field, codeString, "")
-		return nil
+	switch pythonType(raw) {
+	case "str":
+		text, ok := d.text(field, raw)
+		if !ok {
+			return nil
+		}
+		return new(trim(text))
+	case "int", "float":
+		return new(pythonNumber(raw))
 	}
+	d.fault(field, codeString, "")
+	return nil
+}
+
+// text decodes a JSON string.
+func (d *decoder) text(field string, raw json.RawMessage) (string, bool) {
 	if r, found := loneSurrogate(raw); found {
 		d.fault(field, codeSurrogate, fmt.Sprintf("U+%04X", r))
-		return nil
+		return "", false
 	}
-	return new(trim(unquote(raw)))
+	return unquote(raw), true
 }
 
 // managed takes a text that may be null but not blank.
@@ -266,17 +287,7 @@ func (d *decoder) intent() *authtoken.Intent {
 	if !ok {
 		return nil
 	}
-	var text string
-	switch {
-	case raw[0] == '"':
-		text = unquote(raw)
-	case string(raw) == "true":
-		text = "True"
-	case string(raw) == "false":
-		text = "False"
-	default:
-		text = string(raw)
-	}
+	text := spell(raw)
 	// The service takes an empty intent for one that was not given.
 	if raw[0] != '"' || text == "" {
 		d.fault("intent", authtoken.CodeChoice, text)
@@ -285,33 +296,79 @@ func (d *decoder) intent() *authtoken.Intent {
 	return new(authtoken.Intent(text))
 }
 
+// user takes a user in the form in which answers show one. Where that is a number,
+// a string or a float that is this number will do.
 func (d *decoder) user() *string {
 	raw, ok := d.get("user")
 	if !ok {
 		return nil
 	}
-	if d.h.textUserIDs {
-		return d.string("user", false)
+	if string(raw) == `""` {
+		d.fault("user", codeNull, "")
+		return nil
 	}
-	if t := pythonType(raw); t != "int" {
+	t := pythonType(raw)
+	if d.h.textUserIDs && t == "str" {
+		id, ok := d.text("user", raw)
+		if !ok {
+			return nil
+		}
+		return &id
+	}
+	n, ok := userNumber(raw)
+	if !ok || d.h.textUserIDs {
 		d.fault("user", codeUserType, t)
 		return nil
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil {
-		d.fault("user", authtoken.CodeNotFound, string(raw))
+	if n == nil {
+		d.fault("user", authtoken.CodeNotFound, spell(raw))
 		return nil
 	}
-	id, err := d.h.userID(d.ctx, n)
+	id, err := d.h.userID(d.ctx, *n)
 	switch {
 	case errors.Is(err, authtoken.ErrUserNotFound):
-		d.fault("user", authtoken.CodeNotFound, string(raw))
+		d.fault("user", authtoken.CodeNotFound, spell(raw))
 		return nil
 	case err != nil:
 		d.failure = err
 		return nil
 	}
 	return &id
+}
+
+// userNumber returns the whole number that raw is. It is nil if no user can have it.
+func userNumber(raw json.RawMessage) (n *int64, ok bool) {
+	text := string(raw)
+	switch pythonType(raw) {
+	case "float":
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f != math.Trunc(f) {
+			return nil, false
+		}
+		text = strconv.FormatFloat(f, 'f', -1, 64)
+	case "str":
+		text = trim(unquote(raw))
+	case "int":
+	default:
+		return nil, false
+	}
+	i, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return nil, true
+	}
+	return &i, err == nil
+}
+
+// asSent has err, which the service returned, name the user as the request did.
+func (d *decoder) asSent(err error) error {
+	if e, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		for i, f := range e.Fields {
+			if f.Field == "user" && f.Code == authtoken.CodeNotFound && d.object["user"] != nil {
+				e.Fields[i].Value = spell(d.object["user"])
+			}
+		}
+	}
+	return err
 }
 
 func (d *decoder) expires() *time.Time {
@@ -323,27 +380,84 @@ func (d *decoder) expires() *time.Time {
 		return new(time.Time)
 	}
 	var t time.Time
-	if raw[0] == '"' {
+	if ok = raw[0] == '"'; ok {
 		t, ok = parseDateTime(unquote(raw))
 	}
-	if raw[0] != '"' || !ok {
+	switch year := t.Year(); {
+	case !ok:
 		d.fault("expires", codeDateTime, "")
+		return nil
+	case year < 1 || year > 9999: // its offset leads there
+		d.fault("expires", authtoken.CodeInvalid, "")
 		return nil
 	}
 	return &t
 }
 
+// trueValues and falseValues are what stands for a boolean, in any case.
+var (
+	trueValues  = []string{"true", "t", "yes", "y", "on", "1"}
+	falseValues = []string{"false", "f", "no", "n", "off", "0"}
+)
+
+// expiring takes a boolean, a text that stands for one, or the number 0 or 1.
 func (d *decoder) expiring() *bool {
 	raw, ok := d.get("expiring")
 	if !ok {
 		return nil
 	}
-	b, err := strconv.ParseBool(string(raw))
-	if err != nil || raw[0] != 't' && raw[0] != 'f' {
-		d.fault("expiring", codeBoolean, "")
-		return nil
+	text := strings.ToLower(spell(raw))
+	number, err := strconv.ParseFloat(string(raw), 64)
+	isNumber := err == nil
+	switch {
+	case isNumber && number == 1, slices.Contains(trueValues, text):
+		return new(true)
+	case isNumber && number == 0, slices.Contains(falseValues, text):
+		return new(false)
 	}
-	return &b
+	d.fault("expiring", codeBoolean, "")
+	return nil
+}
+
+// spell returns a value as Python would print it, lists and objects aside.
+func spell(raw json.RawMessage) string {
+	switch pythonType(raw) {
+	case "str":
+		return unquote(raw)
+	case "bool":
+		return strings.ToUpper(string(raw[:1])) + string(raw[1:])
+	case "int", "float":
+		return pythonNumber(raw)
+	}
+	return string(raw)
+}
+
+// pythonNumber returns a JSON number as Python prints it.
+func pythonNumber(raw json.RawMessage) string {
+	text := string(raw)
+	if pythonType(raw) == "int" {
+		if text == "-0" {
+			return "0"
+		}
+		return text
+	}
+	f, _ := strconv.ParseFloat(text, 64) // infinite if it is out of range, as there
+	switch {
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	text = strconv.FormatFloat(f, 'e', -1, 64)
+	_, exponent, _ := strings.Cut(text, "e")
+	if e, _ := strconv.Atoi(exponent); e < -4 || e >= 16 {
+		return text
+	}
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
 }
 
 // trim removes what Python takes for white space around s: it knows four separators
@@ -389,34 +503,4 @@ func loneSurrogate(raw []byte) (rune, bool) {
 		}
 	}
 	return 0, false
-}
-
-// dateTime is what Django takes for a date and time, and a little of RFC 3339
-// that it does not: t and z in lower case.
-var dateTime = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})[Tt ](\d{1,2}):(\d{1,2})` +
-	`(?::(\d{1,2})(?:[.,](\d{1,6})\d{0,6})?)?\s*(?:([Zz])|([+-])(\d{2})(?::?(\d{2}))?)?$`)
-
-// parseDateTime reads a date and time, to the microsecond. Without an offset,
-// it is in UTC.
-func parseDateTime(s string) (time.Time, bool) {
-	m := dateTime.FindStringSubmatch(s)
-	if m == nil {
-		return time.Time{}, false
-	}
-	n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v }
-	micros := n(7) * int(math.Pow10(6-len(m[7])))
-	year, month, day, hour, minute, second := n(1), n(2), n(3), n(4), n(5), n(6)
-	offset := n(10)*60 + n(11)
-	if n(10) > 23 || n(11) > 59 || hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}, false
-	}
-	if m[9] == "-" {
-		offset = -offset
-	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC)
-	if year < 1 || t.Month() != time.Month(month) || t.Day() != day {
-		return time.Time{}, false
-	}
-	t = t.Add(-time.Duration(offset) * time.Minute)
-	return t, !t.IsZero() // which would be taken for none
 }

@@ -160,7 +160,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveSchema(w, r)
 		return
 	}
-	if rt == nil {
+	if rt == nil || !rendered(r) {
 		writeDetail(w, http.StatusNotFound, "Not found.")
 		return
 	}

@@ -21,18 +21,26 @@ import (
 // api is a handler and the keys to call it with.
 type api struct {
 	http.Handler
-	svc  *authtoken.Service
-	keys map[string]string // by username
+	svc   *authtoken.Service
+	clock *authtokentest.Clock
+	keys  map[string]string // by username
 }
 
 func newAPI(t *testing.T, cfg httpadapter.Config) *api {
 	t.Helper()
+	return newAPIWith(t, authtoken.Config{}, cfg)
+}
+
+// newAPIWith is newAPI for a service with more of a configuration.
+func newAPIWith(t *testing.T, svcConfig authtoken.Config, cfg httpadapter.Config) *api {
+	t.Helper()
 	users, err := authtoken.NewUserList(authtokentest.Users()...)
 	require.NoError(t, err)
-	svc, _ := authtokentest.NewService(t, authtoken.Config{Users: users})
+	svcConfig.Users = users
+	svc, clock := authtokentest.NewService(t, svcConfig)
 	h, err := httpadapter.New(svc, cfg)
 	require.NoError(t, err)
-	a := &api{Handler: h, svc: svc, keys: map[string]string{}}
+	a := &api{Handler: h, svc: svc, clock: clock, keys: map[string]string{}}
 	for _, u := range authtokentest.Users() {
 		_, key, err := svc.Create(t.Context(), authtoken.CreateParams{
 			Identifier: "key-" + u.Username, User: u.ID, Expiring: new(false)})
@@ -288,3 +296,49 @@ func TestForeignTokensOverHTTP(t *testing.T) {
 
 // changeable is a directory whose answer changes.
 // Once a key has been made, it is shown, whatever goes wrong after that.
+
+// authentik's paths have no dot in an identifier, so that it looks for no token there.
+func TestDotsInPaths(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	for _, path := range []string{"a.b/", "a%2Eb/", "a.b/view_key/", ".x/", "nothing.json/"} {
+		for _, as := range []string{"", "alice"} {
+			t.Run(path+" as "+as, func(t *testing.T) {
+				t.Parallel()
+				requireAnswer(t, a.do(t, as, "GET", tokens+path, ""), http.StatusNotFound, `{"detail":"Not found."}`)
+			})
+		}
+	}
+}
+
+// The format of an answer comes before everything else.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	for _, c := range []struct {
+		method, path, query, as string
+		status                  int
+	}{
+		{"GET", "", "format=x", "", http.StatusNotFound},
+		{"GET", "", "format=x", "alice", http.StatusNotFound},
+		{"GET", "", "format=JSON", "alice", http.StatusNotFound},
+		{"GET", "", "format=json&f%6frmat=api", "alice", http.StatusNotFound},
+		{"DELETE", "key-bob/", "format=x", "bob", http.StatusNotFound},
+		{"BREW", "", "format=x", "bob", http.StatusNotFound},
+		{"GET", "", "format=json", "", http.StatusForbidden},
+		{"GET", "", "format=json", "alice", http.StatusOK},
+		{"GET", "", "format=x&format=json", "alice", http.StatusOK},
+		{"GET", "", "format=", "alice", http.StatusOK},
+		{"GET", "", "formats=x", "alice", http.StatusOK},
+	} {
+		t.Run(c.method+" "+c.query+" as "+c.as, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, c.as, c.method, tokens+c.path+"?"+c.query, "")
+			require.Equal(t, c.status, w.Code, w.Body)
+			if c.status == http.StatusNotFound {
+				requireAnswer(t, w, http.StatusNotFound, `{"detail":"Not found."}`)
+			}
+		})
+	}
+	require.Equal(t, http.StatusOK, a.do(t, "bob", "GET", tokens+"key-bob/", "").Code, "nothing was done")
+}

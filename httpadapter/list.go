@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,11 @@ const (
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	query := parseQuery(r.URL.RawQuery)
 	number, size := pageParams(query)
-	page, err := c.access.Page(r.Context(), filter(query), number, size)
+	f := filter(query)
+	page, err := c.access.Page(r.Context(), f, number, size)
+	if err == nil && last(query, "page") == "last" && page.Pages > 1 {
+		page, err = c.access.Page(r.Context(), f, page.Pages, size)
+	}
 	if err != nil {
 		return err
 	}
@@ -128,23 +133,56 @@ func parseOrder(s string) []authtoken.Order {
 	return order
 }
 
-// searchWords splits a search into its words.
+// searchTerm is a term of a search: what is between white space, unless it is quoted.
+// Python's white space is more than \s.
+var searchTerm = func() *regexp.Regexp {
+	const space = `\s\v\x1c-\x1f\x{85}\p{Z}`
+	return regexp.MustCompile(`[^` + space + `'"]*(?:(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')[^` + space + `'"]*)+|[^` + space + `]+`)
+}()
+
+// searchWords splits a search into its words, as search_smart_split of the framework
+// does: at white space and commas, but not within quotes.
 func searchWords(search string) []string {
+	var words []string
 	search = strings.ReplaceAll(search, "\x00", "")
-	return strings.FieldsFunc(search, func(r rune) bool { return r == ',' || isSpace(r) })
+	for _, term := range searchTerm.FindAllString(search, -1) {
+		term = strings.Trim(term, ",")
+		if phrase, ok := unquotePhrase(term); ok {
+			words = append(words, phrase)
+			continue
+		}
+		for word := range strings.SplitSeq(term, ",") {
+			words = append(words, trim(word))
+		}
+	}
+	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
 }
 
-// pageParams returns the number and the size of the page that is asked for. A
-// page that can't be is 0; a size that can't be is the default.
+// unquotePhrase returns what is within the quotes around term.
+func unquotePhrase(term string) (string, bool) {
+	if term == "" || term[0] != '"' && term[0] != '\'' || term[len(term)-1] != term[0] {
+		return "", false
+	}
+	quote := term[:1]
+	if term == quote {
+		return "", true
+	}
+	phrase := strings.ReplaceAll(term[1:len(term)-1], `\`+quote, quote)
+	return strings.ReplaceAll(phrase, `\\`, `\`), true
+}
+
+// pageParams returns the number and the size of the page that is asked for: 1 for the
+// last one, whose number is not known yet. A page that can't be is 0; a size that
+// can't be is the default.
 func pageParams(query url.Values) (number, size int) {
 	number, size = 1, defaultPageSize
-	if v := last(query, "page"); v != "" {
+	if v := last(query, "page"); v != "" && v != "last" {
 		var err error
-		if number, err = strconv.Atoi(v); err != nil {
+		if number, err = strconv.Atoi(trim(v)); err != nil {
 			number = 0
 		}
 	}
-	if v, err := strconv.Atoi(last(query, "page_size")); err == nil && v > 0 {
+	if v, err := strconv.Atoi(trim(last(query, "page_size"))); err == nil && v > 0 {
 		size = min(v, maxPageSize)
 	}
 	return number, size

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,4 +67,112 @@ func TestListAsksForOwnersOnce(t *testing.T) {
 	for _, token := range page.Results {
 		require.Equal(t, fmt.Sprint("u", token.User), token.UserObj.Username)
 	}
+}
+
+// The words of a search are those of search_smart_split in Django REST framework 3.15.
+func TestSearchPhrases(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	for identifier, description := range map[string]string{
+		"one":   "the deploy bot",
+		"two":   "bot, deploy",
+		"three": `say "hi", it's fine`,
+		"four":  `back\slash`,
+	} {
+		_, _, err := a.svc.Create(t.Context(), authtoken.CreateParams{Identifier: identifier, User: "2", Description: description})
+		require.NoError(t, err)
+	}
+	for search, want := range map[string][]string{
+		`deploy bot`:          {"one", "two"},
+		`deploy,bot`:          {"one", "two"},
+		"deploy\u00a0\x1cbot": {"one", "two"},
+		`"deploy bot"`:        {"one"},
+		`'deploy bot'`:        {"one"},
+		`,"deploy bot",`:      {"one"},
+		`"deploy bot" the`:    {"one"},
+		`"bot, deploy"`:       {"two"},
+		`"deploy  bot"`:       {},
+		`the"deploy bot"`:     {}, // quotes within a term are part of it
+		`"deploy bot`:         {}, // as is one that is not closed
+		`"say \"hi\""`:        {"three"},
+		`it's`:                {"three"},
+		`say,"hi"`:            {"three"},
+		`"back\\slash"`:       {"four"},
+		`" "deploy" "`:        {}, // that is one term
+		`it's "deploy ,x"`:    {},
+		`bot" ,deploy"`:       {}, // the white space before a comma is not searched for, but the quotes are
+		`""`:                  {"four", "key-akadmin", "key-alice", "key-bob", "one", "three", "two"},
+		`"`:                   {"four", "key-akadmin", "key-alice", "key-bob", "one", "three", "two"},
+		`, ,`:                 {"four", "key-akadmin", "key-alice", "key-bob", "one", "three", "two"},
+	} {
+		t.Run(search, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, "akadmin", "GET", tokens+"?search="+url.QueryEscape(search), "")
+			require.Equal(t, http.StatusOK, w.Code, w.Body)
+			require.Equal(t, want, listed(t, w))
+		})
+	}
+}
+
+// listed returns the identifiers in the answer to a list.
+func listed(t *testing.T, w *httptest.ResponseRecorder) []string {
+	t.Helper()
+	var page struct{ Results []struct{ Identifier string } }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
+	identifiers := []string{}
+	for _, token := range page.Results {
+		identifiers = append(identifiers, token.Identifier)
+	}
+	return identifiers
+}
+
+func TestLastPage(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	for query, want := range map[string]string{
+		"page=last":                          `{"next":0,"previous":0,"count":3,"current":1,"total_pages":1,"start_index":1,"end_index":3}`,
+		"page=last&page_size=2":              `{"next":0,"previous":1,"count":3,"current":2,"total_pages":2,"start_index":3,"end_index":3}`,
+		"page=last&page_size=1":              `{"next":0,"previous":2,"count":3,"current":3,"total_pages":3,"start_index":3,"end_index":3}`,
+		"page=last&search=nothing":           `{"next":0,"previous":0,"count":0,"current":1,"total_pages":1,"start_index":0,"end_index":0}`,
+		"page=%202%0a&page_size=%09+2%c2%a0": `{"next":0,"previous":1,"count":3,"current":2,"total_pages":2,"start_index":3,"end_index":3}`,
+	} {
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, "akadmin", "GET", tokens+"?"+query, "")
+			require.Equal(t, http.StatusOK, w.Code, w.Body)
+			require.Contains(t, w.Body.String(), `{"pagination":`+want)
+		})
+	}
+	for _, page := range []string{"LAST", "last ", "first"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, "akadmin", "GET", tokens+"?page="+url.QueryEscape(page), "")
+			requireAnswer(t, w, http.StatusNotFound, `{"detail":"Invalid page."}`)
+		})
+	}
+}
+
+// White space around what is filtered by is removed as from the fields of a body: all
+// that Python takes for it.
+func TestFiltersAreTrimmed(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	_, _, err := a.svc.Create(t.Context(), authtoken.CreateParams{
+		Identifier: "one", User: "3", Description: "d e", Managed: "m", Expires: time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)})
+	require.NoError(t, err)
+	const space = "\u00a0\x1c \x1f\u2028\v"
+	for name, value := range map[string]string{
+		"identifier": "one", "description": "d e", "managed": "m", "expires": "2030-01-02", "user__username": "bob",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			query := url.Values{name: {space + value + space}}
+			w := a.do(t, "akadmin", "GET", tokens+"?"+query.Encode(), "")
+			require.Equal(t, http.StatusOK, w.Code, w.Body)
+			require.Contains(t, w.Body.String(), `"description":"d e"`)
+		})
+	}
+	// No token expires at the first instant, which is asked for all the same.
+	w := a.do(t, "akadmin", "GET", tokens+"?expires=0001-01-01", "")
+	require.Equal(t, []string{}, listed(t, w))
 }

@@ -108,13 +108,23 @@ func (h *Handler) route(r *http.Request) (*route, string) {
 		return nil, ""
 	}
 	identifier, err := url.PathUnescape(identifier)
-	if err != nil {
+	if err != nil || strings.Contains(identifier, ".") { // which authentik's paths do not have
 		return nil, ""
 	}
 	if action == "" {
 		return &item, identifier
 	}
 	return actions[action], identifier
+}
+
+// rendered reports whether the answer that r asks for can be had in the format that
+// its query names, if it names one.
+func rendered(r *http.Request) bool {
+	if !strings.Contains(r.URL.RawQuery, "format") { // or each request would pay for it
+		return true
+	}
+	format := last(parseQuery(r.URL.RawQuery), "format")
+	return format == "" || format == "json"
 }
 
 func (h *Handler) options(w http.ResponseWriter, _ *http.Request, c call) error {
@@ -132,13 +142,13 @@ func (h *Handler) notAllowed(w http.ResponseWriter, r *http.Request, c call) err
 }
 
 func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
-	p, err := h.readCreate(r)
+	p, sent, err := h.readCreate(r)
 	if err != nil {
 		return err
 	}
 	token, key, err := c.access.Create(r.Context(), p)
 	if err != nil {
-		return err
+		return sent.asSent(err)
 	}
 	if h.svc.Reveals() {
 		key = authtoken.Key{}
@@ -156,14 +166,14 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
 
 // update answers PUT and PATCH.
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
-	p, err := h.readUpdate(r)
+	p, sent, err := h.readUpdate(r)
 	if err != nil {
 		return c.absentOr(r, err)
 	}
 	conditions := ifMatch(r)
 	token, err := c.access.Update(r.Context(), c.identifier, p, conditions...)
 	if err != nil {
-		return preconditionFailed(conditions, err)
+		return preconditionFailed(conditions, sent.asSent(err))
 	}
 	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
 }
