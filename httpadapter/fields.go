@@ -1,0 +1,351 @@
+package httpadapter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/authtoken/authtoken"
+)
+
+// decoder takes the fields out of a JSON object. Each method returns nil for a field
+// that is not there, or that has a fault, which it notes.
+type decoder struct {
+	h       *Handler
+	ctx     context.Context //nolint:containedctx // of the request that is decoded
+	object  map[string]json.RawMessage
+	faults  []authtoken.FieldError
+	failure error // that is no fault of the request's
+}
+
+func (d *decoder) fault(field string, code authtoken.Code, value string) {
+	d.faults = append(d.faults, authtoken.FieldError{Field: field, Code: code, Value: value})
+}
+
+// err returns nil if there were no faults.
+func (d *decoder) err() error {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	return &authtoken.ValidationError{Fields: d.faults}
+}
+
+func (d *decoder) null(field string) bool { return string(d.object[field]) == "null" }
+
+// get returns the value of a field that may not be null.
+func (d *decoder) get(field string) (json.RawMessage, bool) {
+	raw, ok := d.object[field]
+	if ok && d.null(field) {
+		d.fault(field, codeNull, "")
+		return nil, false
+	}
+	return raw, ok
+}
+
+// string takes a text, or a number as Python writes it. If it may be null, null is "".
+func (d *decoder) string(field string, nullable bool) *string {
+	if nullable && d.null(field) {
+		return new("")
+	}
+	raw, ok := d.get(field)
+	if !ok {
+		return nil
+	}
+	switch pythonType(raw) {
+	case "str":
+		text, ok := d.text(field, raw)
+		if !ok {
+			return nil
+		}
+		return new(trim(text))
+	case "int", "float":
+		return new(pythonNumber(raw))
+	}
+	d.fault(field, codeString, "")
+	return nil
+}
+
+// text decodes a JSON string.
+func (d *decoder) text(field string, raw json.RawMessage) (string, bool) {
+	if r, found := loneSurrogate(raw); found {
+		d.fault(field, codeSurrogate, fmt.Sprintf("U+%04X", r))
+		return "", false
+	}
+	return unquote(raw), true
+}
+
+// managed takes a text that may be null but not blank.
+func (d *decoder) managed() *string {
+	text := d.string("managed", true)
+	if text != nil && *text == "" && !d.null("managed") {
+		d.fault("managed", authtoken.CodeBlank, "")
+		return nil
+	}
+	return text
+}
+
+// identifier takes a text that may not be blank: the service would make one.
+func (d *decoder) identifier(required bool) *string {
+	before := len(d.faults)
+	text := d.string("identifier", false)
+	switch {
+	case text == nil && required && len(d.faults) == before:
+		d.fault("identifier", authtoken.CodeRequired, "")
+	case text != nil && *text == "":
+		d.fault("identifier", authtoken.CodeBlank, "")
+		return nil
+	}
+	return text
+}
+
+func (d *decoder) intent() *authtoken.Intent {
+	raw, ok := d.get("intent")
+	if !ok {
+		return nil
+	}
+	text := spell(raw)
+	// The service takes an empty intent for one that was not given.
+	if raw[0] != '"' || text == "" {
+		d.fault("intent", authtoken.CodeChoice, text)
+		return nil
+	}
+	return new(authtoken.Intent(text))
+}
+
+// user takes a user in the form in which answers show one. Where that is a number,
+// a string or a float that is this number will do.
+func (d *decoder) user() *string {
+	raw, ok := d.get("user")
+	if !ok {
+		return nil
+	}
+	if string(raw) == `""` {
+		d.fault("user", codeNull, "")
+		return nil
+	}
+	t := pythonType(raw)
+	if d.h.textUserIDs && t == "str" {
+		id, ok := d.text("user", raw)
+		if !ok {
+			return nil
+		}
+		return &id
+	}
+	n, ok := userNumber(raw)
+	if !ok || d.h.textUserIDs {
+		d.fault("user", codeUserType, t)
+		return nil
+	}
+	if n == nil {
+		d.fault("user", authtoken.CodeNotFound, spell(raw))
+		return nil
+	}
+	id, err := d.h.userID(d.ctx, *n)
+	switch {
+	case errors.Is(err, authtoken.ErrUserNotFound):
+		d.fault("user", authtoken.CodeNotFound, spell(raw))
+		return nil
+	case err != nil:
+		d.failure = err
+		return nil
+	}
+	return &id
+}
+
+// userNumber returns the whole number that raw is. It is nil if no user can have it.
+func userNumber(raw json.RawMessage) (n *int64, ok bool) {
+	text := string(raw)
+	switch pythonType(raw) {
+	case "float":
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f != math.Trunc(f) {
+			return nil, false
+		}
+		text = strconv.FormatFloat(f, 'f', -1, 64)
+	case "str":
+		text = trim(unquote(raw))
+	case "int":
+	default:
+		return nil, false
+	}
+	i, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return nil, true
+	}
+	return &i, err == nil
+}
+
+// asSent has err, which the service returned, name the user as the request did.
+func (d *decoder) asSent(err error) error {
+	if e, ok := errors.AsType[*authtoken.ValidationError](err); ok {
+		for i, f := range e.Fields {
+			if f.Field == "user" && f.Code == authtoken.CodeNotFound && d.object["user"] != nil {
+				e.Fields[i].Value = spell(d.object["user"])
+			}
+		}
+	}
+	return err
+}
+
+func (d *decoder) expires() *time.Time {
+	raw, ok := d.object["expires"]
+	if !ok {
+		return nil
+	}
+	if d.null("expires") {
+		return new(time.Time)
+	}
+	var t time.Time
+	if ok = raw[0] == '"'; ok {
+		t, ok = parseDateTime(unquote(raw))
+	}
+	switch year := t.Year(); {
+	case !ok:
+		d.fault("expires", codeDateTime, "")
+		return nil
+	case year < 1 || year > 9999: // its offset leads there
+		d.fault("expires", authtoken.CodeInvalid, "")
+		return nil
+	}
+	return &t
+}
+
+// trueValues and falseValues are what stands for a boolean, in any case.
+var (
+	trueValues  = []string{"true", "t", "yes", "y", "on", "1"}
+	falseValues = []string{"false", "f", "no", "n", "off", "0"}
+)
+
+// expiring takes a boolean, a text that stands for one, or the number 0 or 1.
+func (d *decoder) expiring() *bool {
+	raw, ok := d.get("expiring")
+	if !ok {
+		return nil
+	}
+	text := strings.ToLower(spell(raw))
+	number, err := strconv.ParseFloat(string(raw), 64)
+	isNumber := err == nil
+	switch {
+	case isNumber && number == 1, slices.Contains(trueValues, text):
+		return new(true)
+	case isNumber && number == 0, slices.Contains(falseValues, text):
+		return new(false)
+	}
+	d.fault("expiring", codeBoolean, "")
+	return nil
+}
+
+// pythonType names the type of a JSON value the way the original does.
+func pythonType(raw []byte) string {
+	switch raw[0] {
+	case '{':
+		return "dict"
+	case '[':
+		return "list"
+	case '"':
+		return "str"
+	case 't', 'f':
+		return "bool"
+	case 'n':
+		return "NoneType"
+	}
+	if bytes.ContainsAny(raw, ".eE") {
+		return "float"
+	}
+	return "int"
+}
+
+// spell returns a value as Python would print it, lists and objects aside.
+func spell(raw json.RawMessage) string {
+	switch pythonType(raw) {
+	case "str":
+		return unquote(raw)
+	case "bool":
+		return strings.ToUpper(string(raw[:1])) + string(raw[1:])
+	case "int", "float":
+		return pythonNumber(raw)
+	}
+	return string(raw)
+}
+
+// pythonNumber returns a JSON number as Python prints it.
+func pythonNumber(raw json.RawMessage) string {
+	text := string(raw)
+	if pythonType(raw) == "int" {
+		if text == "-0" {
+			return "0"
+		}
+		return text
+	}
+	f, _ := strconv.ParseFloat(text, 64) // infinite if it is out of range, as there
+	switch {
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	text = strconv.FormatFloat(f, 'e', -1, 64)
+	_, exponent, _ := strings.Cut(text, "e")
+	if e, _ := strconv.Atoi(exponent); e < -4 || e >= 16 {
+		return text
+	}
+	text = strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
+}
+
+// trim removes what Python takes for white space around s: it knows four separators
+// more than unicode.IsSpace.
+func trim(s string) string { return strings.TrimFunc(s, isSpace) }
+
+func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
+
+// unquote decodes a JSON string that is known to be one.
+func unquote(raw json.RawMessage) string {
+	text := raw[1 : len(raw)-1]
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text)
+	}
+	var s string
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+// loneSurrogate returns a \u escape in raw that is half of a pair, which
+// encoding/json would silently replace.
+func loneSurrogate(raw []byte) (rune, bool) {
+	var high rune // that waits for its other half
+	for i := 0; i < len(raw); i++ {
+		var r rune
+		if raw[i] == '\\' {
+			i++
+			if raw[i] == 'u' {
+				n, _ := strconv.ParseUint(string(raw[i+1:i+5]), 16, 32)
+				r = rune(n)
+				i += 4
+			}
+		}
+		switch {
+		case high != 0 && (r < 0xdc00 || r > 0xdfff):
+			return high, true
+		case high != 0:
+			high = 0
+		case utf16.IsSurrogate(r) && r >= 0xdc00:
+			return r, true
+		case utf16.IsSurrogate(r):
+			high = r
+		}
+	}
+	return 0, false
+}
