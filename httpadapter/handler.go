@@ -145,7 +145,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 		log:          cfg.Logger,
 	}
 	if !cfg.NoSchema {
-		h.schema = schemaFor(h.base)
+		h.schema = h.schemaFor(h.base)
 	}
 	return h, nil
 }

@@ -14,15 +14,45 @@ import (
 //go:embed openapi.json
 var openAPI string
 
-// defaultServer is how openAPI names the base path. It occurs nowhere else in it.
-const defaultServer = `"/api/v3"`
+// What the configuration changes in openAPI. Each occurs once in it.
+const (
+	defaultServer = `"/api/v3"`
 
-// schemaFor returns openAPI for another base path.
-func schemaFor(base string) string {
+	// The IDs of users: in answers, where one that is no number is a string, and in
+	// requests.
+	mixedIDs = `"UserID": {
+        "oneOf": [
+          {"type": "integer", "format": "int64"},
+          {"type": "string", "pattern": "[^0-9]|^0[0-9]|^[0-9]{19}"}
+        ]`
+	requestedIDs = `"UserIDRequest": {
+        "type": "integer",
+        "format": "int64"`
+
+	// The fields of a token that authentik does not have, in the list of those that
+	// are always there.
+	ownFields = `,
+          "created",
+          "last_used"`
+)
+
+// schemaFor returns openAPI for another base path, as h is configured.
+func (h *Handler) schemaFor(base string) string {
 	if base == "" {
 		base = "/" // as OpenAPI writes it: paths are appended all the same
 	}
-	return strings.Replace(openAPI, defaultServer, string(appendString(nil, base)), 1)
+	const text = `"type": "string", "minLength": 1, "maxLength": 255`
+	changes := []string{defaultServer, string(appendString(nil, base))}
+	switch {
+	case h.textUserIDs:
+		changes = append(changes, mixedIDs, `"UserID": {`+text, requestedIDs, `"UserIDRequest": {`+text)
+	case h.userNumber != nil:
+		changes = append(changes, mixedIDs, `"UserID": {"type": "integer", "format": "int64"`)
+	}
+	if h.strict {
+		changes = append(changes, ownFields, "")
+	}
+	return strings.NewReplacer(changes...).Replace(openAPI)
 }
 
 // serveSchema answers with the OpenAPI document. It is declared as plain JSON,
@@ -40,7 +70,7 @@ func (h *Handler) serveSchema(w http.ResponseWriter, r *http.Request) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if seen, ok := strings.CutSuffix(path, "/schema/"); ok && strings.HasPrefix(path, "/") {
 		if seen = strings.TrimRight(seen, "/"); seen != h.base {
-			schema = schemaFor(seen)
+			schema = h.schemaFor(seen)
 		}
 	}
 	header := w.Header()

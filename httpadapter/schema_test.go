@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -90,7 +91,6 @@ func TestNoSchema(t *testing.T) {
 
 func TestSchemaNamesTheBasePath(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 1, strings.Count(openAPI, defaultServer))
 	for base, want := range map[string]struct{ path, server string }{
 		"":                   {"/api/v3/schema/", "/api/v3"},
 		"/api/v3/":           {"/api/v3/schema/", "/api/v3"},
@@ -102,6 +102,105 @@ func TestSchemaNamesTheBasePath(t *testing.T) {
 		require.Len(t, d.Servers, 1)
 		require.Equal(t, want.server, d.Servers[0].URL)
 	}
+}
+
+func TestSchemaSaysWhatIsConfigured(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{defaultServer, mixedIDs, requestedIDs, ownFields} {
+		require.Equal(t, 1, strings.Count(openAPI, part), part)
+	}
+	type schema struct {
+		Ref   string `json:"$ref"`
+		Type  string
+		OneOf []schema
+		AllOf []schema
+	}
+	type object struct {
+		Required   []string
+		Properties map[string]schema
+	}
+	const (
+		text   = "string"
+		number = "integer"
+		either = "integer or string"
+	)
+	kind := func(s schema) string {
+		if len(s.OneOf) == 2 {
+			return s.OneOf[0].Type + " or " + s.OneOf[1].Type
+		}
+		return s.Type
+	}
+	for name, c := range map[string]struct {
+		cfg               Config
+		answered, request string
+		own               bool
+	}{
+		"default": {Config{}, either, number, true},
+		"text":    {Config{TextUserIDs: true}, text, text, true},
+		"numbers": {Config{
+			UserNumber: func(context.Context, string) (int64, error) { return 0, nil },
+			UserID:     func(context.Context, int64) (string, error) { return "", nil },
+		}, number, number, true},
+		"authentik's fields":       {Config{AuthentikFieldsOnly: true}, either, number, false},
+		"authentik's fields, text": {Config{AuthentikFieldsOnly: true, TextUserIDs: true}, text, text, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, prefix := range []string{"", "/behind"} { // where the document is made anew
+				w := httptest.NewRecorder()
+				http.StripPrefix(prefix, newHandler(t, c.cfg)).ServeHTTP(w,
+					httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+"/api/v3/schema/", nil))
+				var d struct {
+					Components struct{ Schemas map[string]json.RawMessage }
+				}
+				require.NoError(t, json.Unmarshal(w.Body.Bytes(), &d))
+				read := func(name string, into any) {
+					require.NoError(t, json.Unmarshal(d.Components.Schemas[name], into))
+				}
+				// What user and pk refer to.
+				var token, user, sent, changed object
+				read("Token", &token)
+				read("User", &user)
+				read("TokenRequest", &sent)
+				read("PatchedTokenRequest", &changed)
+				const refs = "#/components/schemas/"
+				require.Equal(t, refs+"UserID", token.Properties["user"].Ref)
+				require.Equal(t, refs+"UserID", user.Properties["pk"].Ref)
+				require.Equal(t, refs+"UserIDRequest", sent.Properties["user"].AllOf[0].Ref)
+				require.Equal(t, refs+"UserIDRequest", changed.Properties["user"].AllOf[0].Ref)
+				var answered, request schema
+				read("UserID", &answered)
+				read("UserIDRequest", &request)
+				require.Equal(t, c.answered, kind(answered))
+				require.Equal(t, c.request, kind(request))
+				require.Equal(t, c.own, slices.Contains(token.Required, "created"))
+				require.Equal(t, c.own, slices.Contains(token.Required, "last_used"))
+				require.Contains(t, token.Required, "expiring")
+			}
+		})
+	}
+}
+
+// Generated clients take what authentik sends, which is more than is sent here.
+func TestSchemaKnowsWhatAuthentikSends(t *testing.T) {
+	t.Parallel()
+	var d struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Nullable bool
+					Enum     []string
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(openAPI), &d))
+	schemas := d.Components.Schemas
+	require.Contains(t, schemas["UsedBy"].Properties["action"].Enum, "left_dangling")
+	require.Contains(t, schemas["ValidationError"].Properties, "code")
+	require.Contains(t, schemas["Error"].Properties, "code")
+	require.True(t, schemas["User"].Properties["groups_obj"].Nullable)
+	require.True(t, schemas["User"].Properties["roles_obj"].Nullable)
 }
 
 // The document has exactly the paths and methods that there are routes for.
