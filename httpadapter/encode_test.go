@@ -106,20 +106,3 @@ func FuzzAppendString(f *testing.F) {
 		}
 	})
 }
-
-func TestReadProfiles(t *testing.T) {
-	t.Parallel()
-	profiles, err := ReadProfiles(strings.NewReader(`[{"pk": 7, "is_active": false, "unknown": 1}, {"pk": "0b9c"}]`))
-	require.NoError(t, err)
-	require.Equal(t, []Profile{{ID: "7"}, {ID: "0b9c", Active: true}}, profiles)
-	for name, text := range map[string]string{
-		"nothing": "", "no list": "{}", "no pk": "[{}]", "zero": `[{"pk":0}]`, "negative": `[{"pk":-1}]`,
-		"a fraction": `[{"pk":1.5}]`, "an empty pk": `[{"pk":""}]`, "another type": `[{"pk":[1]}]`, "more": `[{"pk":1}] x`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := ReadProfiles(strings.NewReader(text))
-			require.ErrorContains(t, err, "profiles:")
-		})
-	}
-}
