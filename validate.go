@@ -16,12 +16,12 @@ const maxIdentifierLength = 255 // characters
 // edit is a change to a record on behalf of an actor. A record of version 0 is in
 // the making.
 type edit struct {
-	s      *Service
+	policy *Policy
 	by     *actor
-	before store.Record
+	before *store.Record
 	p      *UpdateParams
-	owner  User
-	faults faults
+	owner  *User
+	faults *faults
 }
 
 // apply checks p and makes r what p asks for.
@@ -29,14 +29,15 @@ type edit struct {
 // Other tokens are not looked at unless something is wrong with p. Whether names
 // are taken is for the store to say, at the moment of writing.
 func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *actor, now time.Time) error {
-	e := edit{s: s, by: by, before: *r, p: p, faults: slices.Clone(p.Invalid)}
+	before, owner, f := *r, User{}, faults(slices.Clone(p.Invalid))
+	e := edit{&s.policy, by, &before, p, &owner, &f}
 	e.setTexts(r)
 	e.setIntent(r)
-	if err := e.setOwner(ctx, r); err != nil {
+	if err := e.setOwner(ctx, s, r); err != nil {
 		return err
 	}
-	if len(e.faults) > 0 {
-		return s.addTaken(ctx, r, e.faults)
+	if len(f) > 0 {
+		return s.addTaken(ctx, r, f)
 	}
 
 	// Rules that look at several fields come second. Whoever has a field wrong is
@@ -44,38 +45,38 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	if p.Intent != nil && !s.policy.allowed(by, *p.Intent) {
 		e.faults.add(FieldError{Field: "intent", Code: CodeDenied, Value: r.Intent})
 	}
-	expiry{&s.policy, by, &e.owner, &e.before}.set(r, p, &e.faults, now)
-	if len(e.faults) > 0 {
+	expiry{&s.policy, by, &owner, &before}.set(r, p, &f, now)
+	if len(f) > 0 {
 		if taken := s.addTaken(ctx, r, nil); taken != nil {
 			return taken
 		}
 	}
-	return e.faults.err()
+	return f.err()
 }
 
 // setTexts sets the fields that are text.
 func (e *edit) setTexts(r *store.Record) {
-	p, f := e.p, &e.faults
+	p, f := e.p, e.faults
 	if p.Identifier != nil && !f.has("identifier") {
 		r.Identifier = f.identifier(*p.Identifier)
 	}
 	if p.Description != nil && !f.has("description") {
-		r.Description = f.text("description", *p.Description, e.before.Description, e.s.policy.MaxTextLength)
+		r.Description = f.text("description", *p.Description, e.before.Description, e.policy.MaxTextLength)
 	}
 	if p.Managed != nil && !f.has("managed") {
-		r.Managed = f.text("managed", *p.Managed, e.before.Managed, e.s.policy.MaxTextLength)
+		r.Managed = f.text("managed", *p.Managed, e.before.Managed, e.policy.MaxTextLength)
 		switch {
 		case f.has("managed"):
 		case r.Managed == "" && *p.Managed != "":
 			f.addCode("managed", CodeBlank)
-		case r.Managed != e.before.Managed && !e.by.seesAll() && !e.s.policy.UsersSetManaged:
+		case r.Managed != e.before.Managed && !e.by.seesAll() && !e.policy.UsersSetManaged:
 			f.addCode("managed", CodeDenied)
 		}
 	}
 }
 
 func (e *edit) setIntent(r *store.Record) {
-	p, f := e.p, &e.faults
+	p, f := e.p, e.faults
 	if p.Intent != nil && !f.has("intent") {
 		if !p.Intent.Valid() {
 			f.add(FieldError{Field: "intent", Code: CodeChoice, Value: string(*p.Intent)})
@@ -83,7 +84,7 @@ func (e *edit) setIntent(r *store.Record) {
 		r.Intent = string(*p.Intent)
 	}
 	// A time that the policy overwrites need not fit into a store.
-	overwritten := expiry{policy: &e.s.policy, by: e.by}.ruled(r)
+	overwritten := expiry{policy: e.policy, by: e.by}.ruled(r)
 	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
 		f.addCode("expires", CodeInvalid)
 	}
@@ -91,19 +92,19 @@ func (e *edit) setIntent(r *store.Record) {
 
 // setOwner finds the user that r belongs to or, if it is in the making, will
 // belong to.
-func (e *edit) setOwner(ctx context.Context, r *store.Record) (err error) {
+func (e *edit) setOwner(ctx context.Context, s *Service, r *store.Record) (err error) {
 	creating := r.Version == 0
 	switch {
 	case e.faults.has("user"):
 		return nil
 	case e.p.User != nil:
-		err = e.nameOwner(ctx, r, *e.p.User)
+		err = e.nameOwner(ctx, s, r, *e.p.User)
 	case !creating:
-		e.owner, err = e.s.owner(ctx, r.User, e.by)
+		*e.owner, err = s.owner(ctx, r.User, e.by)
 	case e.by.trusted:
 		e.faults.addCode("user", CodeRequired)
 	default:
-		e.owner = e.by.user
+		*e.owner = e.by.user
 	}
 	if creating && err == nil && e.owner.ID != "" {
 		r.User = e.owner.ID
@@ -116,8 +117,8 @@ func (e *edit) setOwner(ctx context.Context, r *store.Record) (err error) {
 }
 
 // nameOwner looks up the user that was named as the owner.
-func (e *edit) nameOwner(ctx context.Context, r *store.Record, id string) error {
-	named, err := e.s.user(ctx, id, e.by)
+func (e *edit) nameOwner(ctx context.Context, s *Service, r *store.Record, id string) error {
+	named, err := s.user(ctx, id, e.by)
 	switch {
 	case errors.Is(err, ErrUserNotFound):
 		e.faults.add(FieldError{Field: "user", Code: CodeNotFound, Value: id})
@@ -126,9 +127,9 @@ func (e *edit) nameOwner(ctx context.Context, r *store.Record, id string) error 
 	case r.Version != 0 && id != r.User: // a token never changes owner
 		e.faults.add(FieldError{Field: "user", Code: CodeDenied, Value: id})
 	case r.Version == 0 && !e.by.seesAll():
-		e.owner = e.by.user
+		*e.owner = e.by.user
 	default:
-		e.owner = named
+		*e.owner = named
 	}
 	return nil
 }
