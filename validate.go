@@ -13,27 +13,17 @@ import (
 
 const maxIdentifierLength = 255 // characters
 
-// edit is a change to a record on behalf of an actor. A record of version 0 is in
-// the making.
-type edit struct {
-	policy *Policy
-	by     *actor
-	before *store.Record
-	p      *UpdateParams
-	owner  *User
-	faults *faults
-}
-
-// apply checks p and makes r what p asks for.
+// apply checks p and makes r what p asks for, on behalf of by. A record of version 0
+// is in the making.
 //
 // Other tokens are not looked at unless something is wrong with p. Whether names
 // are taken is for the store to say, at the moment of writing.
 func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *actor, now time.Time) error {
-	before, owner, f := *r, User{}, faults(slices.Clone(p.Invalid))
-	e := edit{&s.policy, by, &before, p, &owner, &f}
-	e.setTexts(r)
-	e.setIntent(r)
-	if err := e.setOwner(ctx, s, r); err != nil {
+	before, f := *r, faults(slices.Clone(p.Invalid))
+	s.setTexts(r, p, by, &f)
+	s.setIntent(r, p, by, &f)
+	owner, err := s.setOwner(ctx, r, p.User, by, &f)
+	if err != nil {
 		return err
 	}
 	if len(f) > 0 {
@@ -43,7 +33,7 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	// Rules that look at several fields come second. Whoever has a field wrong is
 	// not told about them.
 	if p.Intent != nil && !s.policy.allowed(by, *p.Intent) {
-		e.faults.add(FieldError{Field: "intent", Code: CodeDenied, Value: r.Intent})
+		f.add(FieldError{Field: "intent", Code: CodeDenied, Value: r.Intent})
 	}
 	expiry{&s.policy, by, &owner, &before}.set(r, p, &f, now)
 	if len(f) > 0 {
@@ -55,28 +45,27 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 }
 
 // setTexts sets the fields that are text.
-func (e *edit) setTexts(r *store.Record) {
-	p, f := e.p, e.faults
+func (s *Service) setTexts(r *store.Record, p *UpdateParams, by *actor, f *faults) {
 	if p.Identifier != nil && !f.has("identifier") {
 		r.Identifier = f.identifier(*p.Identifier)
 	}
 	if p.Description != nil && !f.has("description") {
-		r.Description = f.text("description", *p.Description, e.before.Description, e.policy.MaxTextLength)
+		r.Description = f.text("description", *p.Description, r.Description, s.policy.MaxTextLength)
 	}
 	if p.Managed != nil && !f.has("managed") {
-		r.Managed = f.text("managed", *p.Managed, e.before.Managed, e.policy.MaxTextLength)
+		before := r.Managed
+		r.Managed = f.text("managed", *p.Managed, before, s.policy.MaxTextLength)
 		switch {
 		case f.has("managed"):
 		case r.Managed == "" && *p.Managed != "":
 			f.addCode("managed", CodeBlank)
-		case r.Managed != e.before.Managed && !e.by.seesAll() && !e.policy.UsersSetManaged:
+		case r.Managed != before && !by.seesAll() && !s.policy.UsersSetManaged:
 			f.addCode("managed", CodeDenied)
 		}
 	}
 }
 
-func (e *edit) setIntent(r *store.Record) {
-	p, f := e.p, e.faults
+func (s *Service) setIntent(r *store.Record, p *UpdateParams, by *actor, f *faults) {
 	if p.Intent != nil && !f.has("intent") {
 		if !p.Intent.Valid() {
 			f.add(FieldError{Field: "intent", Code: CodeChoice, Value: string(*p.Intent)})
@@ -84,54 +73,54 @@ func (e *edit) setIntent(r *store.Record) {
 		r.Intent = string(*p.Intent)
 	}
 	// A time that the policy overwrites need not fit into a store.
-	overwritten := expiry{policy: e.policy, by: e.by}.ruled(r)
+	overwritten := expiry{policy: &s.policy, by: by}.ruled(r)
 	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
 		f.addCode("expires", CodeInvalid)
 	}
 }
 
-// setOwner finds the user that r belongs to or, if it is in the making, will
-// belong to.
-func (e *edit) setOwner(ctx context.Context, s *Service, r *store.Record) (err error) {
+// setOwner returns the user that r belongs to or, if it is in the making, will belong
+// to. asked is the ID that was named.
+func (s *Service) setOwner(ctx context.Context, r *store.Record, asked *string, by *actor, f *faults) (owner User, err error) {
 	creating := r.Version == 0
 	switch {
-	case e.faults.has("user"):
-		return nil
-	case e.p.User != nil:
-		err = e.nameOwner(ctx, s, r, *e.p.User)
+	case f.has("user"):
+		return User{}, nil
+	case asked != nil:
+		owner, err = s.namedOwner(ctx, r, *asked, by, f)
 	case !creating:
-		*e.owner, err = s.owner(ctx, r.User, e.by)
-	case e.by.trusted:
-		e.faults.addCode("user", CodeRequired)
+		owner, err = s.owner(ctx, r.User, by)
+	case by.trusted:
+		f.addCode("user", CodeRequired)
 	default:
-		*e.owner = e.by.user
+		owner = by.user
 	}
-	if creating && err == nil && e.owner.ID != "" {
-		r.User = e.owner.ID
+	if creating && err == nil && owner.ID != "" {
+		r.User = owner.ID
 		// The clock of whoever made the user may be ahead of this one.
-		if made := toMicrosecond(e.owner.Created); r.Created.Before(made) {
+		if made := toMicrosecond(owner.Created); r.Created.Before(made) {
 			r.Created = made
 		}
 	}
-	return err
+	return owner, err
 }
 
-// nameOwner looks up the user that was named as the owner.
-func (e *edit) nameOwner(ctx context.Context, s *Service, r *store.Record, id string) error {
-	named, err := s.user(ctx, id, e.by)
+// namedOwner looks up the user that was named as the owner.
+func (s *Service) namedOwner(ctx context.Context, r *store.Record, id string, by *actor, f *faults) (User, error) {
+	named, err := s.user(ctx, id, by)
 	switch {
 	case errors.Is(err, ErrUserNotFound):
-		e.faults.add(FieldError{Field: "user", Code: CodeNotFound, Value: id})
+		f.add(FieldError{Field: "user", Code: CodeNotFound, Value: id})
+		return User{}, nil
 	case err != nil:
-		return err
+		return User{}, err
 	case r.Version != 0 && id != r.User: // a token never changes owner
-		e.faults.add(FieldError{Field: "user", Code: CodeDenied, Value: id})
-	case r.Version == 0 && !e.by.seesAll():
-		*e.owner = e.by.user
-	default:
-		*e.owner = named
+		f.add(FieldError{Field: "user", Code: CodeDenied, Value: id})
+		return User{}, nil
+	case r.Version == 0 && !by.seesAll():
+		return by.user, nil
 	}
-	return nil
+	return named, nil
 }
 
 // addTaken adds to f which of r's names another token has, and returns what
