@@ -13,6 +13,9 @@ import (
 // in the directory. What is left then is a user with nothing but the ID, who is not
 // active.
 func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
+	if a.kind == aKey && t.User == a.actor.user.ID {
+		return a.actor.user, nil // that is what the principal says already
+	}
 	by, err := a.reader(ctx)
 	if err != nil {
 		return User{}, err
