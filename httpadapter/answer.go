@@ -3,7 +3,6 @@ package httpadapter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -75,7 +74,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, status
 }
 
 func (h *Handler) logError(r *http.Request, what string, err error) {
-	h.log.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
+	h.cfg.Logger.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 }
 
 func isValidation(err error) bool {
@@ -84,42 +83,36 @@ func isValidation(err error) bool {
 }
 
 func writeDetail(w http.ResponseWriter, status int, detail string) {
-	_ = writeJSON(w, status, func(b []byte) ([]byte, error) {
-		return append(appendString(append(b, `{"detail":`...), detail), '}'), nil
-	})
+	a := newAnswer()
+	a.b = append(appendString(a.b, `{"detail":`, detail), '}')
+	a.send(w, status)
 }
 
 // writeFaults lists the messages of each field; those of one field stand together.
-func writeFaults(w http.ResponseWriter, e *authtoken.ValidationError) {
-	_ = writeJSON(w, http.StatusBadRequest, func(b []byte) ([]byte, error) {
-		field := ""
-		b = append(b, '{')
-		for i, f := range inOrder(e.Fields) {
-			name := wireName(f.Field)
-			switch {
-			case i > 0 && name == field:
-				b = append(b, ',')
-			case i > 0:
-				b = append(b, "],"...)
-				fallthrough
-			default:
-				field = name
-				b = append(appendString(b, field), ":["...)
-			}
-			b = appendString(b, words(f))
+func writeFaults(w http.ResponseWriter, invalid *authtoken.ValidationError) {
+	a := newAnswer()
+	field, beforeField := "", "{"
+	for i, f := range inOrder(invalid.Fields) {
+		before := ","
+		if name := wireName(f.Field); i == 0 || name != field {
+			a.b = appendString(a.b, beforeField, name)
+			field, beforeField, before = name, "],", ":["
 		}
-		return append(b, "]}"...), nil
-	})
+		a.b = appendString(a.b, before, words(f))
+	}
+	a.b = append(a.b, "]}"...)
+	a.send(w, http.StatusBadRequest)
 }
 
-var (
-	buffers = sync.Pool{New: func() any { return new([]byte) }}
+// answer is the JSON of an answer, in a buffer that is used for others later.
+type answer struct {
+	b     []byte
+	begun bool // a part of it is sent
+}
 
-	// Shared between answers, and never written to.
-	contentType  = []string{"application/json"}
-	cacheControl = []string{"no-store"}
-	nosniff      = []string{"nosniff"}
-)
+var answers = sync.Pool{New: func() any { return new(answer) }}
+
+func newAnswer() *answer { return answers.Get().(*answer) }
 
 // keepSize is how large a buffer is kept for the next answer, and pieceSize how much
 // of a long answer is put together before it is sent.
@@ -128,60 +121,44 @@ const (
 	pieceSize = keepSize / 2
 )
 
-// writeJSON answers with what encode appends, unless that fails.
-func writeJSON(w http.ResponseWriter, status int, encode func([]byte) ([]byte, error)) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	b, err := encode((*buf)[:0])
-	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+// send sends what has not been sent. The answer can't be used after that.
+func (a *answer) send(w http.ResponseWriter, status int) {
+	if !a.begun {
+		writeHeader(w, status, len(a.b))
 	}
-	keep(buf, b)
-	writeHeader(w, status, len(b))
-	_, _ = w.Write(b) // a client that has gone away
-	return nil
+	_, _ = w.Write(a.b) // a client that has gone away
+	if cap(a.b) <= keepSize {
+		*a = answer{b: a.b[:0]}
+		answers.Put(a)
+	}
 }
 
-// writeInPieces answers with what encode appends, as writeJSON does, but need not
-// hold all of it. encode calls send with what there is between one token and the
-// next, and goes on with what send returns; from the first time on it must not fail.
+// sendLong sends b, the answer so far, if it is long, and returns what is to be
+// appended to. A long answer need not be held in memory that way. Once a piece is
+// sent, nothing must fail.
 //
-// If the client leaves or the request runs out of time, the answer is cut off, lest a
-// part of a list look like the whole.
-func writeInPieces(ctx context.Context, w http.ResponseWriter, encode func(b []byte, send func([]byte) []byte) ([]byte, error)) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	begun := false
-	b, err := encode((*buf)[:0], func(b []byte) []byte {
-		if len(b) < pieceSize {
-			return b
-		}
-		if !begun {
-			writeHeader(w, http.StatusOK, -1)
-			begun = true
-		}
-		if _, err := w.Write(b); err != nil || ctx.Err() != nil {
-			panic(http.ErrAbortHandler)
-		}
-		return b[:0]
-	})
-	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+// If the client leaves or the request runs out of time, the answer is cut off: a part
+// of a list must not look like the whole.
+func (a *answer) sendLong(ctx context.Context, w http.ResponseWriter, b []byte) []byte {
+	if len(b) < pieceSize {
+		return b
 	}
-	keep(buf, b)
-	if !begun {
-		writeHeader(w, http.StatusOK, len(b))
+	if !a.begun {
+		writeHeader(w, http.StatusOK, -1)
+		a.begun = true
 	}
-	_, _ = w.Write(b)
-	return nil
+	if _, err := w.Write(b); err != nil || ctx.Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return b[:0]
 }
 
-// keep has b used again, unless there was a long text in it.
-func keep(buf *[]byte, b []byte) {
-	if cap(b) <= keepSize {
-		*buf = b
-	}
-}
+// Shared between answers, and never written to.
+var (
+	contentType  = []string{"application/json"}
+	cacheControl = []string{"no-store"}
+	nosniff      = []string{"nosniff"}
+)
 
 // writeHeader begins an answer of so many bytes; -1 if that is not known.
 func writeHeader(w http.ResponseWriter, status, length int) {

@@ -1,22 +1,20 @@
 package httpadapter
 
-import (
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 var errCrossOrigin = &httpError{http.StatusForbidden, "This request came from another site, so nothing was done."}
 
-// admit returns why r is refused, whoever has sent it.
+// admit returns why r is refused, whoever sent it.
 func (h *Handler) admit(r *http.Request) error {
-	scheme, key, err := authorization(r)
-	if err != nil {
-		return err
+	if len(r.Header["Authorization"]) > 1 {
+		return errRepeated
 	}
-	// A browser sends cookies, and the credentials of schemes that it knows
-	// itself, whichever site asks it to. It knows nothing of bearer tokens.
-	bearer := key != "" && strings.EqualFold(scheme, "Bearer")
-	if !bearer && h.crossOrigin.Check(r) != nil {
+	if h.cfg.CrossOrigin.Check(r) == nil {
+		return nil
+	}
+	// A browser sends cookies, and the credentials of schemes that it knows, whichever
+	// site asks it to. It knows nothing of bearer tokens.
+	if _, bearer := credentials(r, "Bearer"); !bearer {
 		return errCrossOrigin
 	}
 	return nil

@@ -22,14 +22,14 @@ func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error
 	if r.Body == nil { // as in a request that was made for a test
 		return nil, nil
 	}
-	if r.ContentLength > h.maxBody {
+	if r.ContentLength > h.cfg.MaxBodyBytes {
 		return nil, h.tooLarge()
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, h.cfg.MaxBodyBytes+1))
 	switch {
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "The request body could not be read."}
-	case int64(len(body)) > h.maxBody:
+	case int64(len(body)) > h.cfg.MaxBodyBytes:
 		return nil, h.tooLarge()
 	case len(body) == 0:
 		return nil, nil
@@ -53,7 +53,7 @@ func isJSON(contentType string) bool {
 
 func (h *Handler) tooLarge() error {
 	return &httpError{http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("Request body exceeds the limit of %d bytes.", h.maxBody)}
+		fmt.Sprintf("Request body exceeds the limit of %d bytes.", h.cfg.MaxBodyBytes)}
 }
 
 func parseObject(body []byte) (map[string]json.RawMessage, error) {

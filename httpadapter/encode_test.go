@@ -37,7 +37,8 @@ func TestEncode(t *testing.T) {
 	h, err := New(newBareService(t), Config{})
 	require.NoError(t, err)
 	encode := func(token *authtoken.Token, p *Profile) ([]byte, error) {
-		return h.appendToken(t.Context(), nil, token, p, authtoken.Key{})
+		b, err := h.appendOwner(t.Context(), appendBeforeOwner(nil, token), p)
+		return h.appendAfterOwner(b, token, authtoken.Key{}), err
 	}
 	b, err := encode(&token, &full)
 	require.NoError(t, err)
@@ -98,7 +99,7 @@ func FuzzAppendString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+		if err := json.Unmarshal(appendString(nil, "", s), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got != string([]rune(s)) {

@@ -133,25 +133,23 @@ func (d *decoder) user() *string {
 		return nil
 	}
 	t := pythonType(raw)
-	if d.h.textUserIDs && t == "str" {
-		id, ok := d.text("user", raw)
-		if !ok {
-			return nil
+	if d.h.cfg.TextUserIDs && t == "str" {
+		if id, ok := d.text("user", raw); ok {
+			return &id
 		}
-		return &id
+		return nil
 	}
-	n, ok := userNumber(raw)
-	if !ok || d.h.textUserIDs {
+	n, err := userNumber(raw)
+	if d.h.cfg.TextUserIDs || errors.Is(err, strconv.ErrSyntax) {
 		d.fault("user", codeUserType, t)
 		return nil
 	}
-	if n == nil {
-		d.fault("user", authtoken.CodeNotFound, spell(raw))
-		return nil
+	var id string
+	if err == nil {
+		id, err = d.h.userID(d.ctx, n)
 	}
-	id, err := d.h.userID(d.ctx, *n)
 	switch {
-	case errors.Is(err, authtoken.ErrUserNotFound):
+	case errors.Is(err, strconv.ErrRange), errors.Is(err, authtoken.ErrUserNotFound):
 		d.fault("user", authtoken.CodeNotFound, spell(raw))
 		return nil
 	case err != nil:
@@ -161,27 +159,21 @@ func (d *decoder) user() *string {
 	return &id
 }
 
-// userNumber returns the whole number that raw is. It is nil if no user can have it.
-func userNumber(raw json.RawMessage) (n *int64, ok bool) {
+// userNumber returns the whole number that raw is. The error matches strconv.ErrSyntax
+// if it is none, and strconv.ErrRange if no user can have it.
+func userNumber(raw json.RawMessage) (int64, error) {
 	text := string(raw)
 	switch pythonType(raw) {
 	case "float":
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || f != math.Trunc(f) {
-			return nil, false
+			return 0, strconv.ErrSyntax
 		}
 		text = strconv.FormatFloat(f, 'f', -1, 64)
 	case "str":
 		text = trim(unquote(raw))
-	case "int":
-	default:
-		return nil, false
 	}
-	i, err := strconv.ParseInt(text, 10, 64)
-	if errors.Is(err, strconv.ErrRange) {
-		return nil, true
-	}
-	return &i, err == nil
+	return strconv.ParseInt(text, 10, 64)
 }
 
 // asSent has err, which the service returned, name the user as the request did.
@@ -231,13 +223,19 @@ func (d *decoder) expiring() *bool {
 	if !ok {
 		return nil
 	}
-	text := strings.ToLower(spell(raw))
-	number, err := strconv.ParseFloat(string(raw), 64)
-	isNumber := err == nil
+	text := string(raw)
+	switch pythonType(raw) {
+	case "str":
+		text = strings.ToLower(unquote(raw))
+	case "float", "int":
+		if f, _ := strconv.ParseFloat(text, 64); f == 0 || f == 1 {
+			text = strconv.Itoa(int(f))
+		}
+	}
 	switch {
-	case isNumber && number == 1, slices.Contains(trueValues, text):
+	case slices.Contains(trueValues, text):
 		return new(true)
-	case isNumber && number == 0, slices.Contains(falseValues, text):
+	case slices.Contains(falseValues, text):
 		return new(false)
 	}
 	d.fault("expiring", codeBoolean, "")

@@ -16,18 +16,10 @@ import (
 // Handler answers requests for paths below its base path. It is safe for
 // concurrent use. Make one with [New].
 type Handler struct {
-	svc          *authtoken.Service
-	base         string // without a slash at the end
-	maxBody      int64
-	authenticate func(*http.Request) (authtoken.Principal, error)
-	crossOrigin  *http.CrossOriginProtection
-	profiles     func(ctx context.Context, ids []string) (map[string]Profile, error)
-	userNumber   func(ctx context.Context, id string) (int64, error)
-	userOf       func(ctx context.Context, number int64) (string, error)
-	textUserIDs  bool
-	strict       bool // only the fields that authentik has
-	log          *slog.Logger
-	schema       string // the OpenAPI document, empty if it is not served
+	svc    *authtoken.Service
+	cfg    Config // with its defaults
+	base   string // without a slash at the end
+	schema string // the OpenAPI document; empty if it is not served
 }
 
 // Config is how a Handler behaves. The zero Config works.
@@ -131,21 +123,10 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	h := &Handler{
-		svc:          svc,
-		base:         strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/"),
-		maxBody:      cfg.MaxBodyBytes,
-		authenticate: cfg.Authenticate,
-		crossOrigin:  cfg.CrossOrigin,
-		profiles:     cfg.Profiles,
-		userNumber:   cfg.UserNumber,
-		userOf:       cfg.UserID,
-		textUserIDs:  cfg.TextUserIDs,
-		strict:       cfg.AuthentikFieldsOnly,
-		log:          cfg.Logger,
-	}
+	base := strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/")
+	h := &Handler{svc: svc, cfg: cfg, base: base}
 	if !cfg.NoSchema {
-		h.schema = h.schemaFor(h.base)
+		h.schema = h.schemaFor(base)
 	}
 	return h, nil
 }
@@ -170,7 +151,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Credentials come before the method and everything else, so that nothing
 	// can be learnt without.
-	who, err := h.authenticate(r)
+	who, err := h.cfg.Authenticate(r)
 	access := h.svc.For(who)
 	if err == nil {
 		_, err = access.User(r.Context())

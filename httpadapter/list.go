@@ -27,26 +27,38 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	profiles, err := h.profileList(r.Context(), c.access, page.Tokens)
+	profile, err := h.profiles(r.Context(), c.access, page.Tokens)
 	if err != nil {
 		return err
 	}
-	// Whether owners can be shown has to be known before anything is sent.
-	owners := make(map[string][]byte, len(profiles))
-	for id, p := range profiles {
-		if owners[id], err = h.appendOwner(r.Context(), make([]byte, 0, 512), &p); err != nil {
+	// Owners are written first: nothing must fail once a piece of the list is sent.
+	owners := make(map[string][]byte)
+	for _, t := range page.Tokens {
+		if owners[t.User] != nil {
+			continue
+		}
+		p := profile(t.User)
+		if owners[t.User], err = h.appendOwner(r.Context(), make([]byte, 0, 512), &p); err != nil {
 			return err
 		}
 	}
-	return writeInPieces(r.Context(), w, func(b []byte, send func([]byte) []byte) ([]byte, error) {
-		return h.appendPage(b, &page, owners, send), nil
+	a := newAnswer()
+	a.b = appendPagination(a.b, &page)
+	a.b = appendList(a.b, `,"autocomplete":{},"results":`, page.Tokens, func(b []byte, t *authtoken.Token) []byte {
+		b = append(appendBeforeOwner(b, t), owners[t.User]...)
+		b = h.appendAfterOwner(b, t, authtoken.Key{})
+		return a.sendLong(r.Context(), w, b)
 	})
+	a.b = append(a.b, '}')
+	a.send(w, http.StatusOK)
+	return nil
 }
 
 // parseQuery takes every query there can be, as the original does: a semicolon
 // and a percent sign that escapes nothing stand for themselves.
 func parseQuery(raw string) url.Values {
 	var b strings.Builder
+	b.Grow(len(raw))
 	for i := range len(raw) {
 		switch {
 		case raw[i] == ';':
@@ -188,34 +200,21 @@ func pageParams(query url.Values) (number, size int) {
 	return number, size
 }
 
-// appendPage appends a page as authentik shows them, and calls send after each token.
-func (h *Handler) appendPage(b []byte, p *authtoken.Page, owners map[string][]byte, send func([]byte) []byte) []byte {
-	next, previous, start := p.Number+1, p.Number-1, (p.Number-1)*p.Size+1
+// appendPagination appends where in the list a page is.
+func appendPagination(b []byte, p *authtoken.Page) []byte {
+	next, start := p.Number+1, (p.Number-1)*p.Size+1
 	if next > p.Pages {
 		next = 0
 	}
 	if p.Count == 0 {
 		start = 0
 	}
-	end := min(p.Number*p.Size, p.Count)
-	b = append(b, `{"pagination":{`...)
-	for i, f := range []struct {
-		name  string
-		value int
-	}{
-		{"next", next}, {"previous", previous}, {"count", p.Count}, {"current", p.Number},
-		{"total_pages", p.Pages}, {"start_index", start}, {"end_index", end},
-	} {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(appendString(b, f.name), ':')
-		b = strconv.AppendInt(b, int64(f.value), 10)
-	}
-	b = append(b, `},"autocomplete":{},"results":`...)
-	b = appendList(b, p.Tokens, func(b []byte, t *authtoken.Token) []byte {
-		b = append(appendBeforeOwner(b, t), owners[t.User]...)
-		return send(h.appendAfterOwner(b, t, authtoken.Key{}))
-	})
+	b = appendInt(b, `{"pagination":{"next":`, int64(next))
+	b = appendInt(b, `,"previous":`, int64(p.Number-1))
+	b = appendInt(b, `,"count":`, int64(p.Count))
+	b = appendInt(b, `,"current":`, int64(p.Number))
+	b = appendInt(b, `,"total_pages":`, int64(p.Pages))
+	b = appendInt(b, `,"start_index":`, int64(start))
+	b = appendInt(b, `,"end_index":`, int64(min(p.Number*p.Size, p.Count)))
 	return append(b, '}')
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,50 +96,42 @@ func (p Profile) User() authtoken.User {
 }
 
 // profileOf is the profile of a user of whom nothing else is known.
-func profileOf(u *authtoken.User) Profile {
+func profileOf(u authtoken.User) Profile {
 	return Profile{ID: u.ID, Username: u.Username, Active: u.Active, Superuser: u.Superuser, DateJoined: u.Created}
 }
 
-// profile returns what answers show of the owner of t. Of a user without a profile
-// they show the ID.
+// profile returns what an answer shows of the owner of t.
 func (h *Handler) profile(ctx context.Context, access *authtoken.Access, t authtoken.Token) (Profile, error) {
-	if h.profiles == nil {
+	if h.cfg.Profiles == nil {
 		owner, err := access.Owner(ctx, t)
-		return profileOf(&owner), err
+		return profileOf(owner), err
 	}
-	found, err := h.profiles(ctx, []string{t.User})
-	p := found[t.User]
-	p.ID = t.User
-	return p, err
+	profile, err := h.profiles(ctx, access, []authtoken.Token{t})
+	return profile(t.User), err
 }
 
-// profileList returns what answers show of the owners of tokens.
-func (h *Handler) profileList(ctx context.Context, access *authtoken.Access, tokens []authtoken.Token) (map[string]Profile, error) {
-	profiles := make(map[string]Profile)
-	if h.profiles == nil {
+// profiles returns a function that returns what an answer shows of an owner of
+// tokens. It shows the ID of one who has no profile.
+func (h *Handler) profiles(ctx context.Context, access *authtoken.Access, tokens []authtoken.Token) (func(id string) Profile, error) {
+	if h.cfg.Profiles == nil {
 		owners, err := access.Owners(ctx, tokens)
-		for id, owner := range owners {
-			profiles[id] = profileOf(&owner)
-		}
-		return profiles, err
+		return func(id string) Profile { return profileOf(owners[id]) }, err
 	}
 	var ids []string
 	for _, t := range tokens {
-		if _, ok := profiles[t.User]; !ok {
-			profiles[t.User] = Profile{ID: t.User}
-			ids = append(ids, t.User)
-		}
+		ids = append(ids, t.User)
 	}
-	if len(ids) == 0 {
-		return profiles, nil
+	slices.Sort(ids)
+	var found map[string]Profile
+	var err error
+	if len(ids) > 0 {
+		found, err = h.cfg.Profiles(ctx, slices.Compact(ids))
 	}
-	found, err := h.profiles(ctx, ids)
-	for _, id := range ids {
+	return func(id string) Profile {
 		p := found[id]
 		p.ID = id
-		profiles[id] = p
-	}
-	return profiles, err
+		return p
+	}, err
 }
 
 // ProfileList returns a function for Profiles of [Config] that knows these profiles.

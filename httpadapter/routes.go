@@ -129,11 +129,11 @@ func rendered(r *http.Request) bool {
 
 func (h *Handler) options(w http.ResponseWriter, _ *http.Request, c call) error {
 	w.Header().Set("Allow", c.route.allow)
-	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
-		b = append(b, `{"name":`...)
-		b = appendString(b, c.route.name)
-		return append(b, `,"description":"Token Viewset","renders":["application/json"],"parses":["application/json"]}`...), nil
-	})
+	a := newAnswer()
+	a.b = appendString(a.b, `{"name":`, c.route.name)
+	a.b = append(a.b, `,"description":"Token Viewset","renders":["application/json"],"parses":["application/json"]}`...)
+	a.send(w, http.StatusOK)
+	return nil
 }
 
 func (h *Handler) notAllowed(w http.ResponseWriter, r *http.Request, c call) error {
@@ -201,9 +201,10 @@ func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) {
-		return append(appendString(append(b, `{"key":`...), key.Reveal()), '}'), nil
-	})
+	a := newAnswer()
+	a.b = append(appendString(a.b, `{"key":`, key.Reveal()), '}')
+	a.send(w, http.StatusOK)
+	return nil
 }
 
 func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
@@ -243,7 +244,10 @@ func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 	if _, err := c.access.Get(r.Context(), c.identifier); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, func(b []byte) ([]byte, error) { return append(b, "[]"...), nil })
+	a := newAnswer()
+	a.b = append(a.b, "[]"...)
+	a.send(w, http.StatusOK)
+	return nil
 }
 
 func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, status int, t authtoken.Token, key authtoken.Key) error {
@@ -258,18 +262,20 @@ func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, sta
 	// better to show less of the owner than to say that nothing has happened.
 	h.logError(r, "owner of the token can't be shown", err)
 	shown := *h
-	shown.userNumber = nil // which may be what has failed
+	shown.cfg.UserNumber = nil // which may be what has failed
 	return shown.writeOwned(w, r, status, &t, &Profile{ID: t.User}, key)
 }
 
 func (h *Handler) writeOwned(w http.ResponseWriter, r *http.Request, status int, t *authtoken.Token, owner *Profile, key authtoken.Key) error {
-	return writeJSON(w, status, func(b []byte) ([]byte, error) {
-		b, err := h.appendToken(r.Context(), b, t, owner, key)
-		if err == nil {
-			w.Header()["Etag"] = []string{`"` + t.Revision() + `"`}
-		}
-		return b, err
-	})
+	a := newAnswer()
+	b, err := h.appendOwner(r.Context(), appendBeforeOwner(a.b, t), owner)
+	if err != nil {
+		return err
+	}
+	a.b = h.appendAfterOwner(b, t, key)
+	w.Header()["Etag"] = []string{`"` + t.Revision() + `"`}
+	a.send(w, status)
+	return nil
 }
 
 // ifMatch returns the condition that r sets in its header If-Match, or none

@@ -42,14 +42,14 @@ func (h *Handler) schemaFor(base string) string {
 		base = "/" // as OpenAPI writes it: paths are appended all the same
 	}
 	const text = `"type": "string", "minLength": 1, "maxLength": 255`
-	changes := []string{defaultServer, string(appendString(nil, base))}
+	changes := []string{defaultServer, string(appendString(nil, "", base))}
 	switch {
-	case h.textUserIDs:
+	case h.cfg.TextUserIDs:
 		changes = append(changes, mixedIDs, `"UserID": {`+text, requestedIDs, `"UserIDRequest": {`+text)
-	case h.userNumber != nil:
+	case h.cfg.UserNumber != nil:
 		changes = append(changes, mixedIDs, `"UserID": {"type": "integer", "format": "int64"`)
 	}
-	if h.strict {
+	if h.cfg.AuthentikFieldsOnly {
 		changes = append(changes, ownFields, "")
 	}
 	return strings.NewReplacer(changes...).Replace(openAPI)

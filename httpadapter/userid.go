@@ -2,6 +2,7 @@ package httpadapter
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/authtoken/authtoken"
@@ -20,10 +21,12 @@ import (
 // an ID that is written as text.
 func (h *Handler) number(ctx context.Context, id string) (n int64, ok bool, err error) {
 	switch {
-	case h.textUserIDs:
+	case h.cfg.TextUserIDs:
 		return 0, false, nil
-	case h.userNumber != nil:
-		n, err = h.userNumber(ctx, id)
+	case h.cfg.UserNumber != nil:
+		if n, err = h.cfg.UserNumber(ctx, id); err != nil {
+			err = fmt.Errorf("number of user %q: %w", id, err)
+		}
 		return n, true, err
 	}
 	n, err = strconv.ParseInt(id, 10, 64)
@@ -33,8 +36,8 @@ func (h *Handler) number(ctx context.Context, id string) (n int64, ok bool, err 
 // userID returns the ID of the user whom a request names by this number. If there is
 // none, the error matches authtoken.ErrUserNotFound.
 func (h *Handler) userID(ctx context.Context, n int64) (string, error) {
-	if h.userOf != nil {
-		return h.userOf(ctx, n)
+	if h.cfg.UserID != nil {
+		return h.cfg.UserID(ctx, n)
 	}
 	if n < 0 {
 		return "", authtoken.ErrUserNotFound
@@ -45,11 +48,8 @@ func (h *Handler) userID(ctx context.Context, n int64) (string, error) {
 // appendID appends an ID as it is written.
 func (h *Handler) appendID(ctx context.Context, b []byte, id string) ([]byte, error) {
 	n, ok, err := h.number(ctx, id)
-	switch {
-	case err != nil:
-		return nil, err
-	case ok:
-		return strconv.AppendInt(b, n, 10), nil
+	if ok {
+		return strconv.AppendInt(b, n, 10), err
 	}
-	return appendString(b, id), nil
+	return appendString(b, "", id), err
 }
