@@ -127,6 +127,11 @@ func (a *answer) send(w http.ResponseWriter, status int) {
 		writeHeader(w, status, len(a.b))
 	}
 	_, _ = w.Write(a.b) // a client that has gone away
+	a.free()
+}
+
+// free has the buffer used for another answer, unless it is large.
+func (a *answer) free() {
 	if cap(a.b) <= keepSize {
 		*a = answer{b: a.b[:0]}
 		answers.Put(a)

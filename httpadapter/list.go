@@ -33,14 +33,17 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	}
 	// Owners are written first: nothing must fail once a piece of the list is sent.
 	owners := make(map[string][]byte)
+	room := newAnswer()
+	defer room.free()
 	for _, t := range page.Tokens {
 		if owners[t.User] != nil {
 			continue
 		}
-		p := profile(t.User)
-		if owners[t.User], err = h.appendOwner(r.Context(), make([]byte, 0, 512), &p); err != nil {
+		p, start := profile(t.User), len(room.b)
+		if room.b, err = h.appendOwner(r.Context(), room.b, &p); err != nil {
 			return err
 		}
+		owners[t.User] = room.b[start:]
 	}
 	a := newAnswer()
 	a.b = appendPagination(a.b, &page)
