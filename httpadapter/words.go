@@ -1,8 +1,11 @@
 package httpadapter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/authtoken/authtoken"
@@ -18,131 +21,85 @@ const (
 	codeUserType  authtoken.Code = "user_type" // Value is the type
 	codeObject    authtoken.Code = "object"    // Value is the type
 	codeNoData    authtoken.Code = "no_data"
-	codeFilter    authtoken.Code = "filter" // of an intent or a time in a list's query; Value is it
+	codeFilter    authtoken.Code = "filter" // Value is an intent or a time in the query of a list
 )
 
-// words returns what the API says of a fault: the words of Django REST framework
-// where it has any.
+// about is a code and the field that has it. The field "*" is any other.
+type about struct {
+	code  authtoken.Code
+	field string
+}
+
+const invalidSlug = `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`
+
+// sentences are what the API says of each fault: the words of Django REST framework,
+// where it has any. {value}, {limit} and {latest} stand for what the fault says besides
+// its code, and {end} for the latest time in the form of RFC 3339.
+var sentences = map[about]string{
+	{authtoken.CodeRequired, "*"}:         "This field is required.",
+	{codeNull, "*"}:                       "This field may not be null.",
+	{authtoken.CodeBlank, "*"}:            "This field may not be blank.",
+	{codeString, "*"}:                     "Not a valid string.",
+	{codeString, "identifier"}:            invalidSlug,
+	{authtoken.CodeNotText, "*"}:          "Not a valid string.",
+	{authtoken.CodeNotText, "identifier"}: invalidSlug,
+	{authtoken.CodeNullCharacter, "*"}:    "Null characters are not allowed.",
+	{codeSurrogate, "*"}:                  "Surrogate characters are not allowed: {value}.",
+	{codeBoolean, "*"}:                    "Must be a valid boolean.",
+	{codeDateTime, "*"}:                   "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
+	{codeUserType, "*"}:                   "Incorrect type. Expected pk value, received {value}.",
+	{codeObject, "*"}:                     "Invalid data. Expected a dictionary, but got {value}.",
+	{codeNoData, "*"}:                     "No data provided",
+	{codeFilter, "expires"}:               "Enter a valid date/time.",
+	{codeFilter, "intent"}:                "Select a valid choice. {value} is not one of the available choices.",
+
+	{authtoken.CodeInvalid, "*"}:          "Enter a valid value.",
+	{authtoken.CodeInvalid, "identifier"}: invalidSlug,
+	{authtoken.CodeInvalid, "expires"}:    "Datetime value out of range.",
+	{authtoken.CodeInvalid, "key"}:        "Ensure this field has no spaces and no control characters.",
+	{authtoken.CodeInvalid, "overlap"}:    fmt.Sprintf("A whole number of seconds from 0 to %d is required.", maxOverlap/time.Second),
+	{authtoken.CodeChecksum, "*"}:         "The checksum of this key is wrong.",
+	{authtoken.CodeTooLong, "*"}:          "Ensure this field has no more than {limit} characters.",
+	{authtoken.CodeTooShort, "*"}:         "Ensure this field has at least {limit} characters.",
+	{authtoken.CodeTooLate, "*"}:          "Token expires exceeds maximum lifetime ({latest} UTC).",
+	{authtoken.CodeTooMany, "*"}:          "User has reached the maximum of {limit} tokens.",
+	{authtoken.CodeTooMany, "words"}:      "Search for at most {limit} words.",
+	{authtoken.CodeChoice, "*"}:           `"{value}" is not a valid choice.`,
+	{authtoken.CodeNotFound, "*"}:         `Invalid pk "{value}" - object does not exist.`,
+
+	{authtoken.CodeTaken, "identifier"}: "Token with this identifier already exists.",
+	{authtoken.CodeTaken, "managed"}:    "Token with this Managed by authentik already exists.",
+	{authtoken.CodeTaken, "key"}:        "Token with this key already exists.",
+
+	{authtoken.CodeDenied, "*"}:        "Only administrators may set or change this.",
+	{authtoken.CodeDenied, "intent"}:   "Invalid intent {value}",
+	{authtoken.CodeDenied, "user"}:     "User cannot be changed",
+	{authtoken.CodeDenied, "expiring"}: "Token must expire, as there is a maximum lifetime.",
+	{authtoken.CodeDenied, "username"}: "Users can't be looked up by name here.",
+
+	{authtoken.CodeBeyondKey, "intent"}:   "This key can't make or change tokens of another intent.",
+	{authtoken.CodeBeyondKey, "expires"}:  "This key can't make a token last longer than itself: {end}.",
+	{authtoken.CodeBeyondKey, "expiring"}: "A key that expires can't make tokens that do not.",
+}
+
+// words returns what the API says of a fault.
 func words(e authtoken.FieldError) string {
-	switch e.Code {
-	case authtoken.CodeRequired:
-		return "This field is required."
-	case codeNull:
-		return "This field may not be null."
-	case authtoken.CodeBlank:
-		return "This field may not be blank."
-	case codeString, authtoken.CodeNotText:
-		if e.Field == "identifier" {
-			return slugWords
-		}
-		return "Not a valid string."
-	case codeSurrogate:
-		return "Surrogate characters are not allowed: " + e.Value + "."
-	case codeBoolean:
-		return "Must be a valid boolean."
-	case codeDateTime:
-		return "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
-	case codeUserType:
-		return "Incorrect type. Expected pk value, received " + e.Value + "."
-	case codeObject:
-		return "Invalid data. Expected a dictionary, but got " + e.Value + "."
-	case codeNoData:
-		return "No data provided"
-	case authtoken.CodeNullCharacter:
-		return "Null characters are not allowed."
-	case authtoken.CodeTooLong:
-		return fmt.Sprintf("Ensure this field has no more than %d characters.", e.Limit)
-	case authtoken.CodeTooShort:
-		return fmt.Sprintf("Ensure this field has at least %d characters.", e.Limit)
-	case authtoken.CodeTooLate:
-		return "Token expires exceeds maximum lifetime (" + e.Latest.Format("2006-01-02 15:04:05.000000-07:00") + " UTC)."
-	case authtoken.CodeTooMany:
-		if e.Field == "words" {
-			return fmt.Sprintf("Search for at most %d words.", e.Limit)
-		}
-		return fmt.Sprintf("User has reached the maximum of %d tokens.", e.Limit)
-	case authtoken.CodeChoice:
-		return `"` + e.Value + `" is not a valid choice.`
-	case codeFilter:
-		if e.Field == "expires" {
-			return "Enter a valid date/time."
-		}
-		return "Select a valid choice. " + e.Value + " is not one of the available choices."
-	case authtoken.CodeNotFound:
-		return `Invalid pk "` + e.Value + `" - object does not exist.`
-	case authtoken.CodeTaken:
-		return "Token with this " + takenNames[e.Field] + " already exists."
-	case authtoken.CodeChecksum:
-		return "The checksum of this key is wrong."
-	case authtoken.CodeDenied:
-		return deniedWords(e)
-	case authtoken.CodeBeyondKey:
-		return beyondWords(e)
-	default:
-		return invalidWords(e)
-	}
-}
-
-const slugWords = `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`
-
-var takenNames = map[string]string{"identifier": "identifier", "managed": "Managed by authentik", "key": "key"}
-
-func deniedWords(e authtoken.FieldError) string {
-	switch e.Field {
-	case "intent":
-		return "Invalid intent " + e.Value
-	case "user":
-		return "User cannot be changed"
-	case "expiring":
-		return "Token must expire, as there is a maximum lifetime."
-	case "username":
-		return "Users can't be looked up by name here."
-	default:
-		return "Only administrators may set or change this."
-	}
-}
-
-func beyondWords(e authtoken.FieldError) string {
-	switch e.Field {
-	case "intent":
-		return "This key can't make or change tokens of another intent."
-	case "expires":
-		return "This key can't make a token last longer than itself: " + e.Latest.Format(time.RFC3339) + "."
-	default:
-		return "A key that expires can't make tokens that do not."
-	}
-}
-
-func invalidWords(e authtoken.FieldError) string {
-	switch e.Field {
-	case "identifier":
-		return slugWords
-	case "expires":
-		return "Datetime value out of range."
-	case "key":
-		return "Ensure this field has no spaces and no control characters."
-	case "overlap":
-		return fmt.Sprintf("A whole number of seconds from 0 to %d is required.", maxOverlap/time.Second)
-	default:
-		return "Enter a valid value."
-	}
+	sentence := cmp.Or(sentences[about{e.Code, e.Field}], sentences[about{e.Code, "*"}], sentences[about{authtoken.CodeInvalid, "*"}])
+	return strings.NewReplacer(
+		"{value}", e.Value,
+		"{limit}", strconv.Itoa(e.Limit),
+		"{latest}", e.Latest.Format("2006-01-02 15:04:05.000000-07:00"),
+		"{end}", e.Latest.Format(time.RFC3339),
+	).Replace(sentence)
 }
 
 // wireFields are the fields in the order in which the framework reports them.
 var wireFields = []string{"managed", "identifier", "intent", "user", "description", "expires", "expiring"}
 
-// wireName returns what requests call a field.
-func wireName(field string) string {
-	switch field {
-	case "":
-		return "non_field_errors"
-	case "username":
-		return "user__username"
-	case "words":
-		return "search"
-	}
-	return field
-}
+// wireNames are the fields that requests call by another name.
+var wireNames = map[string]string{"": "non_field_errors", "username": "user__username", "words": "search"}
+
+func wireName(field string) string { return cmp.Or(wireNames[field], field) }
 
 // inOrder returns faults in the order in which the framework reports them.
 func inOrder(faults []authtoken.FieldError) []authtoken.FieldError {
