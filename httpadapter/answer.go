@@ -18,6 +18,8 @@ type httpError struct {
 
 func (e *httpError) Error() string { return e.detail }
 
+var errPrecondition = &httpError{http.StatusPreconditionFailed, "The token has changed: it has another ETag now."}
+
 // status says how an error is answered.
 type status struct {
 	err    error
@@ -51,6 +53,9 @@ func (h *Handler) failCall(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*authtoken.ValidationError](err); ok {
 		writeFaults(w, e)
 		return
+	}
+	if errors.Is(err, authtoken.ErrStale) && ifMatch(r) != nil {
+		err = errPrecondition
 	}
 	if e, ok := errors.AsType[*httpError](err); ok {
 		writeDetail(w, e.status, e.detail)

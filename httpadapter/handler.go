@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,40 +90,32 @@ type Config struct {
 // New returns a Handler for svc.
 func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	cfg.BasePath = cmp.Or(cfg.BasePath, "/api/v3")
 	if svc == nil {
-		errs = append(errs, errors.New("service is nil"))
-	}
-	if cfg.BasePath == "" {
-		cfg.BasePath = "/api/v3"
+		fault("service is nil")
 	}
 	if !strings.HasPrefix(cfg.BasePath, "/") {
-		errs = append(errs, fmt.Errorf("Config.BasePath: %q does not begin with a slash", cfg.BasePath))
+		fault("Config.BasePath: %q does not begin with a slash", cfg.BasePath)
 	}
 	if cfg.MaxBodyBytes < 0 {
-		errs = append(errs, fmt.Errorf("Config.MaxBodyBytes: %d is negative", cfg.MaxBodyBytes))
+		fault("Config.MaxBodyBytes: %d is negative", cfg.MaxBodyBytes)
 	}
 	if (cfg.UserNumber == nil) != (cfg.UserID == nil) {
-		errs = append(errs, errors.New("Config: UserNumber and UserID go together"))
+		fault("Config: UserNumber and UserID go together")
 	}
 	if cfg.TextUserIDs && cfg.UserNumber != nil {
-		errs = append(errs, errors.New("Config: TextUserIDs excludes UserNumber"))
+		fault("Config: TextUserIDs excludes UserNumber")
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
 	}
-	if cfg.MaxBodyBytes == 0 {
-		cfg.MaxBodyBytes = 1 << 20
-	}
-	cfg.MaxBodyBytes = min(cfg.MaxBodyBytes, math.MaxInt64-1) // one more is read
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = BearerPrincipal(svc)
 	}
-	if cfg.CrossOrigin == nil {
-		cfg.CrossOrigin = http.NewCrossOriginProtection()
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.MaxBodyBytes = min(cmp.Or(cfg.MaxBodyBytes, 1<<20), math.MaxInt64-1) // one more is read
+	cfg.CrossOrigin = cmp.Or(cfg.CrossOrigin, http.NewCrossOriginProtection())
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	base := strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/")
 	h := &Handler{svc: svc, cfg: cfg, base: base}
 	if !cfg.NoSchema {

@@ -17,20 +17,20 @@ import (
 //   - Neither: an ID that is a decimal number is that number. Any other is written as
 //     a string, and can't be named in a request.
 
-// number returns the number that stands for a user on the wire. It reports false for
-// an ID that is written as text.
-func (h *Handler) number(ctx context.Context, id string) (n int64, ok bool, err error) {
-	switch {
-	case h.cfg.TextUserIDs:
-		return 0, false, nil
-	case h.cfg.UserNumber != nil:
-		if n, err = h.cfg.UserNumber(ctx, id); err != nil {
-			err = fmt.Errorf("number of user %q: %w", id, err)
+// appendID appends an ID as it is written.
+func (h *Handler) appendID(ctx context.Context, b []byte, id string) ([]byte, error) {
+	if h.cfg.UserNumber != nil {
+		n, err := h.cfg.UserNumber(ctx, id)
+		if err != nil {
+			return b, fmt.Errorf("number of user %q: %w", id, err)
 		}
-		return n, true, err
+		return strconv.AppendInt(b, n, 10), nil
 	}
-	n, err = strconv.ParseInt(id, 10, 64)
-	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == id, nil
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err == nil && n >= 0 && strconv.FormatInt(n, 10) == id && !h.cfg.TextUserIDs {
+		return append(b, id...), nil
+	}
+	return appendString(b, "", id), nil
 }
 
 // userID returns the ID of the user whom a request names by this number. If there is
@@ -43,13 +43,4 @@ func (h *Handler) userID(ctx context.Context, n int64) (string, error) {
 		return "", authtoken.ErrUserNotFound
 	}
 	return strconv.FormatInt(n, 10), nil
-}
-
-// appendID appends an ID as it is written.
-func (h *Handler) appendID(ctx context.Context, b []byte, id string) ([]byte, error) {
-	n, ok, err := h.number(ctx, id)
-	if ok {
-		return strconv.AppendInt(b, n, 10), err
-	}
-	return appendString(b, "", id), err
 }
