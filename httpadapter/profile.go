@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,47 +17,54 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Profile is what authentik shows of a user: the user_obj of an answer. All of it
-// is for showing; what decides about tokens is what the service's directory knows.
+// Profile is what authentik shows of a user: the user_obj of an answer. It is only
+// shown. What decides about tokens is what the service's directory knows.
+//
+// The names in JSON are those of [ReadProfiles].
 type Profile struct {
-	ID         string // the user's ID in the directory; "pk" on the wire
-	Username   string
-	Name       string
-	Email      string
-	Active     bool
-	Superuser  bool
-	Attributes map[string]any
+	ID         string         `json:"-"` // the user's ID in the directory; "pk" on the wire
+	Username   string         `json:"username"`
+	Name       string         `json:"name"`
+	Email      string         `json:"email"`
+	Active     bool           `json:"is_active"`
+	Superuser  bool           `json:"is_superuser"`
+	Attributes map[string]any `json:"attributes"`
 
-	Groups []Group
-	Roles  []Role
+	Groups []Group `json:"groups_obj"`
+	Roles  []Role  `json:"roles_obj"`
 
-	UUID   uuid.UUID
-	UID    string
-	Avatar string // a URL
-	Path   string // authentik's folder for users; empty shows as "users"
-	Type   string // "internal", "external", "service_account" or "internal_service_account"; anything else shows as "internal"
+	UUID   uuid.UUID `json:"uuid"`
+	UID    string    `json:"uid"`
+	Avatar string    `json:"avatar"` // a URL
+	Path   string    `json:"path"`   // authentik's folder for users; empty shows as "users"
 
-	DateJoined         time.Time // zero shows as the year 1970, as in the two times below that clients require
-	LastLogin          time.Time // zero for never
-	LastUpdated        time.Time
-	PasswordChangeDate time.Time
+	// Type is "internal", "external", "service_account" or "internal_service_account".
+	// Any other shows as "internal".
+	Type string `json:"type"`
+
+	// The zero time shows as never for LastLogin, and as the year 1970 for the others:
+	// clients require a time there.
+	DateJoined         time.Time `json:"date_joined"`
+	LastLogin          time.Time `json:"last_login"`
+	LastUpdated        time.Time `json:"last_updated"`
+	PasswordChangeDate time.Time `json:"password_change_date"`
 }
 
 // Group is a group of users.
 type Group struct {
-	PK         uuid.UUID
-	NumPK      int64
-	Name       string
-	Superuser  bool
-	Parent     uuid.UUID // zero for none
-	ParentName string
-	Attributes map[string]any
+	PK         uuid.UUID      `json:"pk"`
+	NumPK      int64          `json:"num_pk"`
+	Name       string         `json:"name"`
+	Superuser  bool           `json:"is_superuser"`
+	Parent     uuid.UUID      `json:"parent"` // zero for none
+	ParentName string         `json:"parent_name"`
+	Attributes map[string]any `json:"attributes"`
 }
 
 // Role is a role that a user has.
 type Role struct {
-	PK   uuid.UUID
-	Name string
+	PK   uuid.UUID `json:"pk"`
+	Name string    `json:"name"`
 }
 
 // Attributes of a profile that say something about the user's tokens, by the names
@@ -84,13 +92,14 @@ func (p Profile) User() authtoken.User {
 	if !limited {
 		return u
 	}
-	u.MaxLifetime = 30 * time.Minute
-	if text, ok := limit.(string); ok {
-		if d, ok := parseLifetime(text); ok && d > 0 {
-			u.MaxLifetime = d
-		} else if ok {
-			u.MaxLifetime = -1
-		}
+	text, _ := limit.(string)
+	switch d, ok := parseLifetime(text); {
+	case !ok:
+		u.MaxLifetime = 30 * time.Minute
+	case d <= 0:
+		u.MaxLifetime = -1
+	default:
+		u.MaxLifetime = d
 	}
 	return u
 }
@@ -151,54 +160,21 @@ func ProfileList(profiles ...Profile) func(ctx context.Context, ids []string) (m
 	}
 }
 
-// wireProfile is a profile for reading.
-type wireProfile struct {
-	PK                 json.RawMessage `json:"pk"`
-	Username           string          `json:"username"`
-	Name               string          `json:"name"`
-	Email              string          `json:"email"`
-	Active             *bool           `json:"is_active"`
-	Superuser          bool            `json:"is_superuser"`
-	Attributes         map[string]any  `json:"attributes"`
-	Groups             []wireGroup     `json:"groups_obj"`
-	Roles              []wireRole      `json:"roles_obj"`
-	UUID               uuid.UUID       `json:"uuid"`
-	UID                string          `json:"uid"`
-	Avatar             string          `json:"avatar"`
-	Path               string          `json:"path"`
-	Type               string          `json:"type"`
-	DateJoined         time.Time       `json:"date_joined"`
-	LastLogin          time.Time       `json:"last_login"`
-	LastUpdated        time.Time       `json:"last_updated"`
-	PasswordChangeDate time.Time       `json:"password_change_date"`
-}
-
-type wireGroup struct {
-	PK         uuid.UUID      `json:"pk"`
-	NumPK      int64          `json:"num_pk"`
-	Name       string         `json:"name"`
-	Superuser  bool           `json:"is_superuser"`
-	Parent     uuid.UUID      `json:"parent"`
-	ParentName string         `json:"parent_name"`
-	Attributes map[string]any `json:"attributes"`
-}
-
-type wireRole struct {
-	PK   uuid.UUID `json:"pk"`
-	Name string    `json:"name"`
-}
-
-// ReadProfiles reads profiles from a JSON list of objects in the form in which
-// answers show them (user_obj). Only pk is required, a number or a string; is_active
-// defaults to true.
+// ReadProfiles reads profiles from a JSON list of objects, each in the form in which
+// answers show a user (user_obj). Only pk is required: a positive number or a string.
+// If is_active is missing, it is true.
 func ReadProfiles(r io.Reader) ([]Profile, error) {
-	var list []wireProfile
+	var list []struct {
+		PK     json.RawMessage `json:"pk"`
+		Active *bool           `json:"is_active"` // takes the place of the one in Profile
+		Profile
+	}
 	dec := json.NewDecoder(r)
 	if err := dec.Decode(&list); err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("profiles: something follows the list")
+		return nil, errors.New("profiles: something follows the list")
 	}
 	profiles := make([]Profile, len(list))
 	for i, u := range list {
@@ -206,20 +182,8 @@ func ReadProfiles(r io.Reader) ([]Profile, error) {
 		if !ok {
 			return nil, fmt.Errorf("profiles: entry %d (%q): pk is neither a positive integer nor a string", i+1, u.Username)
 		}
-		profiles[i] = Profile{
-			ID: id, Username: u.Username, Name: u.Name, Email: u.Email,
-			Active: u.Active == nil || *u.Active, Superuser: u.Superuser,
-			Attributes: u.Attributes,
-			UUID:       u.UUID, UID: u.UID, Avatar: u.Avatar, Path: u.Path, Type: u.Type,
-			DateJoined: u.DateJoined, LastLogin: u.LastLogin, LastUpdated: u.LastUpdated,
-			PasswordChangeDate: u.PasswordChangeDate,
-		}
-		for _, g := range u.Groups {
-			profiles[i].Groups = append(profiles[i].Groups, Group(g))
-		}
-		for _, r := range u.Roles {
-			profiles[i].Roles = append(profiles[i].Roles, Role(r))
-		}
+		profiles[i] = u.Profile
+		profiles[i].ID, profiles[i].Active = id, u.Active == nil || *u.Active
 	}
 	return profiles, nil
 }
