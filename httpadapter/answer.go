@@ -3,6 +3,7 @@ package httpadapter
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -73,13 +74,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, status
 	}
 	// A client that has gone away is no news.
 	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {
-		h.logError(r, "request failed", err)
+		logFailure(h.cfg.Logger, r, "request failed", err)
 	}
 	writeDetail(w, http.StatusInternalServerError, "Internal server error.")
 }
 
-func (h *Handler) logError(r *http.Request, what string, err error) {
-	h.cfg.Logger.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
+func logFailure(log *slog.Logger, r *http.Request, what string, err error) {
+	log.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 }
 
 func isValidation(err error) bool {

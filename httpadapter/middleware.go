@@ -1,8 +1,8 @@
 package httpadapter
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,97 +16,51 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Source takes a key out of a request. It reports false if the request has none
-// in that place.
-type Source struct {
-	// Intents are those a token may have whose key comes from here. Nil means
-	// those of the GuardConfig.
-	Intents []authtoken.Intent
-
-	// Challenge is the authentication scheme for WWW-Authenticate; empty if
-	// the source has none.
-	Challenge string
-
-	Credentials func(*http.Request) (authtoken.Credentials, bool)
-
-	header string // that Credentials reads, besides Authorization
-}
-
-// FromBearer takes the key from "Authorization: Bearer <key>" (RFC 6750).
-func FromBearer() Source {
-	return Source{Challenge: "Bearer", Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
-		key, ok := credentials(r, "Bearer")
-		return authtoken.Credentials{Key: authtoken.KeyOf(key)}, ok
-	}}
-}
-
-// FromBasic takes the key from the password of HTTP basic authentication (RFC
-// 7617). The username must be that of the token's owner, which only a Directory
-// that has usernames knows: authtoken.AnyUser, the default, has none.
-func FromBasic() Source {
-	return Source{Challenge: "Basic", Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
-		encoded, _ := credentials(r, "Basic") // without them there is no colon
-		pair, err := base64.StdEncoding.DecodeString(encoded)
-		username, password, ok := strings.Cut(string(pair), ":")
-		return authtoken.Credentials{Key: authtoken.KeyOf(password), Username: &username}, ok && err == nil
-	}}
-}
-
-// FromHeader takes the key from a header of this name, of which a request may
-// have one.
-func FromHeader(name string) Source {
-	if name == "" {
-		return Source{} // which RequireToken refuses
-	}
-	return Source{header: name, Credentials: func(r *http.Request) (authtoken.Credentials, bool) {
-		key := trimSpace(r.Header.Get(name))
-		return authtoken.Credentials{Key: authtoken.KeyOf(key)}, key != "" && len(r.Header.Values(name)) == 1
-	}}
-}
-
-// GuardConfig is how [RequireToken] guards. The zero GuardConfig works.
+// GuardConfig configures [RequireToken]. The zero GuardConfig works.
 type GuardConfig struct {
-	// Intents are those a token may have. Defaults to IntentAPI.
+	// Intents are the intents that a token may have. Defaults to IntentAPI.
 	Intents []authtoken.Intent
 
-	// Sources are where a key is looked for; the first that has one counts.
-	// Defaults to FromBearer.
+	// Sources are the places where a request may have its key. The first one that has
+	// a key counts. Defaults to FromBearer.
 	Sources []Source
 
-	// Realm is named in WWW-Authenticate. Defaults to "api".
+	// Realm is the realm in WWW-Authenticate. Defaults to "api".
 	Realm string
 
-	// ExpiryHeader, unless it is empty, is a header of the answer that tells
-	// when the token expires, as an HTTP date (RFC 9110, section 5.6.7). Tokens
-	// that do not expire get none.
+	// ExpiryHeader is the name of a response header that says when the token expires,
+	// as an HTTP date (RFC 9110, section 5.6.7). It is not set for tokens that do not
+	// expire. Empty sets none.
 	ExpiryHeader string
 
-	// From says where a request comes from, for events and for when a token was
-	// last used. Defaults to the remote address without the port. Behind a
-	// proxy, that is the proxy's.
+	// From returns where a request comes from, for events and for the last use of a
+	// token. Defaults to the remote address without the port. Behind a proxy, that is
+	// the address of the proxy.
 	From func(*http.Request) string
 
-	// Throttle is asked before a key is looked at: how long the sender has to
-	// wait before the next try. Zero lets the request through; anything else is
-	// answered with 429 and Retry-After.
+	// Throttle returns how long the sender of a request has to wait before the next
+	// try. It is called before the key is checked. Zero admits the request. Any longer
+	// time is answered with 429 and Retry-After.
 	Throttle func(*http.Request) time.Duration
 
-	// Refused is told of each request whose key was refused, and why.
+	// Refused is called for each request whose key was refused, with the reason.
 	Refused func(*http.Request, error)
 
-	// Logger gets what is wrong when a request is answered with 500. Defaults
-	// to slog.Default().
+	// Logger gets the error when a request is answered with 500. Defaults to
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// RequireToken returns middleware that lets requests through which present
-// the key of a token. Behind it, [Principal] says whose.
+// RequireToken returns middleware that admits only requests that carry a valid key.
+// Behind it, [Principal] returns whose key it is.
 //
-// Other requests are answered with 401 and WWW-Authenticate as RFC 6750 has it,
-// without saying what is wrong with the key. (The API of [Handler] answers
-// with 403 instead, as authentik does.) A request that has the Authorization
-// header twice, or one that a source of [FromHeader] reads, is answered with 400:
-// whatever stands in between may have looked at another one than the guard would.
+// Other requests are answered with 401 and WWW-Authenticate, as RFC 6750 says. The
+// answer does not say what is wrong with the key. (The API of [Handler] answers with
+// 403 instead, as authentik does.)
+//
+// A request is answered with 400 if it has more than one Authorization header, or more
+// than one header that a source of [FromHeader] reads. A proxy in between may have
+// looked at another one than the guard would.
 //
 // If cfg has faults, the error names all of them.
 func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) http.Handler, error) {
@@ -116,41 +70,43 @@ func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) h
 	if cfg.Sources == nil {
 		cfg.Sources = []Source{FromBearer()}
 	}
-	if cfg.Realm == "" {
-		cfg.Realm = "api"
-	}
 	if cfg.From == nil {
 		cfg.From = remoteHost
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	var errs []error
+	cfg.Realm = cmp.Or(cfg.Realm, "api")
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	errs := cfg.faults()
 	if svc == nil {
 		errs = append(errs, errors.New("service is nil"))
-	}
-	intents := cfg.Intents
-	if len(intents) == 0 {
-		errs = append(errs, errors.New("GuardConfig.Intents: empty, and not nil"))
-	}
-	for i, s := range cfg.Sources {
-		intents = slices.Concat(intents, s.Intents)
-		if s.Intents != nil && len(s.Intents) == 0 {
-			errs = append(errs, fmt.Errorf("GuardConfig.Sources[%d].Intents: empty, and not nil", i))
-		}
-		if s.Credentials == nil {
-			errs = append(errs, fmt.Errorf("GuardConfig.Sources[%d]: no credentials are taken from it", i))
-		}
-	}
-	for _, intent := range intents {
-		if !intent.Valid() {
-			errs = append(errs, fmt.Errorf("GuardConfig: %q is not an intent", intent))
-		}
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
 	}
 	return func(next http.Handler) http.Handler { return &guard{svc, cfg, next} }, nil
+}
+
+// faults returns what is wrong with cfg, which has its defaults.
+func (cfg *GuardConfig) faults() (errs []error) {
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	intents := cfg.Intents
+	if len(intents) == 0 {
+		fault("GuardConfig.Intents: empty, and not nil")
+	}
+	for i, s := range cfg.Sources {
+		intents = slices.Concat(intents, s.Intents)
+		if s.Intents != nil && len(s.Intents) == 0 {
+			fault("GuardConfig.Sources[%d].Intents: empty, and not nil", i)
+		}
+		if s.Credentials == nil {
+			fault("GuardConfig.Sources[%d]: Credentials is nil", i)
+		}
+	}
+	for _, intent := range intents {
+		if !intent.Valid() {
+			fault("GuardConfig: %q is not an intent", intent)
+		}
+	}
+	return errs
 }
 
 type guard struct {
@@ -159,13 +115,12 @@ type guard struct {
 	next http.Handler
 }
 
+// ServeHTTP throttles, finds the key, checks it, and calls the next handler.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if g.cfg.Throttle != nil {
-		if wait := g.cfg.Throttle(r); wait > 0 {
-			w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
-			refuse(w, http.StatusTooManyRequests, "Too many requests.")
-			return
-		}
+	if wait := g.throttle(r); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
+		refuse(w, http.StatusTooManyRequests, "Too many requests.")
+		return
 	}
 	if name, ok := g.repeated(r); ok {
 		g.challenge(w, `, error="invalid_request"`)
@@ -180,18 +135,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	credentials.From = g.cfg.From(r)
 	p, err := g.svc.Check(r.Context(), credentials, intents...)
-	switch {
-	case errors.Is(err, authtoken.ErrRefused):
-		if g.cfg.Refused != nil {
-			g.cfg.Refused(r, err)
-		}
-		g.challenge(w, `, error="invalid_token"`)
-		refuse(w, http.StatusUnauthorized, "Token invalid/expired")
-		return
-	case err != nil:
-		g.cfg.Logger.ErrorContext(r.Context(), "request failed",
-			"method", r.Method, "path", r.URL.Path, "error", err)
-		refuse(w, http.StatusInternalServerError, "Internal server error.")
+	if err != nil {
+		g.fail(w, r, err)
 		return
 	}
 	if g.cfg.ExpiryHeader != "" && p.Token.Expiring && !p.Token.Expires.IsZero() {
@@ -200,15 +145,15 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
 }
 
-// refuse answers a request that is not let through. Those that are get the
-// headers of the application only.
-func refuse(w http.ResponseWriter, status int, detail string) {
-	w.Header()["X-Content-Type-Options"] = nosniff
-	writeDetail(w, status, detail)
+func (g *guard) throttle(r *http.Request) time.Duration {
+	if g.cfg.Throttle == nil {
+		return 0
+	}
+	return g.cfg.Throttle(r)
 }
 
-// repeated returns the name of a header for keys that r has more than once. It
-// reports false if there is none.
+// repeated returns the name of a header for keys that r has more than once. It reports
+// false if there is none.
 func (g *guard) repeated(r *http.Request) (name string, ok bool) {
 	if len(r.Header["Authorization"]) > 1 {
 		return "Authorization", true
@@ -221,7 +166,7 @@ func (g *guard) repeated(r *http.Request) (name string, ok bool) {
 	return "", false
 }
 
-// credentials returns what r presents, and the intents that will do for it.
+// credentials returns the credentials in r, and the intents that their token may have.
 func (g *guard) credentials(r *http.Request) (authtoken.Credentials, []authtoken.Intent, bool) {
 	for _, s := range g.cfg.Sources {
 		if c, ok := s.Credentials(r); ok {
@@ -234,8 +179,22 @@ func (g *guard) credentials(r *http.Request) (authtoken.Credentials, []authtoken
 	return authtoken.Credentials{}, nil, false
 }
 
-// challenge names the schemes by which a key can be presented. What comes after
-// is for bearer tokens only.
+// fail answers r, whose key could not be checked or was refused.
+func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, authtoken.ErrRefused) {
+		logFailure(g.cfg.Logger, r, "request failed", err)
+		refuse(w, http.StatusInternalServerError, "Internal server error.")
+		return
+	}
+	if g.cfg.Refused != nil {
+		g.cfg.Refused(r, err)
+	}
+	g.challenge(w, `, error="invalid_token"`)
+	refuse(w, http.StatusUnauthorized, "Token invalid/expired")
+}
+
+// challenge names the authentication schemes that the guard takes. after is for bearer
+// tokens only.
 func (g *guard) challenge(w http.ResponseWriter, after string) {
 	for _, s := range g.cfg.Sources {
 		if s.Challenge == "" {
@@ -249,10 +208,17 @@ func (g *guard) challenge(w http.ResponseWriter, after string) {
 	}
 }
 
+// refuse answers a request that is not admitted. The answers to those that are admitted
+// have the application's headers only.
+func refuse(w http.ResponseWriter, status int, detail string) {
+	w.Header()["X-Content-Type-Options"] = nosniff
+	writeDetail(w, status, detail)
+}
+
 type principalKey struct{}
 
-// Principal returns whom the key of a request speaks for. It reports false for
-// requests that have not come through [RequireToken].
+// Principal returns whose key a request carries. It reports false for a request that
+// has not come through [RequireToken].
 func Principal(ctx context.Context) (authtoken.Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(authtoken.Principal)
 	return p, ok

@@ -122,7 +122,7 @@ func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, sta
 	}
 	// The change is made, and nobody may ever see the key again: an answer that shows
 	// less of the owner is better than one that says that nothing has happened.
-	h.logError(r, "owner of the token can't be shown", err)
+	logFailure(h.cfg.Logger, r, "owner of the token can't be shown", err)
 	shown := *h
 	shown.cfg.UserNumber = nil // which may be what has failed
 	return shown.writeOwned(w, r, status, &t, &Profile{ID: t.User}, key)
