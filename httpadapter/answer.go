@@ -83,11 +83,6 @@ func logFailure(log *slog.Logger, r *http.Request, what string, err error) {
 	log.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 }
 
-func isValidation(err error) bool {
-	_, ok := errors.AsType[*authtoken.ValidationError](err)
-	return ok
-}
-
 func writeDetail(w http.ResponseWriter, status int, detail string) {
 	a := newAnswer()
 	a.b = append(appendString(a.b, `{"detail":`, detail), '}')

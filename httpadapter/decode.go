@@ -22,15 +22,17 @@ func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error
 	if r.Body == nil { // as in a request that was made for a test
 		return nil, nil
 	}
-	if r.ContentLength > h.cfg.MaxBodyBytes {
-		return nil, h.tooLarge()
+	var body []byte
+	var err error
+	if r.ContentLength <= h.cfg.MaxBodyBytes {
+		body, err = io.ReadAll(io.LimitReader(r.Body, h.cfg.MaxBodyBytes+1))
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, h.cfg.MaxBodyBytes+1))
 	switch {
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "The request body could not be read."}
-	case int64(len(body)) > h.cfg.MaxBodyBytes:
-		return nil, h.tooLarge()
+	case max(int64(len(body)), r.ContentLength) > h.cfg.MaxBodyBytes:
+		return nil, &httpError{http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("Request body exceeds the limit of %d bytes.", h.cfg.MaxBodyBytes)}
 	case len(body) == 0:
 		return nil, nil
 	}
@@ -49,11 +51,6 @@ func isJSON(contentType string) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
 	kind, form, _ := strings.Cut(media, "/")
 	return (kind == "application" || kind == "*") && (form == "json" || form == "*")
-}
-
-func (h *Handler) tooLarge() error {
-	return &httpError{http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("Request body exceeds the limit of %d bytes.", h.cfg.MaxBodyBytes)}
 }
 
 func parseObject(body []byte) (map[string]json.RawMessage, error) {
@@ -83,72 +80,52 @@ func wholeFault(code authtoken.Code, value string) error {
 	return &authtoken.ValidationError{Fields: []authtoken.FieldError{{Code: code, Value: value}}}
 }
 
-// readCreate reads what token a request asks for. Faults in single fields are noted
-// in the params, for the service to report with its own.
-func (h *Handler) readCreate(r *http.Request) (p authtoken.CreateParams, d *decoder, err error) {
-	d, err = h.readFields(r)
-	if err != nil {
-		return p, d, err
-	}
-	p.Managed = value(d.managed())
-	p.Identifier = value(d.identifier(true))
+// createParams returns the token that a request asks for. Faults in single fields are
+// noted in it, for the service to report with its own.
+func (d *decoder) createParams() (p authtoken.CreateParams) {
+	d.require("identifier") // without one, the service would make one
+	p.Managed = value(d.string("managed", mayBeNull))
+	p.Identifier = value(d.string("identifier", 0))
 	p.Intent = value(d.intent())
 	p.User = value(d.user())
-	p.Description = value(d.string("description", false))
+	p.Description = value(d.string("description", mayBeBlank))
 	p.Expires = value(d.expires())
 	p.Expiring = d.expiring()
 	p.Invalid = d.faults
-	return p, d, d.failure
+	return p
 }
 
-// readUpdate reads what a request wants to change, as readCreate does. A PUT must
-// name the identifier, and an intent that it does not name becomes the default.
-func (h *Handler) readUpdate(r *http.Request) (p authtoken.UpdateParams, d *decoder, err error) {
-	d, err = h.readFields(r)
-	if err != nil {
-		return p, d, err
+// updateParams returns the change that a request asks for, as createParams does. A PUT
+// must name the identifier. It sets an intent that it does not name to the default.
+func (d *decoder) updateParams(put bool) (p authtoken.UpdateParams) {
+	if put {
+		d.require("identifier")
 	}
-	put := r.Method == http.MethodPut
-	p.Managed = d.managed()
-	p.Identifier = d.identifier(put)
+	p.Managed = d.string("managed", mayBeNull)
+	p.Identifier = d.string("identifier", 0)
 	if p.Intent = d.intent(); p.Intent == nil && put {
 		p.Intent = new(authtoken.IntentAPI)
 	}
 	p.User = d.user()
-	p.Description = d.string("description", false)
+	p.Description = d.string("description", mayBeBlank)
 	p.Expires = d.expires()
 	p.Expiring = d.expiring()
 	p.Invalid = d.faults
-	return p, d, d.failure
+	return p
 }
 
-func (h *Handler) readFields(r *http.Request) (*decoder, error) {
-	object, err := h.readObject(r)
-	return &decoder{h: h, ctx: r.Context(), object: object}, err
-}
-
-// readKey reads the key that a request sets.
-func (h *Handler) readKey(r *http.Request) (string, error) {
-	d, err := h.readFields(r)
-	if err != nil {
-		return "", err
-	}
-	key := d.string("key", false)
-	if key == nil && len(d.faults) == 0 {
-		d.fault("key", authtoken.CodeRequired, "")
-	}
-	return value(key), d.err()
+// key returns the key that a request sets.
+func (d *decoder) key() (string, error) {
+	d.require("key")
+	return value(d.string("key", mayBeBlank)), d.err()
 }
 
 // maxOverlap is the longest overlap that a request may ask for: 10 years.
 const maxOverlap = 10 * 365 * 24 * time.Hour
 
-// readOverlap reads for how long the old key stays good, in whole seconds.
-func (h *Handler) readOverlap(r *http.Request) (time.Duration, error) {
-	d, err := h.readFields(r)
-	if err != nil {
-		return 0, err
-	}
+// overlap returns for how long the old key stays valid, which a request gives in whole
+// seconds.
+func (d *decoder) overlap() (time.Duration, error) {
 	raw, ok := d.get("overlap")
 	if !ok {
 		return 0, d.err()

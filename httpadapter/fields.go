@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,24 +18,29 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// decoder takes the fields out of a JSON object. Each method returns nil for a field
-// that is not there, or that has a fault, which it notes.
+// decoder takes the fields out of the JSON object that a request sends. Each method
+// returns nil for a field that is missing, and for one that has a fault, which it notes.
 type decoder struct {
 	h       *Handler
 	ctx     context.Context //nolint:containedctx // of the request that is decoded
 	object  map[string]json.RawMessage
 	faults  []authtoken.FieldError
-	failure error // that is no fault of the request's
+	failure error // there is no such object, or it could not be read to the end
+}
+
+func (h *Handler) decode(r *http.Request) *decoder {
+	object, err := h.readObject(r)
+	return &decoder{h: h, ctx: r.Context(), object: object, failure: err}
 }
 
 func (d *decoder) fault(field string, code authtoken.Code, value string) {
 	d.faults = append(d.faults, authtoken.FieldError{Field: field, Code: code, Value: value})
 }
 
-// err returns nil if there were no faults.
+// err returns nil if there was no failure and no fault.
 func (d *decoder) err() error {
-	if len(d.faults) == 0 {
-		return nil
+	if d.failure != nil || len(d.faults) == 0 {
+		return d.failure
 	}
 	return &authtoken.ValidationError{Fields: d.faults}
 }
@@ -51,60 +57,53 @@ func (d *decoder) get(field string) (json.RawMessage, bool) {
 	return raw, ok
 }
 
-// string takes a text, or a number as Python writes it. If it may be null, null is "".
-func (d *decoder) string(field string, nullable bool) *string {
-	if nullable && d.null(field) {
+// require notes a fault if the field is missing.
+func (d *decoder) require(field string) {
+	if _, ok := d.object[field]; !ok {
+		d.fault(field, authtoken.CodeRequired, "")
+	}
+}
+
+// What a text may be.
+const (
+	mayBeNull  = 1 << iota // which is read as ""
+	mayBeBlank             // "", or nothing but white space
+)
+
+// string takes a text, or a number as Python writes it.
+func (d *decoder) string(field string, may int) *string {
+	if may&mayBeNull != 0 && d.null(field) {
 		return new("")
 	}
 	raw, ok := d.get(field)
 	if !ok {
 		return nil
 	}
+	var text *string
 	switch pythonType(raw) {
 	case "str":
-		text, ok := d.text(field, raw)
-		if !ok {
-			return nil
+		if text = d.text(field, raw); text != nil {
+			*text = trim(*text)
 		}
-		return new(trim(text))
 	case "int", "float":
-		return new(pythonNumber(raw))
+		text = new(pythonNumber(raw))
+	default:
+		d.fault(field, codeString, "")
 	}
-	d.fault(field, codeString, "")
-	return nil
+	if text != nil && *text == "" && may&mayBeBlank == 0 {
+		d.fault(field, authtoken.CodeBlank, "")
+		return nil
+	}
+	return text
 }
 
 // text decodes a JSON string.
-func (d *decoder) text(field string, raw json.RawMessage) (string, bool) {
+func (d *decoder) text(field string, raw json.RawMessage) *string {
 	if r, found := loneSurrogate(raw); found {
 		d.fault(field, codeSurrogate, fmt.Sprintf("U+%04X", r))
-		return "", false
-	}
-	return unquote(raw), true
-}
-
-// managed takes a text that may be null but not blank.
-func (d *decoder) managed() *string {
-	text := d.string("managed", true)
-	if text != nil && *text == "" && !d.null("managed") {
-		d.fault("managed", authtoken.CodeBlank, "")
 		return nil
 	}
-	return text
-}
-
-// identifier takes a text that may not be blank: the service would make one.
-func (d *decoder) identifier(required bool) *string {
-	before := len(d.faults)
-	text := d.string("identifier", false)
-	switch {
-	case text == nil && required && len(d.faults) == before:
-		d.fault("identifier", authtoken.CodeRequired, "")
-	case text != nil && *text == "":
-		d.fault("identifier", authtoken.CodeBlank, "")
-		return nil
-	}
-	return text
+	return new(unquote(raw))
 }
 
 func (d *decoder) intent() *authtoken.Intent {
@@ -125,23 +124,19 @@ func (d *decoder) intent() *authtoken.Intent {
 // a string or a float that is this number will do.
 func (d *decoder) user() *string {
 	raw, ok := d.get("user")
-	if !ok {
+	textIDs := d.h.cfg.TextUserIDs
+	switch {
+	case !ok:
 		return nil
-	}
-	if string(raw) == `""` {
+	case string(raw) == `""`:
 		d.fault("user", codeNull, "")
 		return nil
-	}
-	t := pythonType(raw)
-	if d.h.cfg.TextUserIDs && t == "str" {
-		if id, ok := d.text("user", raw); ok {
-			return &id
-		}
-		return nil
+	case textIDs && raw[0] == '"':
+		return d.text("user", raw)
 	}
 	n, err := userNumber(raw)
-	if d.h.cfg.TextUserIDs || errors.Is(err, strconv.ErrSyntax) {
-		d.fault("user", codeUserType, t)
+	if textIDs || errors.Is(err, strconv.ErrSyntax) {
+		d.fault("user", codeUserType, pythonType(raw))
 		return nil
 	}
 	var id string
@@ -149,14 +144,14 @@ func (d *decoder) user() *string {
 		id, err = d.h.userID(d.ctx, n)
 	}
 	switch {
+	case err == nil:
+		return &id
 	case errors.Is(err, strconv.ErrRange), errors.Is(err, authtoken.ErrUserNotFound):
 		d.fault("user", authtoken.CodeNotFound, spell(raw))
-		return nil
-	case err != nil:
+	default:
 		d.failure = err
-		return nil
 	}
-	return &id
+	return nil
 }
 
 // userNumber returns the whole number that raw is. The error matches strconv.ErrSyntax
@@ -196,19 +191,19 @@ func (d *decoder) expires() *time.Time {
 	if d.null("expires") {
 		return new(time.Time)
 	}
-	var t time.Time
-	if ok = raw[0] == '"'; ok {
+	t, ok := time.Time{}, false
+	if raw[0] == '"' {
 		t, ok = parseDateTime(unquote(raw))
 	}
 	switch year := t.Year(); {
 	case !ok:
 		d.fault("expires", codeDateTime, "")
-		return nil
 	case year < 1 || year > 9999: // its offset leads there
 		d.fault("expires", authtoken.CodeInvalid, "")
-		return nil
+	default:
+		return &t
 	}
-	return &t
+	return nil
 }
 
 // trueValues and falseValues are what stands for a boolean, in any case.
@@ -285,14 +280,11 @@ func pythonNumber(raw json.RawMessage) string {
 		return text
 	}
 	f, _ := strconv.ParseFloat(text, 64) // infinite if it is out of range, as there
-	switch {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	}
 	text = strconv.FormatFloat(f, 'e', -1, 64)
-	_, exponent, _ := strings.Cut(text, "e")
+	_, exponent, finite := strings.Cut(text, "e")
+	if !finite {
+		return strings.ToLower(strings.TrimPrefix(text, "+"))
+	}
 	if e, _ := strconv.Atoi(exponent); e < -4 || e >= 16 {
 		return text
 	}
@@ -320,30 +312,32 @@ func unquote(raw json.RawMessage) string {
 	return s
 }
 
-// loneSurrogate returns a \u escape in raw that is half of a pair, which
-// encoding/json would silently replace.
+// loneSurrogate returns a \u escape in raw that is half of a surrogate pair.
+// encoding/json would replace it without an error.
 func loneSurrogate(raw []byte) (rune, bool) {
-	var high rune // that waits for its other half
 	for i := 0; i < len(raw); i++ {
-		var r rune
-		if raw[i] == '\\' {
-			i++
-			if raw[i] == 'u' {
-				n, _ := strconv.ParseUint(string(raw[i+1:i+5]), 16, 32)
-				r = rune(n)
-				i += 4
-			}
+		if raw[i] != '\\' {
+			continue
 		}
-		switch {
-		case high != 0 && (r < 0xdc00 || r > 0xdfff):
-			return high, true
-		case high != 0:
-			high = 0
-		case utf16.IsSurrogate(r) && r >= 0xdc00:
-			return r, true
-		case utf16.IsSurrogate(r):
-			high = r
+		first, ok := escapedRune(raw[i:])
+		i++ // past what is escaped
+		if !ok || !utf16.IsSurrogate(first) {
+			continue
 		}
+		second, _ := escapedRune(raw[i+len("uXXXX"):])
+		if utf16.DecodeRune(first, second) == unicode.ReplacementChar {
+			return first, true
+		}
+		i += len(`uXXXX\uXXXX`) - 1
 	}
 	return 0, false
+}
+
+// escapedRune returns the rune of the \u escape that raw begins with, if it does.
+func escapedRune(raw []byte) (rune, bool) {
+	if !bytes.HasPrefix(raw, []byte(`\u`)) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(raw[2:6]), 16, 32)
+	return rune(n), err == nil
 }

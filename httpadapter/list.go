@@ -192,10 +192,7 @@ func unquotePhrase(term string) (string, bool) {
 func pageParams(query url.Values) (number, size int) {
 	number, size = 1, defaultPageSize
 	if v := last(query, "page"); v != "" && v != "last" {
-		var err error
-		if number, err = strconv.Atoi(trim(v)); err != nil {
-			number = 0
-		}
+		number, _ = strconv.Atoi(trim(v)) // no page has the numbers that errors come with
 	}
 	if v, err := strconv.Atoi(trim(last(query, "page_size"))); err == nil && v > 0 {
 		size = min(v, maxPageSize)

@@ -1,6 +1,7 @@
 package httpadapter
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -8,9 +9,10 @@ import (
 )
 
 func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
-	p, sent, err := h.readCreate(r)
-	if err != nil {
-		return err
+	sent := h.decode(r)
+	p := sent.createParams()
+	if sent.failure != nil {
+		return sent.failure
 	}
 	token, key, err := c.access.Create(r.Context(), p)
 	if err != nil {
@@ -32,9 +34,10 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, c call) error {
 
 // update answers PUT and PATCH.
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
-	p, sent, err := h.readUpdate(r)
-	if err != nil {
-		return c.absentOr(r, err)
+	sent := h.decode(r)
+	p := sent.updateParams(r.Method == http.MethodPut)
+	if sent.failure != nil {
+		return c.absentOr(r, sent.failure)
 	}
 	token, err := c.access.Update(r.Context(), c.identifier, p, ifMatch(r)...)
 	if err != nil {
@@ -72,11 +75,12 @@ func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error 
 }
 
 func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
-	key, err := h.readKey(r)
+	key, err := h.decode(r).key()
 	if err != nil {
 		// Whether the caller may do this at all comes first, and the service
 		// knows: an empty key changes nothing.
-		if denied := c.access.SetKey(r.Context(), c.identifier, ""); !isValidation(denied) {
+		denied := c.access.SetKey(r.Context(), c.identifier, "")
+		if _, ok := errors.AsType[*authtoken.ValidationError](denied); !ok {
 			return denied
 		}
 		return err
@@ -90,7 +94,7 @@ func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 
 // rotate answers with the token and its new key, even if keys can be viewed.
 func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
-	overlap, err := h.readOverlap(r)
+	overlap, err := h.decode(r).overlap()
 	if err != nil {
 		return c.absentOr(r, err)
 	}
