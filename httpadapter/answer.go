@@ -84,8 +84,14 @@ func logFailure(log *slog.Logger, r *http.Request, what string, err error) {
 }
 
 func writeDetail(w http.ResponseWriter, status int, detail string) {
+	writeText(w, status, "detail", detail)
+}
+
+// writeText answers with an object that has one text in it.
+func writeText(w http.ResponseWriter, status int, name, text string) {
 	a := newAnswer()
-	a.b = append(appendString(a.b, `{"detail":`, detail), '}')
+	a.b = appendString(append(a.b, '{'), "", name)
+	a.b = append(appendString(a.b, ":", text), '}')
 	a.send(w, status)
 }
 

@@ -43,15 +43,11 @@ var errRepeated = fmt.Errorf("%w: the request has more than one Authorization he
 // header, and the credentials alone if nothing follows the scheme.
 func authorization(r *http.Request) (scheme, credentials string, err error) {
 	values := r.Header["Authorization"]
-	switch len(values) {
-	case 0:
-		return "", "", nil
-	case 1:
-		scheme, credentials, _ = strings.Cut(trimSpace(values[0]), " ")
-		return scheme, strings.TrimLeft(credentials, " "), nil
-	default:
+	if len(values) > 1 {
 		return "", "", errRepeated
 	}
+	scheme, credentials, _ = strings.Cut(trimSpace(strings.Join(values, "")), " ")
+	return scheme, strings.TrimLeft(credentials, " "), nil
 }
 
 // credentials returns what r's Authorization header holds for a scheme. It

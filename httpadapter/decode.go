@@ -53,26 +53,20 @@ func isJSON(contentType string) bool {
 	return (kind == "application" || kind == "*") && (form == "json" || form == "*")
 }
 
-func parseObject(body []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(body) {
-		return nil, parseError(errors.New("invalid UTF-8"))
+func parseObject(body []byte) (object map[string]json.RawMessage, err error) {
+	if err = json.Unmarshal(body, &object); !utf8.Valid(body) {
+		err = errors.New("invalid UTF-8")
 	}
-	var object map[string]json.RawMessage
-	err := json.Unmarshal(body, &object)
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+	_, another := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case another:
 		return nil, wholeFault(codeObject, pythonType(bytes.TrimSpace(body)))
-	}
-	if err != nil {
-		return nil, parseError(err)
-	}
-	if object == nil {
+	case err != nil:
+		return nil, &httpError{http.StatusBadRequest, "JSON parse error - " + err.Error()}
+	case object == nil:
 		return nil, wholeFault(codeNoData, "")
 	}
 	return object, nil
-}
-
-func parseError(err error) error {
-	return &httpError{http.StatusBadRequest, "JSON parse error - " + err.Error()}
 }
 
 // wholeFault is the error of a body that is no object.

@@ -73,6 +73,9 @@ func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) h
 	if cfg.From == nil {
 		cfg.From = remoteHost
 	}
+	if cfg.Throttle == nil {
+		cfg.Throttle = func(*http.Request) time.Duration { return 0 }
+	}
 	cfg.Realm = cmp.Or(cfg.Realm, "api")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	errs := cfg.faults()
@@ -117,7 +120,7 @@ type guard struct {
 
 // ServeHTTP throttles, finds the key, checks it, and calls the next handler.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if wait := g.throttle(r); wait > 0 {
+	if wait := g.cfg.Throttle(r); wait > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 		refuse(w, http.StatusTooManyRequests, "Too many requests.")
 		return
@@ -143,13 +146,6 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(g.cfg.ExpiryHeader, p.Token.Expires.UTC().Format(http.TimeFormat))
 	}
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
-}
-
-func (g *guard) throttle(r *http.Request) time.Duration {
-	if g.cfg.Throttle == nil {
-		return 0
-	}
-	return g.cfg.Throttle(r)
 }
 
 // repeated returns the name of a header for keys that r has more than once. It reports

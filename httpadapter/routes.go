@@ -78,12 +78,10 @@ func (h *Handler) route(r *http.Request) (*route, string) {
 	if path == "" {
 		return &collection, ""
 	}
-	identifier, action, ok := strings.Cut(path, "/")
-	if !ok || identifier == "" {
-		return nil, ""
-	}
+	identifier, action, slash := strings.Cut(path, "/")
 	identifier, err := url.PathUnescape(identifier)
-	if err != nil || strings.Contains(identifier, ".") { // which authentik's paths do not have
+	// Identifiers in authentik's paths have no dots.
+	if !slash || err != nil || identifier == "" || strings.Contains(identifier, ".") {
 		return nil, ""
 	}
 	if action == "" {

@@ -68,9 +68,7 @@ func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error 
 	if err != nil {
 		return err
 	}
-	a := newAnswer()
-	a.b = append(appendString(a.b, `{"key":`, key.Reveal()), '}')
-	a.send(w, http.StatusOK)
+	writeText(w, http.StatusOK, "key", key.Reveal())
 	return nil
 }
 

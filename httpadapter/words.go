@@ -93,22 +93,19 @@ func words(e authtoken.FieldError) string {
 	).Replace(sentence)
 }
 
-// wireFields are the fields in the order in which the framework reports them.
-var wireFields = []string{"managed", "identifier", "intent", "user", "description", "expires", "expiring"}
-
 // wireNames are the fields that requests call by another name.
 var wireNames = map[string]string{"": "non_field_errors", "username": "user__username", "words": "search"}
 
 func wireName(field string) string { return cmp.Or(wireNames[field], field) }
 
+// fieldRanks order the fields as the framework reports them. All others come last.
+var fieldRanks = map[string]int{
+	"managed": 1, "identifier": 2, "intent": 3, "user": 4, "description": 5, "expires": 6, "expiring": 7,
+}
+
 // inOrder returns faults in the order in which the framework reports them.
 func inOrder(faults []authtoken.FieldError) []authtoken.FieldError {
-	rank := func(e authtoken.FieldError) int {
-		if i := slices.Index(wireFields, e.Field); i >= 0 {
-			return i
-		}
-		return len(wireFields)
-	}
+	rank := func(e authtoken.FieldError) int { return cmp.Or(fieldRanks[e.Field], len(fieldRanks)+1) }
 	faults = slices.Clone(faults)
 	slices.SortStableFunc(faults, func(a, b authtoken.FieldError) int { return rank(a) - rank(b) })
 	return faults
