@@ -15,45 +15,33 @@ import (
 //go:embed templates assets
 var files embed.FS
 
-func parseTemplates() (map[string]*template.Template, error) {
-	base, err := template.ParseFS(files, "templates/base.html", "templates/parts.html")
-	if err != nil {
-		return nil, err
-	}
+// parseTemplates does not fail: the templates are embedded, and every test parses them.
+func parseTemplates() map[string]*template.Template {
 	templates := make(map[string]*template.Template)
 	for _, name := range []string{"list", "new", "edit", "rotate", "revoke", "key", "message"} {
-		t, err := base.Clone()
-		if err == nil {
-			t, err = t.ParseFS(files, "templates/"+name+".html")
-		}
-		if err != nil {
-			return nil, err
-		}
-		templates[name] = t
+		templates[name] = template.Must(template.ParseFS(files,
+			"templates/base.html", "templates/parts.html", "templates/"+name+".html"))
 	}
-	return templates, nil
+	return templates
 }
 
-// assets are the files that pages link to. What their URLs say changes with their
-// content, so that they can be kept for good.
+// assets are the files that pages link to. Their URLs change with their content, so
+// that browsers can keep them for good.
 type assets struct {
 	Style, Script, Icon string // URLs, as queries
 	files               map[string][]byte
 }
 
-func loadAssets() (*assets, error) {
+func loadAssets() *assets {
 	a := &assets{files: make(map[string][]byte)}
 	for name, url := range map[string]*string{"style.css": &a.Style, "page.js": &a.Script, "icon.svg": &a.Icon} {
-		body, err := files.ReadFile("assets/" + name)
-		if err != nil {
-			return nil, err
-		}
+		body, _ := files.ReadFile("assets/" + name) // embedded
 		ext := path.Ext(name)
 		name = fmt.Sprintf("%s-%.6x%s", strings.TrimSuffix(name, ext), sha256.Sum256(body), ext)
 		a.files[name] = body
 		*url = "?asset=" + name
 	}
-	return a, nil
+	return a
 }
 
 // contentTypes are spelled out since some systems have their own idea of them.

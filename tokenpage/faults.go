@@ -85,27 +85,23 @@ type fault struct {
 	place   int // in sentences
 }
 
+// unexpected is for a fault that the service can't have with a form of this page.
+const unexpected = "Something about this can't be accepted. Change it and try again."
+
 // faultOf puts a fault in the words of the page.
 func faultOf(e authtoken.FieldError) fault {
 	for i, s := range sentences {
-		if s.field != e.Field {
-			continue
-		}
-		if words, ok := s.words[e.Code]; ok {
+		if s.field == e.Field {
 			return fault{s.input, strings.NewReplacer(
 				"{limit}", strconv.Itoa(e.Limit),
 				"{time}", exact(e.Latest),
 				"{day}", e.Latest.UTC().Format("2 January 2006"),
 				"{value}", e.Value,
-			).Replace(words), i}
+			).Replace(cmp.Or(s.words[e.Code], unexpected)), i}
 		}
-		return fault{s.input, unexpected, i}
 	}
 	return fault{"", unexpected, len(sentences)}
 }
-
-// unexpected is for what the service can't say about a form of this page.
-const unexpected = "Something about this can't be accepted. Change it and try again."
 
 // faults are what is wrong with a form, in the order of its inputs.
 type faults []fault

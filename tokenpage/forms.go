@@ -144,9 +144,17 @@ type about struct {
 	Overlaps []choice
 }
 
-// showAbout answers with a page about a token. f is nil for a form that starts
-// with what the token is.
-func (h *Handler) showAbout(w http.ResponseWriter, r *http.Request, c call, status int, name string, f *form) error {
+// titles of the pages about one token, whose name they contain.
+var titles = map[string]string{"edit": "Token %s", "rotate": "New key for “%s”", "revoke": "Revoke “%s”"}
+
+// showToken answers with a page about a token.
+func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.renderToken(w, r, c, http.StatusOK, nil)
+}
+
+// renderToken answers with a page about a token. f is nil for a form that starts with
+// what the token is.
+func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, status int, f *form) error {
 	token, err := c.access.Get(r.Context(), c.Token)
 	if err != nil {
 		return err
@@ -158,28 +166,15 @@ func (h *Handler) showAbout(w http.ResponseWriter, r *http.Request, c call, stat
 		f.Revision = token.Revision() // whoever sends it again has seen this one
 	}
 	is := h.details(r, c, token)
-	title := map[string]string{"edit": "Token %s", "rotate": "New key for “%s”", "revoke": "Revoke “%s”"}[name]
-	v := h.view(c, fmt.Sprintf(title, is.Name))
+	v := h.view(c, fmt.Sprintf(titles[c.Do], is.Name))
 	v.Main = about{f, is, overlapChoices()}
-	return h.render(w, status, name, v)
-}
-
-func (h *Handler) showEdit(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.showAbout(w, r, c, http.StatusOK, "edit", nil)
-}
-
-func (h *Handler) showRotate(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.showAbout(w, r, c, http.StatusOK, "rotate", nil)
-}
-
-func (h *Handler) showRevoke(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.showAbout(w, r, c, http.StatusOK, "revoke", nil)
+	return h.render(w, status, c.Do, v)
 }
 
 // again shows the form once more if err is something against it.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form, err error) error {
 	if status := f.refused(err); status != 0 {
-		return h.showAbout(w, r, c, status, c.Do, f)
+		return h.renderToken(w, r, c, status, f)
 	}
 	return err
 }

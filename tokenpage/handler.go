@@ -2,13 +2,12 @@ package tokenpage
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -96,98 +95,23 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 			fault("Config.Lifetimes: %v is not positive", d)
 		}
 	}
-	templates, err := parseTemplates()
-	if err != nil {
-		errs = append(errs, err)
-	}
-	assets, err := loadAssets()
-	if err != nil {
-		errs = append(errs, err)
-	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("tokenpage: %w", errors.Join(errs...))
-	}
-	if cfg.Home == "" {
-		cfg.Home = "/"
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Home = cmp.Or(cfg.Home, "/")
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Intents = slices.Clone(cfg.Intents)
 	return &Handler{
 		svc:         svc,
 		cfg:         cfg,
 		lifetimes:   newLifetimes(cfg.Lifetimes),
 		crossOrigin: http.NewCrossOriginProtection(),
-		templates:   templates,
-		assets:      assets,
+		templates:   parseTemplates(),
+		assets:      loadAssets(),
 	}, nil
-}
-
-// place is where on the page a request goes: the list, or what to do with a
-// token, along with the list to go back to. It is the query of a URL, as every
-// link is.
-type place struct {
-	Do, Token string
-	Search    string
-	ByName    bool // rather than newest first
-	Page      int
-}
-
-func placeOf(q url.Values) place {
-	page, _ := strconv.Atoi(q.Get("page"))
-	return place{
-		Do:     q.Get("do"),
-		Token:  q.Get("token"),
-		Search: q.Get("search"),
-		ByName: q.Get("sort") == "name",
-		Page:   max(page, 1),
-	}
-}
-
-func (p place) String() string {
-	q := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	set("do", p.Do)
-	set("token", p.Token)
-	set("search", p.Search)
-	if p.ByName {
-		q.Set("sort", "name")
-	}
-	if p.Page > 1 {
-		q.Set("page", strconv.Itoa(p.Page))
-	}
-	return "?" + q.Encode()
-}
-
-// To is where to do something with a token.
-func (p place) To(do, token string) place {
-	p.Do, p.Token = do, token
-	return p
-}
-
-// List is the list that p came from.
-func (p place) List() place { return p.To("", "") }
-
-// At is another page of the list.
-func (p place) At(page int) place {
-	p = p.List()
-	p.Page = page
-	return p
-}
-
-// Sorted is the first page of the list in another order.
-func (p place) Sorted(byName bool) place {
-	p = p.At(1)
-	p.ByName = byName
-	return p
 }
 
 // call is what is known of a request when it is acted upon.
@@ -199,19 +123,17 @@ type call struct {
 	owners map[string]string // what to call those looked up so far
 }
 
+// action is something that the page does: show answers GET, and submit POST.
 type action struct {
 	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error // submit may be nil
 }
 
-func actionFor(do string) (action, bool) {
-	a, ok := map[string]action{
-		"":       {(*Handler).list, nil},
-		"new":    {(*Handler).showNew, (*Handler).create},
-		"edit":   {(*Handler).showEdit, (*Handler).update},
-		"rotate": {(*Handler).showRotate, (*Handler).rotate},
-		"revoke": {(*Handler).showRevoke, (*Handler).revoke},
-	}[do]
-	return a, ok
+var actions = map[string]action{
+	"":       {(*Handler).list, nil},
+	"new":    {(*Handler).showNew, (*Handler).create},
+	"edit":   {(*Handler).showToken, (*Handler).update},
+	"rotate": {(*Handler).showToken, (*Handler).rotate},
+	"revoke": {(*Handler).showToken, (*Handler).revoke},
 }
 
 // ServeHTTP answers one request, with a page, an asset of it or a redirect.
@@ -242,26 +164,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	// Who it is comes before the method and all else, so that nothing can be
 	// learnt without.
-	who, err := h.cfg.Authenticate(r)
-	if errors.Is(err, authtoken.ErrRefused) {
-		return errSignedOut
+	if err := h.signIn(r, c); err != nil {
+		return err
 	}
-	if err != nil {
-		return &internalError{err}
-	}
-	access := h.svc.For(who)
-	user, err := access.User(r.Context())
-	switch {
-	case errors.Is(err, authtoken.ErrForbidden), errors.Is(err, authtoken.ErrUserNotFound):
-		return errSignedOut
-	case errors.Is(err, authtoken.ErrUserInactive):
-		return errInactive
-	case err != nil:
-		return &internalError{err}
-	}
-	c.access, c.user = access, user
-
-	a, ok := actionFor(c.Do)
+	a, ok := actions[c.Do]
 	switch {
 	case !ok:
 		return errNoPage
@@ -280,6 +186,29 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	return a.submit(h, w, r, *c)
 }
 
+// signIn notes in c who sent r. It returns an error for nobody.
+func (h *Handler) signIn(r *http.Request, c *call) error {
+	who, err := h.cfg.Authenticate(r)
+	if errors.Is(err, authtoken.ErrRefused) {
+		return errSignedOut
+	}
+	if err != nil {
+		return &internalError{err}
+	}
+	access := h.svc.For(who)
+	user, err := access.User(r.Context())
+	switch {
+	case errors.Is(err, authtoken.ErrUserInactive):
+		return errInactive
+	case errors.Is(err, authtoken.ErrForbidden), errors.Is(err, authtoken.ErrUserNotFound), errors.Is(err, authtoken.ErrRefused):
+		return errSignedOut
+	case err != nil:
+		return &internalError{err}
+	}
+	c.access, c.user = access, user
+	return nil
+}
+
 // maxForm is the longest form that is read, in bytes. It leaves room for the
 // longest name there may be, with every letter escaped.
 const maxForm = 256 << 10
@@ -293,74 +222,6 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errBadForm
 	}
-	return nil
-}
-
-// pageError is an error that has a page of its own.
-type pageError struct {
-	status         int
-	title, message string
-}
-
-func (e *pageError) Error() string { return e.message }
-
-// internalError is an error of the application's. What else it matches means
-// nothing here.
-type internalError struct{ error }
-
-func (e *internalError) Unwrap() error { return e.error }
-
-var (
-	errCrossOrigin = &pageError{http.StatusForbidden, "Not allowed", "This request came from another site, so nothing was done."}
-	errSignedOut   = &pageError{http.StatusForbidden, "Not signed in", "Sign in to see your tokens."}
-	errInactive    = &pageError{http.StatusForbidden, "Not allowed", "Your account is not active."}
-	errForbidden   = &pageError{http.StatusForbidden, "Not allowed", "You may not do this with this token."}
-	errNoPage      = &pageError{http.StatusNotFound, "Not found", "There is no such page."}
-	errNoToken     = &pageError{http.StatusNotFound, "Not found", "There is no such token. It may have been revoked."}
-	errMethod      = &pageError{http.StatusMethodNotAllowed, "Not allowed", "This page can't be used like that."}
-	errTooLarge    = &pageError{http.StatusRequestEntityTooLarge, "Too long", "What you have sent is too long."}
-	errBadForm     = &pageError{http.StatusBadRequest, "Not understood", "What you have sent can't be read."}
-	errInternal    = &pageError{http.StatusInternalServerError, "Something went wrong", "Your request could not be served. Try again in a while."}
-)
-
-// fail answers r, which can't be served because of err.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error) {
-	answer, known := errors.AsType[*pageError](err)
-	_, internal := errors.AsType[*internalError](err)
-	switch {
-	case internal:
-		answer = errInternal
-	case known:
-	case errors.Is(err, authtoken.ErrNotFound):
-		answer = errNoToken
-	case errors.Is(err, authtoken.ErrForbidden):
-		answer = errForbidden
-	case errors.Is(err, authtoken.ErrRefused): // since it was checked
-		answer = errSignedOut
-	default:
-		answer = errInternal
-	}
-	// A client that has gone away is no news.
-	if answer == errInternal && (!errors.Is(err, context.Canceled) || r.Context().Err() == nil) {
-		h.logError(r, "request failed", err)
-	}
-	v := h.view(c, answer.title)
-	v.Main = map[string]any{"Message": answer.message, "SignedIn": c.access != nil}
-	if err := h.render(w, answer.status, "message", v); err != nil {
-		h.logError(r, "page failed", err)
-		http.Error(w, answer.message, answer.status)
-	}
-}
-
-func (h *Handler) logError(r *http.Request, what string, err error) {
-	h.cfg.Logger.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
-}
-
-// redirect answers with the place to go to after a change. http.Redirect would
-// put the path before it that a prefix may have been stripped from.
-func redirect(w http.ResponseWriter, to place) error {
-	w.Header().Set("Location", to.String())
-	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 

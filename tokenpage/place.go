@@ -1,0 +1,76 @@
+package tokenpage
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// place is where on the page a request goes: the list, or what to do with a
+// token, along with the list to go back to. It is the query of a URL, as every
+// link is.
+type place struct {
+	Do, Token string
+	Search    string
+	ByName    bool // rather than newest first
+	Page      int
+}
+
+func placeOf(q url.Values) place {
+	page, _ := strconv.Atoi(q.Get("page"))
+	return place{
+		Do:     q.Get("do"),
+		Token:  q.Get("token"),
+		Search: q.Get("search"),
+		ByName: q.Get("sort") == "name",
+		Page:   max(page, 1),
+	}
+}
+
+// String returns p as the query of a URL.
+func (p place) String() string {
+	q := url.Values{}
+	for name, value := range map[string]string{"do": p.Do, "token": p.Token, "search": p.Search} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if p.ByName {
+		q.Set("sort", "name")
+	}
+	if p.Page > 1 {
+		q.Set("page", strconv.Itoa(p.Page))
+	}
+	return "?" + q.Encode()
+}
+
+// To is where to do something with a token.
+func (p place) To(do, token string) place {
+	p.Do, p.Token = do, token
+	return p
+}
+
+// List is the list that p came from.
+func (p place) List() place { return p.To("", "") }
+
+// At is another page of the list.
+func (p place) At(page int) place {
+	p = p.List()
+	p.Page = page
+	return p
+}
+
+// Sorted is the first page of the list in another order.
+func (p place) Sorted(byName bool) place {
+	p = p.At(1)
+	p.ByName = byName
+	return p
+}
+
+// redirect answers with the place to go to after a change. http.Redirect would
+// put the path before it that a prefix may have been stripped from.
+func redirect(w http.ResponseWriter, to place) error {
+	w.Header().Set("Location", to.String())
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
