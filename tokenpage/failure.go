@@ -16,12 +16,6 @@ type pageError struct {
 
 func (e *pageError) Error() string { return e.message }
 
-// internalError is an error of the application's. What else it matches means
-// nothing here.
-type internalError struct{ error }
-
-func (e *internalError) Unwrap() error { return e.error }
-
 var (
 	errCrossOrigin = &pageError{http.StatusForbidden, "Not allowed", "This request came from another site, so nothing was done."}
 	errSignedOut   = &pageError{http.StatusForbidden, "Not signed in", "Sign in to see your tokens."}
@@ -38,30 +32,32 @@ var (
 // fail answers r, which can't be served because of err.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error) {
 	answer, known := errors.AsType[*pageError](err)
-	_, internal := errors.AsType[*internalError](err)
 	switch {
-	case internal:
-		answer = errInternal
 	case known:
 	case errors.Is(err, authtoken.ErrNotFound):
 		answer = errNoToken
 	case errors.Is(err, authtoken.ErrForbidden):
 		answer = errForbidden
-	case errors.Is(err, authtoken.ErrRefused): // since it was checked
+	case errors.Is(err, authtoken.ErrRefused): // since the sign-in
 		answer = errSignedOut
 	default:
-		answer = errInternal
+		answer = h.internal(r, err)
 	}
-	// A client that has gone away is no news.
-	if answer == errInternal && (!errors.Is(err, context.Canceled) || r.Context().Err() == nil) {
-		h.logError(r, "request failed", err)
-	}
-	v := h.view(c, answer.title)
-	v.Main = map[string]any{"Message": answer.message, "SignedIn": c.access != nil}
-	if err := h.render(w, answer.status, "message", v); err != nil {
+	main := map[string]any{"Message": answer.message, "SignedIn": c.access != nil}
+	if err := h.render(w, answer.status, c, "message", answer.title, main); err != nil {
 		h.logError(r, "page failed", err)
 		http.Error(w, answer.message, answer.status)
 	}
+}
+
+// internal reports a failure of the application's, whatever else err matches, and
+// returns the page to answer with.
+func (h *Handler) internal(r *http.Request, err error) *pageError {
+	// A client that has gone away is not worth a line in the log.
+	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {
+		h.logError(r, "request failed", err)
+	}
+	return errInternal
 }
 
 func (h *Handler) logError(r *http.Request, what string, err error) {

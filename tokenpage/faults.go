@@ -20,62 +20,57 @@ const (
 	codeTooFar     authtoken.Code = "too_far"     // Latest is the last day there is
 )
 
-// sentences are the words for each code, by the field that it is about, in the order
-// of the forms. In them, {limit}, {time}, {day} and {value} stand for what the
-// fault says besides its code.
+const (
+	unusableName   = "The name has a character that can't be used. Enter the name again."
+	unusableSearch = "The search has a character that can't be used. Enter the search again."
+	badLuck        = "The token could not be made this time. Try again." // nobody chose what is taken
+
+	// unexpected is for a fault that the service can't have with a form of this page.
+	unexpected = "Something about this can't be accepted. Change it and try again."
+)
+
+// sentences are the words for each fault, in the order of the forms. {limit}, {time},
+// {day} and {value} stand for what the fault says besides its code.
 var sentences = []struct {
 	field string // of the service's parameters, or of a form
 	input string // the id of its input; empty if there is none
-	words map[authtoken.Code]string
+	code  authtoken.Code
+	words string
 }{
-	{"", "", map[authtoken.Code]string{
-		authtoken.CodeTooMany: "You can't have more than {limit} tokens. Revoke one that you don't need.",
-	}},
-	{"identifier", "", map[authtoken.Code]string{
-		authtoken.CodeTaken: "The token could not be made this time. Try again.", // nobody has chosen it
-	}},
-	{"key", "", map[authtoken.Code]string{
-		authtoken.CodeTaken: "The token could not be made this time. Try again.",
-	}},
-	{"description", "name", map[authtoken.Code]string{
-		authtoken.CodeBlank:         "Enter a name.",
-		authtoken.CodeTooLong:       "Enter a name of up to {limit} characters.",
-		authtoken.CodeNotText:       "The name has a character that can't be used. Enter the name again.",
-		authtoken.CodeNullCharacter: "The name has a character that can't be used. Enter the name again.",
-	}},
-	{"intent", "intent", map[authtoken.Code]string{
-		codeNotOffered:          "Choose one of the kinds.",
-		codeNoChoice:            "You can't choose the kind of a token here.",
-		authtoken.CodeChoice:    "Choose one of the kinds.",
-		authtoken.CodeDenied:    "You can't make a token of this kind.",
-		authtoken.CodeBeyondKey: "You have signed in with a key. With it, you can't make a token of this kind.",
-	}},
-	{"expires", "expires", map[authtoken.Code]string{
-		codeNotOffered:          "Choose one of the lifetimes.",
-		codeNoChoice:            "You can't choose when a token expires here.",
-		authtoken.CodeInvalid:   "The token can't expire at this time. Choose another.",
-		authtoken.CodeTooLate:   "Choose a time no later than {time}.",
-		authtoken.CodeBeyondKey: "Choose a time no later than {time}. The key that you have signed in with stops working then.",
-	}},
-	{"expiring", "expires", map[authtoken.Code]string{
-		authtoken.CodeDenied:    "This token has to expire. Choose when.",
-		authtoken.CodeBeyondKey: "You have signed in with a key that stops working. A token that you make with it has to expire. Choose when.",
-	}},
-	{"date", "date", map[authtoken.Code]string{
-		authtoken.CodeRequired: "Enter the last day on which the token is to work.",
-		codeBadDate:            "Enter a day such as {value}.",
-		codeOver:               "This day is over. Enter a later one.",
-		codeTooFar:             "Enter a day no later than {day}.",
-	}},
-	{"overlap", "overlap", map[authtoken.Code]string{
-		codeNotOffered: "Choose what becomes of the present key.",
-	}},
-	{"words", "search", map[authtoken.Code]string{
-		authtoken.CodeTooMany:       "Search for at most {limit} words.",
-		authtoken.CodeTooLong:       "Search for a shorter text, of up to {limit} characters.",
-		authtoken.CodeNotText:       "The search has a character that can't be used. Enter the search again.",
-		authtoken.CodeNullCharacter: "The search has a character that can't be used. Enter the search again.",
-	}},
+	{"", "", authtoken.CodeTooMany, "You can't have more than {limit} tokens. Revoke one that you don't need."},
+	{"identifier", "", authtoken.CodeTaken, badLuck},
+	{"key", "", authtoken.CodeTaken, badLuck},
+
+	{"description", "name", authtoken.CodeBlank, "Enter a name."},
+	{"description", "name", authtoken.CodeTooLong, "Enter a name of up to {limit} characters."},
+	{"description", "name", authtoken.CodeNotText, unusableName},
+	{"description", "name", authtoken.CodeNullCharacter, unusableName},
+
+	{"intent", "intent", codeNotOffered, "Choose one of the kinds."},
+	{"intent", "intent", codeNoChoice, "You can't choose the kind of a token here."},
+	{"intent", "intent", authtoken.CodeChoice, "Choose one of the kinds."},
+	{"intent", "intent", authtoken.CodeDenied, "You can't make a token of this kind."},
+	{"intent", "intent", authtoken.CodeBeyondKey, "You have signed in with a key. With it, you can't make a token of this kind."},
+
+	{"expires", "expires", codeNotOffered, "Choose one of the lifetimes."},
+	{"expires", "expires", codeNoChoice, "You can't choose when a token expires here."},
+	{"expires", "expires", authtoken.CodeInvalid, "The token can't expire at this time. Choose another."},
+	{"expires", "expires", authtoken.CodeTooLate, "Choose a time no later than {time}."},
+	{"expires", "expires", authtoken.CodeBeyondKey, "Choose a time no later than {time}. The key that you have signed in with stops working then."},
+	{"expiring", "expires", authtoken.CodeDenied, "This token has to expire. Choose when."},
+	{"expiring", "expires", authtoken.CodeBeyondKey, "You have signed in with a key that stops working. A token that you make with it has to expire. Choose when."},
+
+	{"date", "date", authtoken.CodeRequired, "Enter the last day on which the token is to work."},
+	{"date", "date", codeBadDate, "Enter a day such as {value}."},
+	{"date", "date", codeOver, "This day is over. Enter a later one."},
+	{"date", "date", codeTooFar, "Enter a day no later than {day}."},
+
+	{"overlap", "overlap", codeNotOffered, "Choose what becomes of the present key."},
+
+	{"words", "search", authtoken.CodeTooMany, "Search for at most {limit} words."},
+	{"words", "search", authtoken.CodeTooLong, "Search for a shorter text, of up to {limit} characters."},
+	{"words", "search", authtoken.CodeNotText, unusableSearch},
+	{"words", "search", authtoken.CodeNullCharacter, unusableSearch},
 }
 
 // fault is one thing that is wrong with a form.
@@ -85,22 +80,26 @@ type fault struct {
 	place   int // in sentences
 }
 
-// unexpected is for a fault that the service can't have with a form of this page.
-const unexpected = "Something about this can't be accepted. Change it and try again."
-
 // faultOf puts a fault in the words of the page.
 func faultOf(e authtoken.FieldError) fault {
+	f := fault{"", unexpected, len(sentences)}
 	for i, s := range sentences {
-		if s.field == e.Field {
-			return fault{s.input, strings.NewReplacer(
-				"{limit}", strconv.Itoa(e.Limit),
-				"{time}", exact(e.Latest),
-				"{day}", e.Latest.UTC().Format("2 January 2006"),
-				"{value}", e.Value,
-			).Replace(cmp.Or(s.words[e.Code], unexpected)), i}
+		if s.field != e.Field {
+			continue
+		}
+		f.Input, f.place = s.input, i
+		if s.code == e.Code {
+			f.Message = s.words
+			break
 		}
 	}
-	return fault{"", unexpected, len(sentences)}
+	f.Message = strings.NewReplacer(
+		"{limit}", strconv.Itoa(e.Limit),
+		"{time}", exact(e.Latest),
+		"{day}", e.Latest.UTC().Format("2 January 2006"),
+		"{value}", e.Value,
+	).Replace(f.Message)
+	return f
 }
 
 // faults are what is wrong with a form, in the order of its inputs.

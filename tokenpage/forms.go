@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/authtoken/authtoken"
@@ -55,17 +54,12 @@ type choice struct {
 	Value, Label, Hint string
 }
 
-func intentChoice(i authtoken.Intent) choice {
-	switch i {
-	case authtoken.IntentAPI:
-		return choice{string(i), "API access", "For a program that calls the API in your name."}
-	case authtoken.IntentAppPassword:
-		return choice{string(i), "App password", "For an app that asks for your username and password."}
-	case authtoken.IntentVerification:
-		return choice{string(i), "Verification", "Confirms something once, such as an email address."}
-	default:
-		return choice{string(i), "Recovery", "Gets back into your account."}
-	}
+// kinds are the intents in the words of the page.
+var kinds = map[authtoken.Intent]choice{
+	authtoken.IntentAPI:          {string(authtoken.IntentAPI), "API access", "For a program that calls the API in your name."},
+	authtoken.IntentAppPassword:  {string(authtoken.IntentAppPassword), "App password", "For an app that asks for your username and password."},
+	authtoken.IntentVerification: {string(authtoken.IntentVerification), "Verification", "Confirms something once, such as an email address."},
+	authtoken.IntentRecovery:     {string(authtoken.IntentRecovery), "Recovery", "Gets back into your account."},
 }
 
 // offers reports whether one of choices has this value.
@@ -87,15 +81,14 @@ func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error 
 }
 
 func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) error {
-	v := h.view(c, "New token")
-	n := newForm{form: f, Lifetimes: h.lifetimes.choices(v.Superuser)}
+	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.user.Superuser)}
 	n.Dates = offers(n.Lifetimes, "date")
 	if last := h.lifetimes.lastDay(c.now); n.Dates && !last.IsZero() {
 		n.LastDay = last.Format(time.DateOnly)
 	}
 	if len(h.cfg.Intents) > 1 {
 		for _, i := range h.cfg.Intents {
-			n.Intents = append(n.Intents, intentChoice(i))
+			n.Intents = append(n.Intents, kinds[i])
 		}
 	}
 	if len(n.Intents) == 0 {
@@ -104,8 +97,7 @@ func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) 
 	if len(n.Lifetimes) == 0 {
 		f.Faults.unlink("expires")
 	}
-	v.Main = n
-	return h.render(w, status, "new", v)
+	return h.render(w, status, c, "new", "New token", n)
 }
 
 // checkIntent notes in p if its intent is none that the form offers.
@@ -128,13 +120,10 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	h.checkIntent(&p)
 	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
 	token, key, err := c.access.Create(r.Context(), p)
-	if err == nil {
-		return h.renderKey(w, r, c, token, key)
+	if err != nil {
+		return h.again(w, r, c, f, err)
 	}
-	if status := f.refused(err); status != 0 {
-		return h.renderNew(w, status, c, f)
-	}
-	return err
+	return h.renderKey(w, r, c, token, key)
 }
 
 // about is what a page about one token shows.
@@ -165,18 +154,20 @@ func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, st
 	if f.Stale {
 		f.Revision = token.Revision() // whoever sends it again has seen this one
 	}
-	is := h.details(r, c, token)
-	v := h.view(c, fmt.Sprintf(titles[c.Do], is.Name))
-	v.Main = about{f, is, overlapChoices()}
-	return h.render(w, status, c.Do, v)
+	is := h.details(r, c, token)[0]
+	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{f, is, overlaps})
 }
 
 // again shows the form once more if err is something against it.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form, err error) error {
-	if status := f.refused(err); status != 0 {
+	switch status := f.refused(err); {
+	case status == 0:
+		return err
+	case c.Do == "new":
+		return h.renderNew(w, status, c, f)
+	default:
 		return h.renderToken(w, r, c, status, f)
 	}
-	return err
 }
 
 // unchanged returns the condition that the token is as it was when the form was
@@ -200,18 +191,19 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	return redirectDone(w, c, "saved")
 }
 
-func overlapChoices() []choice {
-	choices := []choice{{time.Duration(0).String(), "Stop it at once", "If somebody else may have it."}}
-	for _, d := range []time.Duration{time.Hour, day, 7 * day} {
-		choices = append(choices, choice{Value: d.String(), Label: "Keep it for another " + strings.TrimPrefix(span(d), "1 ")})
-	}
-	return choices
+// overlaps are what can become of the present key when a token gets another one. The
+// values are durations.
+var overlaps = []choice{
+	{"0s", "Stop it at once", "If somebody else may have it."},
+	{"1h0m0s", "Keep it for another hour", ""},
+	{"24h0m0s", "Keep it for another day", ""},
+	{"168h0m0s", "Keep it for another 7 days", ""},
 }
 
 func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	f := formOf(r)
 	overlap, err := time.ParseDuration(f.Overlap)
-	if err != nil || !offers(overlapChoices(), f.Overlap) {
+	if err != nil || !offers(overlaps, f.Overlap) {
 		return h.again(w, r, c, f, &authtoken.ValidationError{Fields: []authtoken.FieldError{
 			{Field: "overlap", Code: codeNotOffered}}})
 	}
@@ -232,11 +224,9 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 
 // renderKey answers with a key, which nobody sees again.
 func (h *Handler) renderKey(w http.ResponseWriter, r *http.Request, c call, t authtoken.Token, key authtoken.Key) error {
-	is := h.details(r, c, t)
-	v := h.view(c, "Key of “"+is.Name+"”")
-	v.Main = struct {
+	is := h.details(r, c, t)[0]
+	return h.render(w, http.StatusOK, c, "key", "Key of “"+is.Name+"”", struct {
 		Is  details
 		Key string
-	}{is, key.Reveal()}
-	return h.render(w, http.StatusOK, "key", v)
+	}{is, key.Reveal()})
 }

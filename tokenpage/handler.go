@@ -120,20 +120,20 @@ type call struct {
 	access *authtoken.Access // nil until it is known who is signed in
 	user   authtoken.User
 	now    time.Time
-	owners map[string]string // what to call those looked up so far
 }
 
 // action is something that the page does: show answers GET, and submit POST.
 type action struct {
-	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error // submit may be nil
+	allow        string // the Allow header
+	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error
 }
 
 var actions = map[string]action{
-	"":       {(*Handler).list, nil},
-	"new":    {(*Handler).showNew, (*Handler).create},
-	"edit":   {(*Handler).showToken, (*Handler).update},
-	"rotate": {(*Handler).showToken, (*Handler).rotate},
-	"revoke": {(*Handler).showToken, (*Handler).revoke},
+	"":       {"GET, HEAD", (*Handler).list, nil},
+	"new":    {"GET, HEAD, POST", (*Handler).showNew, (*Handler).create},
+	"edit":   {"GET, HEAD, POST", (*Handler).showToken, (*Handler).update},
+	"rotate": {"GET, HEAD, POST", (*Handler).showToken, (*Handler).rotate},
+	"revoke": {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
 }
 
 // ServeHTTP answers one request, with a page, an asset of it or a redirect.
@@ -152,7 +152,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// can't be told from another site's where there is no Sec-Fetch-Site.
 	header.Set("Referrer-Policy", "same-origin")
 
-	c := &call{place: placeOf(q), now: h.cfg.Now(), owners: make(map[string]string)}
+	c := &call{place: placeOf(q), now: h.cfg.Now()}
 	if err := h.serve(w, r, c); err != nil {
 		h.fail(w, r, *c, err)
 	}
@@ -173,17 +173,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 		return errNoPage
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return a.show(h, w, r, *c)
-	case a.submit == nil:
-		w.Header().Set("Allow", "GET, HEAD")
-		return errMethod
-	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		return errMethod
+	case r.Method == http.MethodPost && a.submit != nil:
+		if err := readForm(w, r); err != nil {
+			return err
+		}
+		return a.submit(h, w, r, *c)
 	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	return a.submit(h, w, r, *c)
+	w.Header().Set("Allow", a.allow)
+	return errMethod
 }
 
 // signIn notes in c who sent r. It returns an error for nobody.
@@ -193,7 +190,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 		return errSignedOut
 	}
 	if err != nil {
-		return &internalError{err}
+		return h.internal(r, err)
 	}
 	access := h.svc.For(who)
 	user, err := access.User(r.Context())
@@ -203,7 +200,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 	case errors.Is(err, authtoken.ErrForbidden), errors.Is(err, authtoken.ErrUserNotFound), errors.Is(err, authtoken.ErrRefused):
 		return errSignedOut
 	case err != nil:
-		return &internalError{err}
+		return h.internal(r, err)
 	}
 	c.access, c.user = access, user
 	return nil
@@ -236,17 +233,13 @@ type view struct {
 	Main        any
 }
 
-func (h *Handler) view(c call, title string) *view {
-	return &view{
-		place: c.place, Title: title, Application: h.cfg.Application, Home: h.cfg.Home, Assets: h.assets,
-		Superuser: c.user.Superuser,
-	}
-}
-
-// render answers with a page, unless the template fails.
-func (h *Handler) render(w http.ResponseWriter, status int, name string, v *view) error {
+// render answers with the page of a template, unless the template fails.
+func (h *Handler) render(w http.ResponseWriter, status int, c call, template, title string, main any) error {
 	var b bytes.Buffer
-	if err := h.templates[name].Execute(&b, v); err != nil {
+	err := h.templates[template].Execute(&b, view{
+		c.place, title, h.cfg.Application, h.cfg.Home, h.assets, c.user.Superuser, main,
+	})
+	if err != nil {
 		return fmt.Errorf("render page: %w", err)
 	}
 	header := w.Header()

@@ -143,6 +143,27 @@ func TestWhoIsSignedIn(t *testing.T) {
 	}
 }
 
+// A key that was good when it was checked may have been refused since.
+func TestSignedInWithAKeyThatIsRefusedLater(t *testing.T) {
+	t.Parallel()
+	var who authtoken.Principal
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, nil },
+	})
+	_, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+	var err error
+	who, err = s.svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, s.do(t, "", "GET", "", nil).Code)
+
+	require.NoError(t, s.svc.Delete(t.Context(), "one"))
+	s.clock.Advance(time.Minute)
+	w := s.do(t, "", "GET", "", nil)
+	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Contains(t, w.Body.String(), "Sign in to see your tokens.")
+	require.NotContains(t, s.log.String(), "request failed")
+}
+
 // Links and redirects lead to the same path, whatever it is.
 func TestMountPoints(t *testing.T) {
 	t.Parallel()

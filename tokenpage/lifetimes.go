@@ -61,39 +61,43 @@ const untilLastSecond = day - time.Second
 
 // setExpiry turns what was chosen in f into what p says about it.
 func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool, now time.Time) {
-	fault := func(e authtoken.FieldError) { p.Invalid = append(p.Invalid, e) }
 	choices := l.choices(superuser)
-	if len(choices) == 0 {
-		if f.Expires != "" || f.Date != "" {
-			fault(authtoken.FieldError{Field: "expires", Code: codeNoChoice})
-		}
-		return
-	}
-	if !offers(choices, f.Expires) {
-		fault(authtoken.FieldError{Field: "expires", Code: codeNotOffered})
-		return
-	}
-	switch f.Expires {
-	case "":
-	case "never":
+	switch {
+	case len(choices) == 0 && f.Expires == "" && f.Date == "":
+	case len(choices) == 0:
+		p.Invalid = append(p.Invalid, authtoken.FieldError{Field: "expires", Code: codeNoChoice})
+	case !offers(choices, f.Expires):
+		p.Invalid = append(p.Invalid, authtoken.FieldError{Field: "expires", Code: codeNotOffered})
+	case f.Expires == "never":
 		p.Expiring = new(false)
-	case "date":
-		date, err := time.Parse(time.DateOnly, strings.TrimSpace(f.Date))
-		expires, last := date.Add(untilLastSecond), l.lastDay(now)
-		switch {
-		case strings.TrimSpace(f.Date) == "":
-			fault(authtoken.FieldError{Field: "date", Code: authtoken.CodeRequired})
-		case err != nil:
-			fault(authtoken.FieldError{Field: "date", Code: codeBadDate, Value: now.UTC().Add(30 * day).Format(time.DateOnly)})
-		case !expires.After(now):
-			fault(authtoken.FieldError{Field: "date", Code: codeOver})
-		case !last.IsZero() && date.After(last):
-			fault(authtoken.FieldError{Field: "date", Code: codeTooFar, Latest: last})
-		default:
-			p.Expires = expires
-		}
+	case f.Expires == "date":
+		l.setDate(p, strings.TrimSpace(f.Date), now)
 	default:
-		i := slices.IndexFunc(l.list, func(d time.Duration) bool { return d.String() == f.Expires })
-		p.Expires = now.Add(l.list[i])
+		for _, d := range l.list {
+			if d.String() == f.Expires {
+				p.Expires = now.Add(d)
+			}
+		}
 	}
+}
+
+// setDate has the token of p work until the end of a day.
+func (l *lifetimes) setDate(p *authtoken.CreateParams, text string, now time.Time) {
+	date, err := time.Parse(time.DateOnly, text)
+	fault, last := authtoken.FieldError{Field: "date"}, l.lastDay(now)
+	expires := date.Add(untilLastSecond)
+	switch {
+	case text == "":
+		fault.Code = authtoken.CodeRequired
+	case err != nil:
+		fault.Code, fault.Value = codeBadDate, now.UTC().Add(30*day).Format(time.DateOnly)
+	case !expires.After(now):
+		fault.Code = codeOver
+	case !last.IsZero() && date.After(last):
+		fault.Code, fault.Latest = codeTooFar, last
+	default:
+		p.Expires = expires
+		return
+	}
+	p.Invalid = append(p.Invalid, fault)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/authtoken/authtoken"
 )
@@ -27,17 +28,37 @@ type details struct {
 	Soon    bool // it expires soon
 }
 
-func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
+// details returns what to show of tokens. The page does without the directory if need
+// be: a key that it shows must not get lost.
+func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []details {
+	list := make([]details, len(tokens))
+	for i, t := range tokens {
+		list[i] = detailsOf(t, c.now)
+	}
+	if !c.user.Superuser {
+		return list
+	}
+	owners, err := c.access.Owners(r.Context(), tokens)
+	if err != nil {
+		h.logError(r, "owners of tokens can't be shown", err)
+	}
+	for i, t := range tokens {
+		list[i].Owner = cmp.Or(owners[t.User].Username, "user "+t.User)
+	}
+	return list
+}
+
+func detailsOf(t authtoken.Token, now time.Time) details {
 	d := details{
 		Token:   t,
 		Name:    shorten(nameOf(t)),
 		Lines:   strings.ContainsAny(t.Description, "\r\n"),
-		Kind:    intentChoice(t.Intent).Label,
-		Expiry:  expiry(t, c.now),
-		LastUse: lastUse(t, c.now),
-		Made:    moment{ago(c.now.Sub(t.Created)), t.Created},
-		Expired: t.Expired(c.now),
-		Soon:    t.Expired(c.now.Add(soon)),
+		Kind:    kinds[t.Intent].Label,
+		Expiry:  expiry(t, now),
+		LastUse: lastUse(t, now),
+		Made:    moment{ago(now.Sub(t.Created)), t.Created},
+		Expired: t.Expired(now),
+		Soon:    t.Expired(now.Add(soon)),
 	}
 	if line := oneLine(t.Description); line != "" && (d.Lines || d.Name != line) {
 		d.Full = t.Description
@@ -46,43 +67,17 @@ func (h *Handler) details(r *http.Request, c call, t authtoken.Token) details {
 	if t.Expired(until) {
 		until = t.Expires
 	}
-	if c.now.Before(until) {
-		d.OldKey = moment{"for " + span(until.Sub(c.now)), until}
-	}
-	if c.user.Superuser {
-		d.Owner = h.owner(r, c, t)
+	if now.Before(until) {
+		d.OldKey = moment{"for " + span(until.Sub(now)), until}
 	}
 	return d
 }
 
-// owner returns what to call the owner of t.
-func (h *Handler) owner(r *http.Request, c call, t authtoken.Token) string {
-	if _, ok := c.owners[t.User]; !ok {
-		h.nameOwners(r, c, []authtoken.Token{t})
-	}
-	return c.owners[t.User]
-}
-
-// nameOwners notes what to call the owners of tokens. The page does without the
-// directory if need be: a key that it shows must not get lost.
-func (h *Handler) nameOwners(r *http.Request, c call, tokens []authtoken.Token) {
-	owners, err := c.access.Owners(r.Context(), tokens)
-	if err != nil {
-		h.logError(r, "owners of tokens can't be shown", err)
-	}
-	for _, t := range tokens {
-		u := owners[t.User]
-		c.owners[t.User] = cmp.Or(u.Username, "user "+t.User)
-	}
-}
-
 // listing is what the list shows.
 type listing struct {
+	authtoken.Page
 	Notice string
 	Rows   []details
-	Count  int
-	Number int
-	Pages  int
 	Before *place // the page before this one, if there is one
 	After  *place
 	Faults faults
@@ -98,7 +93,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if errors.Is(err, authtoken.ErrNoPage) {
 		return redirect(w, c.At(1)) // what was on it is gone
 	}
-	l := listing{Count: page.Count, Number: page.Number, Pages: page.Pages}
+	l := listing{Page: page}
 	status := http.StatusOK
 	if err != nil {
 		var refused form
@@ -114,13 +109,6 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if c.Page < page.Pages {
 		l.After = new(c.At(c.Page + 1))
 	}
-	if c.user.Superuser {
-		h.nameOwners(r, c, page.Tokens)
-	}
-	for _, t := range page.Tokens {
-		l.Rows = append(l.Rows, h.details(r, c, t))
-	}
-	v := h.view(c, "Access tokens")
-	v.Main = l
-	return h.render(w, status, "list", v)
+	l.Rows = h.details(r, c, page.Tokens...)
+	return h.render(w, status, c, "list", "Access tokens", l)
 }

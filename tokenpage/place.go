@@ -1,6 +1,7 @@
 package tokenpage
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,18 +30,15 @@ func placeOf(q url.Values) place {
 
 // String returns p as the query of a URL.
 func (p place) String() string {
-	q := url.Values{}
-	for name, value := range map[string]string{"do": p.Do, "token": p.Token, "search": p.Search} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
+	sort, page := "", ""
 	if p.ByName {
-		q.Set("sort", "name")
+		sort = "name"
 	}
 	if p.Page > 1 {
-		q.Set("page", strconv.Itoa(p.Page))
+		page = strconv.Itoa(p.Page)
 	}
+	q := url.Values{"do": {p.Do}, "token": {p.Token}, "search": {p.Search}, "sort": {sort}, "page": {page}}
+	maps.DeleteFunc(q, func(_ string, values []string) bool { return values[0] == "" })
 	return "?" + q.Encode()
 }
 
