@@ -11,7 +11,7 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// httpError is an error in a request that only HTTP knows.
+// httpError is an error that only HTTP has, with its status.
 type httpError struct {
 	status int
 	detail string
@@ -21,15 +21,15 @@ func (e *httpError) Error() string { return e.detail }
 
 var errPrecondition = &httpError{http.StatusPreconditionFailed, "The token has changed: it has another ETag now."}
 
-// status says how an error is answered.
+// status is the answer to an error.
 type status struct {
 	err    error
 	code   int
 	detail string
 }
 
-// In each list, the first that matches counts. What is in neither is a failure
-// of ours.
+// The first entry that an error matches counts. An error that matches none is a failure
+// of the server's.
 var (
 	credentialStatuses = []status{
 		{errCrossOrigin, errCrossOrigin.status, errCrossOrigin.detail},
@@ -37,10 +37,10 @@ var (
 		{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
 		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},
 		{authtoken.ErrUserNotFound, http.StatusForbidden, "Token invalid/expired"},
-		{authtoken.ErrForbidden, http.StatusForbidden, "Authentication credentials were not provided."}, // nobody
+		{authtoken.ErrForbidden, http.StatusForbidden, "Authentication credentials were not provided."}, // the principal is nobody
 	}
 	callStatuses = []status{
-		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"}, // since it was checked
+		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"}, // the key was valid when it was checked
 		{authtoken.ErrForbidden, http.StatusForbidden, "You do not have permission to perform this action."},
 		{authtoken.ErrNotFound, http.StatusNotFound, "No Token matches the given query."},
 		{authtoken.ErrNoPage, http.StatusNotFound, "Invalid page."},
@@ -72,7 +72,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, status
 			return
 		}
 	}
-	// A client that has gone away is no news.
+	// A client that has gone away is not worth a line in the log.
 	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {
 		logFailure(h.cfg.Logger, r, "request failed", err)
 	}
@@ -87,7 +87,7 @@ func writeDetail(w http.ResponseWriter, status int, detail string) {
 	writeText(w, status, "detail", detail)
 }
 
-// writeText answers with an object that has one text in it.
+// writeText answers with a JSON object that has one field.
 func writeText(w http.ResponseWriter, status int, name, text string) {
 	a := newAnswer()
 	a.b = appendString(append(a.b, '{'), "", name)
@@ -95,7 +95,8 @@ func writeText(w http.ResponseWriter, status int, name, text string) {
 	a.send(w, status)
 }
 
-// writeFaults lists the messages of each field; those of one field stand together.
+// writeFaults answers with the messages about each field. The faults of one field must
+// stand together.
 func writeFaults(w http.ResponseWriter, invalid *authtoken.ValidationError) {
 	a := newAnswer()
 	field, beforeField := "", "{"
@@ -111,33 +112,31 @@ func writeFaults(w http.ResponseWriter, invalid *authtoken.ValidationError) {
 	a.send(w, http.StatusBadRequest)
 }
 
-// answer is the JSON of an answer, in a buffer that is used for others later.
+// answer is the JSON of one answer. Its buffer is used again for other answers.
 type answer struct {
 	b     []byte
-	begun bool // a part of it is sent
+	begun bool // the header and a part of the body are sent
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
 
 func newAnswer() *answer { return answers.Get().(*answer) }
 
-// keepSize is how large a buffer is kept for the next answer, and pieceSize how much
-// of a long answer is put together before it is sent.
 const (
-	keepSize  = 64 << 10
-	pieceSize = keepSize / 2
+	keepSize  = 64 << 10     // the largest buffer that is used again
+	pieceSize = keepSize / 2 // a long answer is sent in pieces of about this size
 )
 
-// send sends what has not been sent. The answer can't be used after that.
+// send sends the rest of the answer. The answer can't be used after that.
 func (a *answer) send(w http.ResponseWriter, status int) {
 	if !a.begun {
 		writeHeader(w, status, len(a.b))
 	}
-	_, _ = w.Write(a.b) // a client that has gone away
+	_, _ = w.Write(a.b) // fails if the client has gone away
 	a.free()
 }
 
-// free has the buffer used for another answer, unless it is large.
+// free keeps the buffer for another answer, unless it is large.
 func (a *answer) free() {
 	if cap(a.b) <= keepSize {
 		*a = answer{b: a.b[:0]}
@@ -145,12 +144,12 @@ func (a *answer) free() {
 	}
 }
 
-// sendLong sends b, the answer so far, if it is long, and returns what is to be
-// appended to. A long answer need not be held in memory that way. Once a piece is
-// sent, nothing must fail.
+// sendLong sends b, the answer so far, if it has the size of a piece. It returns the
+// slice to append the rest to. A long answer is not held in memory that way. After the
+// first piece, nothing may fail any more.
 //
-// If the client leaves or the request runs out of time, the answer is cut off: a part
-// of a list must not look like the whole.
+// If the client leaves or the request runs out of time, sendLong cuts off the answer,
+// so that a part of a list does not look like the whole list.
 func (a *answer) sendLong(ctx context.Context, w http.ResponseWriter, b []byte) []byte {
 	if len(b) < pieceSize {
 		return b
@@ -165,19 +164,20 @@ func (a *answer) sendLong(ctx context.Context, w http.ResponseWriter, b []byte) 
 	return b[:0]
 }
 
-// Shared between answers, and never written to.
+// Header values that all answers share. Nothing writes to them.
 var (
 	contentType  = []string{"application/json"}
 	cacheControl = []string{"no-store"}
 	nosniff      = []string{"nosniff"}
 )
 
-// writeHeader begins an answer of so many bytes; -1 if that is not known.
+// writeHeader sends the header of an answer. length is that of the body, or -1 if it is
+// not known.
 func writeHeader(w http.ResponseWriter, status, length int) {
 	header := w.Header()
 	header["Content-Type"] = contentType
 	header["Cache-Control"] = cacheControl
-	if length > 2048 { // shorter than that, net/http does it by itself
+	if length > 2048 { // net/http sets it for shorter bodies
 		header.Set("Content-Length", strconv.Itoa(length))
 	}
 	w.WriteHeader(status)

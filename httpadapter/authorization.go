@@ -9,16 +9,16 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Errors that an authenticator returns for a request whose credentials it can't
-// take.
+// Errors that an authenticator returns for a request without credentials, and for
+// credentials of a kind that it does not know.
 var (
 	ErrNoCredentials     = errors.New("no credentials")
 	ErrUnsupportedScheme = errors.New("unsupported authentication scheme")
 )
 
 // BearerPrincipal returns an authenticator that takes the key of a token of IntentAPI
-// from the header "Authorization: Bearer <key>", as RFC 6750 has it.
-// A request with more than one such header is refused.
+// from the header "Authorization: Bearer <key>" (RFC 6750). It refuses a request that
+// has more than one Authorization header.
 func BearerPrincipal(svc *authtoken.Service) func(*http.Request) (authtoken.Principal, error) {
 	return func(r *http.Request) (authtoken.Principal, error) {
 		scheme, key, err := authorization(r)
@@ -34,13 +34,13 @@ func BearerPrincipal(svc *authtoken.Service) func(*http.Request) (authtoken.Prin
 	}
 }
 
-// errRepeated refuses a request whose credentials are in doubt: the first
-// Authorization header would count here, and a proxy may have looked at the last.
+// errRepeated refuses a request whose credentials are ambiguous: the first header would
+// count here, and a proxy may have looked at the last one.
 var errRepeated = fmt.Errorf("%w: the request has more than one Authorization header", authtoken.ErrRefused)
 
-// authorization returns what r's Authorization header holds, as RFC 9110, section
-// 11.4, has it: a scheme, spaces, and credentials. Both are empty if there is no
-// header, and the credentials alone if nothing follows the scheme.
+// authorization returns the scheme and the credentials in r's Authorization header
+// (RFC 9110, section 11.4). Both are empty if there is no such header. Only the
+// credentials are empty if nothing follows the scheme.
 func authorization(r *http.Request) (scheme, credentials string, err error) {
 	values := r.Header["Authorization"]
 	if len(values) > 1 {
@@ -50,8 +50,8 @@ func authorization(r *http.Request) (scheme, credentials string, err error) {
 	return scheme, strings.TrimLeft(credentials, " "), nil
 }
 
-// credentials returns what r's Authorization header holds for a scheme. It
-// reports false if there is nothing, or another header of this name.
+// credentials returns the credentials for a scheme in r's Authorization header. It
+// reports false if there are none, or if r has more than one such header.
 func credentials(r *http.Request, scheme string) (string, bool) {
 	s, c, err := authorization(r)
 	if err != nil || c == "" || !strings.EqualFold(s, scheme) {
@@ -60,5 +60,5 @@ func credentials(r *http.Request, scheme string) (string, bool) {
 	return c, true
 }
 
-// trimSpace removes the white space that HTTP allows around the value of a header.
+// trimSpace removes the white space that HTTP allows around a header value.
 func trimSpace(value string) string { return strings.Trim(value, " \t") }

@@ -4,7 +4,7 @@ import "net/http"
 
 var errCrossOrigin = &httpError{http.StatusForbidden, "This request came from another site, so nothing was done."}
 
-// admit returns why r is refused, whoever sent it.
+// admit returns an error if r is refused before anybody looks at its credentials.
 func (h *Handler) admit(r *http.Request) error {
 	if len(r.Header["Authorization"]) > 1 {
 		return errRepeated
@@ -12,8 +12,8 @@ func (h *Handler) admit(r *http.Request) error {
 	if h.cfg.CrossOrigin.Check(r) == nil {
 		return nil
 	}
-	// A browser sends cookies, and the credentials of schemes that it knows, whichever
-	// site asks it to. It knows nothing of bearer tokens.
+	// Any site can make a browser send cookies, and credentials of the schemes that the
+	// browser knows. It does not know bearer tokens.
 	if _, bearer := credentials(r, "Bearer"); !bearer {
 		return errCrossOrigin
 	}

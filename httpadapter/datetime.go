@@ -9,13 +9,13 @@ import (
 )
 
 // A request may write a time in the forms of ISO 8601 that Python's
-// datetime.fromisoformat takes, or in the form of Django, where a number may have one
-// digit and white space may stand before the offset.
+// datetime.fromisoformat accepts. It may also write it in Django's form: numbers may
+// have one digit, and white space may stand before the offset.
 var (
 	isoTime = func() *regexp.Regexp {
 		const (
 			day = `\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d(?:-\d)?|\d{4}W\d\d\d?`
-			// Hours, and what may follow them.
+			// Hours alone, or with minutes, seconds and a fraction.
 			clock = `\d\d(?::\d\d(?::\d\d(?:[.,]\d+)?)?)?|\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?`
 		)
 		return regexp.MustCompile(`^(` + day + `)(?:\D(` + clock + `)(?:[Zz]|([+-])(` + clock + `))?)?$`)
@@ -24,8 +24,9 @@ var (
 		`(?::(\d{1,2})((?:[.,]\d{1,12})?))?\s*(|[Zz]|[+-]\d{2}(?::?\d{2})?)$`)
 )
 
-// parseDateTime reads a time, to the microsecond. A date alone is its midnight, and
-// what has no offset is in UTC. An offset may lead out of the years 1 to 9999.
+// parseDateTime reads a time, to the microsecond. A date alone means midnight. A time
+// without an offset is in UTC. Because of its offset, a time can be outside the years 1
+// to 9999.
 func parseDateTime(s string) (time.Time, bool) {
 	m := isoTime.FindStringSubmatch(s)
 	if m == nil {
@@ -45,12 +46,13 @@ func parseDateTime(s string) (time.Time, bool) {
 	}
 	t := day.Add(clock - offset)
 	if t.IsZero() {
-		t = t.Add(1) // which is not taken for none, and gets lost with the nanoseconds
+		t = t.Add(1) // the zero time would mean no time; nanoseconds are not kept
 	}
 	return t, true
 }
 
-// fromDjango returns a time of Django's form in that of ISO 8601, or "".
+// fromDjango turns a time in Django's form into ISO 8601. It returns "" if s has
+// another form.
 func fromDjango(s string) string {
 	m := djangoTime.FindStringSubmatch(s)
 	if m == nil {
@@ -65,7 +67,7 @@ func fromDjango(s string) string {
 	return fmt.Sprintf("%s-%s-%sT%s:%s:%s%s%s", m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8])
 }
 
-// parseDay reads a day, which may be given by its week: the first day of it is Monday.
+// parseDay reads a date. It may be a week, which means its Monday, or a day of a week.
 func parseDay(s string) (time.Time, bool) {
 	year, rest, weekly := strings.Cut(strings.ReplaceAll(s, "-", ""), "W")
 	if !weekly {
@@ -78,7 +80,7 @@ func parseDay(s string) (time.Time, bool) {
 	if len(rest) > 2 {
 		weekday = int(rest[2] - '0')
 	}
-	// The 4th of January is always in week 1.
+	// ISO 8601: week 1 is the week that has the 4th of January.
 	fourth := time.Date(y, time.January, 4, 0, 0, 0, 0, time.UTC)
 	monday := fourth.AddDate(0, 0, -(int(fourth.Weekday())+6)%7)
 	day := monday.AddDate(0, 0, (week-1)*7+weekday-1)
@@ -86,7 +88,7 @@ func parseDay(s string) (time.Time, bool) {
 	return day, y > 0 && weekday >= 1 && weekday <= 7 && isoYear == y && isoWeek == week && day.Year() > 0 && day.Year() <= 9999
 }
 
-// parseClock reads a time of day, or an offset from UTC. "" is none.
+// parseClock reads a time of day, or an offset from UTC. "" is 0.
 func parseClock(s string) (time.Duration, bool) {
 	whole, fraction, _ := strings.Cut(strings.ReplaceAll(s, ",", "."), ".")
 	whole = (strings.ReplaceAll(whole, ":", "") + "000000")[:6]

@@ -19,7 +19,7 @@ import (
 // readObject reads the body of r, which must be a JSON object or empty. If a name
 // occurs twice, the last one wins.
 func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error) {
-	if r.Body == nil { // as in a request that was made for a test
+	if r.Body == nil { // a server never gets such a request, but a test may make one
 		return nil, nil
 	}
 	var body []byte
@@ -43,7 +43,7 @@ func (h *Handler) readObject(r *http.Request) (map[string]json.RawMessage, error
 	return parseObject(body)
 }
 
-// isJSON reports whether contentType is that of JSON, or a pattern that fits it.
+// isJSON reports whether contentType is JSON, or a pattern such as */* that matches it.
 func isJSON(contentType string) bool {
 	if contentType == "application/json" {
 		return true
@@ -69,15 +69,15 @@ func parseObject(body []byte) (object map[string]json.RawMessage, err error) {
 	return object, nil
 }
 
-// wholeFault is the error of a body that is no object.
+// wholeFault is the error for a body that is not an object.
 func wholeFault(code authtoken.Code, value string) error {
 	return &authtoken.ValidationError{Fields: []authtoken.FieldError{{Code: code, Value: value}}}
 }
 
-// createParams returns the token that a request asks for. Faults in single fields are
-// noted in it, for the service to report with its own.
+// createParams returns the token that a request asks for. Invalid has the faults of
+// single fields: the service reports them together with those that it finds.
 func (d *decoder) createParams() (p authtoken.CreateParams) {
-	d.require("identifier") // without one, the service would make one
+	d.require("identifier") // the service would make one up
 	p.Managed = value(d.string("managed", mayBeNull))
 	p.Identifier = value(d.string("identifier", 0))
 	p.Intent = value(d.intent())
@@ -89,8 +89,9 @@ func (d *decoder) createParams() (p authtoken.CreateParams) {
 	return p
 }
 
-// updateParams returns the change that a request asks for, as createParams does. A PUT
-// must name the identifier. It sets an intent that it does not name to the default.
+// updateParams returns the change that a request asks for, with its faults as in
+// createParams. A PUT must have an identifier. Without an intent, it sets the default
+// intent.
 func (d *decoder) updateParams(put bool) (p authtoken.UpdateParams) {
 	if put {
 		d.require("identifier")
@@ -117,8 +118,8 @@ func (d *decoder) key() (string, error) {
 // maxOverlap is the longest overlap that a request may ask for: 10 years.
 const maxOverlap = 10 * 365 * 24 * time.Hour
 
-// overlap returns for how long the old key stays valid, which a request gives in whole
-// seconds.
+// overlap returns how long the old key stays valid. A request gives it in whole seconds.
+// It is 0 if the request does not.
 func (d *decoder) overlap() (time.Duration, error) {
 	raw, ok := d.get("overlap")
 	if !ok {

@@ -1,11 +1,11 @@
-// Package httpadapter serves an authtoken.Service over HTTP, under the paths
-// and in the words of authentik's core/tokens API, so that authentik's own
-// clients can use it:
+// Package httpadapter serves an authtoken.Service over HTTP. It has the paths and the
+// messages of authentik's core/tokens API, so that authentik's own clients can use it:
 //
 //	h, err := httpadapter.New(svc, httpadapter.Config{})
 //	mux.Handle("/api/v3/", h)
 //
-// and guards the application's own routes with keys, by [RequireToken]:
+// It also guards the application's own routes: [RequireToken] admits only requests that
+// carry a valid key.
 //
 //	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{})
 //	mux.Handle("GET /reports", guard(reports))
@@ -27,25 +27,24 @@
 //	GET    core/tokens/{identifier}/used_by/   always empty
 //	GET    schema/                             the OpenAPI document of all this
 //
-// Paths end in a slash, as authentik's do; without it they are not found.
+// Paths end in a slash, as authentik's do. A path without it is not found.
 // http.ServeMux redirects a doubled slash before a handler sees it.
 //
-// Wrong fields are answered with 400, all at once, each with its messages; all else
-// that goes wrong with a "detail". Answers with a single token have an ETag, and
-// PUT, PATCH and DELETE honour If-Match.
+// If fields are wrong, the answer is 400, with the messages about all of them. The answer
+// to any other error has a "detail". An answer with a single token has an ETag. PUT,
+// PATCH, DELETE, set_key/ and rotate/ honour If-Match.
 //
 // # Who may do what
 //
-// The handler decides about HTTP only: who may do what is up to the service, in
-// the name of whomever the request's credentials belong to. That is whom
-// [Config].Authenticate names: by default, the owner of the key that comes as a
-// bearer token. If it reads a cookie, a page of another site might use it: see
-// [Config].CrossOrigin.
+// The handler only knows HTTP. The service decides who may do what.
+// [Config].Authenticate returns who sent a request. By default, that is the owner of the
+// key that the request carries as a bearer token. If Authenticate reads a cookie, pages of
+// other sites could make use of it: see [Config].CrossOrigin.
 //
 // # The guard
 //
-// RequireToken looks for a key in the [Source] values it is given: [FromBearer],
-// [FromBasic], [FromHeader], or one of the application's. Behind it, [Principal]
-// has the token and its owner. Whoever is refused is told 401, and not why; the
-// application is, by the service's Observer and by [GuardConfig].Refused.
+// RequireToken looks for a key in each [Source]: [FromBearer], [FromBasic], [FromHeader],
+// or one of the application's. Behind it, [Principal] returns the token and its owner. If
+// a key is refused, the answer is 401 and does not say why. The application learns that
+// from the service's Observer and from [GuardConfig].Refused.
 package httpadapter

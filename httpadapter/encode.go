@@ -14,12 +14,12 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Answers are put together by hand: encoding/json takes three times as long, which
-// would be most of what a request costs. TestEncode compares the two.
+// This file writes JSON by hand: encoding/json takes three times as long, and that would
+// be most of the cost of a request. TestEncode compares the two.
 //
-// Most functions take the text that comes before the value, such as `,"name":`.
+// Most functions take the text that stands before the value, such as `,"name":`.
 
-// appendBeforeOwner appends the part of a token that comes before its owner.
+// appendBeforeOwner appends the part of a token that stands before its owner.
 func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
 	b = appendUUID(b, `{"pk":`, t.PK)
 	b = appendStringOrNull(b, `,"managed":`, t.Managed)
@@ -28,7 +28,7 @@ func appendBeforeOwner(b []byte, t *authtoken.Token) []byte {
 	return append(b, `,"user":`...)
 }
 
-// appendAfterOwner appends the rest of a token, with its key if that is to be shown.
+// appendAfterOwner appends the rest of a token. It shows the key, unless key is zero.
 func (h *Handler) appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.Key) []byte {
 	b = appendString(b, `,"description":`, t.Description)
 	b = appendTime(b, `,"expires":`, t.Expires)
@@ -43,7 +43,7 @@ func (h *Handler) appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.K
 	return append(b, '}')
 }
 
-// appendOwner appends the owner of a token: the ID, and the user_obj.
+// appendOwner appends the owner of a token: the ID and the user_obj.
 func (h *Handler) appendOwner(ctx context.Context, b []byte, u *Profile) ([]byte, error) {
 	start := len(b)
 	b, err := h.appendID(ctx, b, u.ID)
@@ -96,7 +96,7 @@ func appendRole(b []byte, r *Role) []byte {
 	return append(b, '}')
 }
 
-// userType returns t if clients know it. They fail on any other type.
+// userType returns t if it is a type that clients know. They fail on any other.
 func userType(t string) string {
 	switch t {
 	case "external", "service_account", "internal_service_account":
@@ -130,25 +130,25 @@ func appendAttributes(b []byte, attributes map[string]any, err *error) []byte {
 	return append(b, text...)
 }
 
-// appendTime appends t as authentik writes times: in UTC, with microseconds if there
-// are any. The zero time is null.
+// appendTime appends a time in authentik's form: in UTC, with microseconds unless they
+// are 0. The zero time is null.
 func appendTime(b []byte, before string, t time.Time) []byte {
 	b = append(b, before...)
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
-	// Package time has a fast path for this layout, but for none with microseconds.
+	// Package time formats this layout fast, but no layout with microseconds.
 	b = t.UTC().AppendFormat(append(b, '"'), time.RFC3339)
 	if micro := t.Nanosecond() / 1000; micro > 0 {
 		end := len(b) - len("Z")
-		b = strconv.AppendInt(b[:end], int64(1_000_000+micro), 10) // seven digits
+		b = strconv.AppendInt(b[:end], int64(1_000_000+micro), 10) // the 1 becomes the point
 		b[end] = '.'
 		b = append(b, 'Z')
 	}
 	return append(b, '"')
 }
 
-// appendRequiredTime is for times that clients do not accept as null.
+// appendRequiredTime is appendTime for times that must not be null.
 func appendRequiredTime(b []byte, before string, t time.Time) []byte {
 	if t.IsZero() {
 		return append(append(b, before...), `"1970-01-01T00:00:00Z"`...)

@@ -18,14 +18,15 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// decoder takes the fields out of the JSON object that a request sends. Each method
-// returns nil for a field that is missing, and for one that has a fault, which it notes.
+// decoder reads the fields of the JSON object that a request sends. Each method returns
+// nil for a missing field. If a field has a fault, it also returns nil, and adds the
+// fault to faults.
 type decoder struct {
 	h       *Handler
 	ctx     context.Context //nolint:containedctx // of the request that is decoded
 	object  map[string]json.RawMessage
 	faults  []authtoken.FieldError
-	failure error // there is no such object, or it could not be read to the end
+	failure error // the body is no such object, or a user could not be looked up
 }
 
 func (h *Handler) decode(r *http.Request) *decoder {
@@ -37,7 +38,7 @@ func (d *decoder) fault(field string, code authtoken.Code, value string) {
 	d.faults = append(d.faults, authtoken.FieldError{Field: field, Code: code, Value: value})
 }
 
-// err returns nil if there was no failure and no fault.
+// err returns the failure, or else the faults. It is nil if there are none.
 func (d *decoder) err() error {
 	if d.failure != nil || len(d.faults) == 0 {
 		return d.failure
@@ -57,20 +58,20 @@ func (d *decoder) get(field string) (json.RawMessage, bool) {
 	return raw, ok
 }
 
-// require notes a fault if the field is missing.
+// require adds a fault if the field is missing.
 func (d *decoder) require(field string) {
 	if _, ok := d.object[field]; !ok {
 		d.fault(field, authtoken.CodeRequired, "")
 	}
 }
 
-// What a text may be.
+// What a text may be besides a text.
 const (
-	mayBeNull  = 1 << iota // which is read as ""
-	mayBeBlank             // "", or nothing but white space
+	mayBeNull  = 1 << iota // null is read as ""
+	mayBeBlank             // empty, or only white space
 )
 
-// string takes a text, or a number as Python writes it.
+// string reads a text. A number is read as the text that Python prints for it.
 func (d *decoder) string(field string, may int) *string {
 	if may&mayBeNull != 0 && d.null(field) {
 		return new("")
@@ -112,7 +113,7 @@ func (d *decoder) intent() *authtoken.Intent {
 		return nil
 	}
 	text := spell(raw)
-	// The service takes an empty intent for one that was not given.
+	// To the service, an empty intent means none.
 	if raw[0] != '"' || text == "" {
 		d.fault("intent", authtoken.CodeChoice, text)
 		return nil
@@ -120,8 +121,8 @@ func (d *decoder) intent() *authtoken.Intent {
 	return new(authtoken.Intent(text))
 }
 
-// user takes a user in the form in which answers show one. Where that is a number,
-// a string or a float that is this number will do.
+// user reads a user, in the form in which answers show users. If that is a number, a
+// string or a float with the value of the number is also accepted.
 func (d *decoder) user() *string {
 	raw, ok := d.get("user")
 	textIDs := d.h.cfg.TextUserIDs
@@ -134,19 +135,19 @@ func (d *decoder) user() *string {
 	case textIDs && raw[0] == '"':
 		return d.text("user", raw)
 	}
-	n, err := userNumber(raw)
-	if textIDs || errors.Is(err, strconv.ErrSyntax) {
+	n, malformed := userNumber(raw)
+	if textIDs || errors.Is(malformed, strconv.ErrSyntax) {
 		d.fault("user", codeUserType, pythonType(raw))
 		return nil
 	}
-	var id string
-	if err == nil {
+	id, err := "", authtoken.ErrUserNotFound // if the number is out of range
+	if malformed == nil {
 		id, err = d.h.userID(d.ctx, n)
 	}
 	switch {
 	case err == nil:
 		return &id
-	case errors.Is(err, strconv.ErrRange), errors.Is(err, authtoken.ErrUserNotFound):
+	case errors.Is(err, authtoken.ErrUserNotFound):
 		d.fault("user", authtoken.CodeNotFound, spell(raw))
 	default:
 		d.failure = err
@@ -154,8 +155,8 @@ func (d *decoder) user() *string {
 	return nil
 }
 
-// userNumber returns the whole number that raw is. The error matches strconv.ErrSyntax
-// if it is none, and strconv.ErrRange if no user can have it.
+// userNumber returns the value of raw, which must be a whole number. Otherwise the error
+// matches strconv.ErrSyntax. It matches strconv.ErrRange if the number is too large.
 func userNumber(raw json.RawMessage) (int64, error) {
 	text := string(raw)
 	switch pythonType(raw) {
@@ -171,7 +172,8 @@ func userNumber(raw json.RawMessage) (int64, error) {
 	return strconv.ParseInt(text, 10, 64)
 }
 
-// asSent has err, which the service returned, name the user as the request did.
+// asSent makes an error of the service name the user in the way in which the request
+// did.
 func (d *decoder) asSent(err error) error {
 	if e, ok := errors.AsType[*authtoken.ValidationError](err); ok {
 		for i, f := range e.Fields {
@@ -198,7 +200,7 @@ func (d *decoder) expires() *time.Time {
 	switch year := t.Year(); {
 	case !ok:
 		d.fault("expires", codeDateTime, "")
-	case year < 1 || year > 9999: // its offset leads there
+	case year < 1 || year > 9999: // because of its offset
 		d.fault("expires", authtoken.CodeInvalid, "")
 	default:
 		return &t
@@ -206,13 +208,13 @@ func (d *decoder) expires() *time.Time {
 	return nil
 }
 
-// trueValues and falseValues are what stands for a boolean, in any case.
+// trueValues and falseValues are the texts that stand for a boolean, in lower case.
 var (
 	trueValues  = []string{"true", "t", "yes", "y", "on", "1"}
 	falseValues = []string{"false", "f", "no", "n", "off", "0"}
 )
 
-// expiring takes a boolean, a text that stands for one, or the number 0 or 1.
+// expiring reads a boolean, a text that stands for one, or the number 0 or 1.
 func (d *decoder) expiring() *bool {
 	raw, ok := d.get("expiring")
 	if !ok {
@@ -237,7 +239,7 @@ func (d *decoder) expiring() *bool {
 	return nil
 }
 
-// pythonType names the type of a JSON value the way the original does.
+// pythonType returns the name of the Python type of a JSON value.
 func pythonType(raw []byte) string {
 	switch raw[0] {
 	case '{':
@@ -257,7 +259,7 @@ func pythonType(raw []byte) string {
 	return "int"
 }
 
-// spell returns a value as Python would print it, lists and objects aside.
+// spell returns a value as Python prints it, except that lists and objects stay JSON.
 func spell(raw json.RawMessage) string {
 	switch pythonType(raw) {
 	case "str":
@@ -279,7 +281,7 @@ func pythonNumber(raw json.RawMessage) string {
 		}
 		return text
 	}
-	f, _ := strconv.ParseFloat(text, 64) // infinite if it is out of range, as there
+	f, _ := strconv.ParseFloat(text, 64) // infinite if it is out of range, as in Python
 	text = strconv.FormatFloat(f, 'e', -1, 64)
 	_, exponent, finite := strings.Cut(text, "e")
 	if !finite {
@@ -295,13 +297,13 @@ func pythonNumber(raw json.RawMessage) string {
 	return text
 }
 
-// trim removes what Python takes for white space around s: it knows four separators
-// more than unicode.IsSpace.
+// trim removes the white space around s, by Python's definition: it has four separators
+// that unicode.IsSpace does not have.
 func trim(s string) string { return strings.TrimFunc(s, isSpace) }
 
 func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
 
-// unquote decodes a JSON string that is known to be one.
+// unquote decodes raw, which must be a valid JSON string.
 func unquote(raw json.RawMessage) string {
 	text := raw[1 : len(raw)-1]
 	if bytes.IndexByte(text, '\\') < 0 {
@@ -312,7 +314,7 @@ func unquote(raw json.RawMessage) string {
 	return s
 }
 
-// loneSurrogate returns a \u escape in raw that is half of a surrogate pair.
+// loneSurrogate returns the first \u escape in raw that is only half of a surrogate pair.
 // encoding/json would replace it without an error.
 func loneSurrogate(raw []byte) (rune, bool) {
 	for i := 0; i < len(raw); i++ {
@@ -320,7 +322,7 @@ func loneSurrogate(raw []byte) (rune, bool) {
 			continue
 		}
 		first, ok := escapedRune(raw[i:])
-		i++ // past what is escaped
+		i++ // an escaped backslash does not begin an escape
 		if !ok || !utf16.IsSurrogate(first) {
 			continue
 		}
@@ -333,7 +335,8 @@ func loneSurrogate(raw []byte) (rune, bool) {
 	return 0, false
 }
 
-// escapedRune returns the rune of the \u escape that raw begins with, if it does.
+// escapedRune returns the rune of the \u escape at the beginning of raw. It reports
+// false if there is none.
 func escapedRune(raw []byte) (rune, bool) {
 	if !bytes.HasPrefix(raw, []byte(`\u`)) {
 		return 0, false

@@ -14,8 +14,8 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Handler answers requests for paths below its base path. It is safe for
-// concurrent use. Make one with [New].
+// Handler serves authentik's core/tokens API below its base path. Make one with [New]. It
+// is safe for concurrent use.
 type Handler struct {
 	svc    *authtoken.Service
 	cfg    Config // with its defaults
@@ -23,71 +23,72 @@ type Handler struct {
 	schema string // the OpenAPI document; empty if it is not served
 }
 
-// Config is how a Handler behaves. The zero Config works.
+// Config configures a [Handler]. The zero Config works.
 type Config struct {
-	// BasePath is what all paths begin with, as the handler gets them: behind
-	// http.StripPrefix, without what that strips. Defaults to "/api/v3"; "/"
-	// is for no base path.
+	// BasePath is the beginning of all paths. Behind http.StripPrefix, it is what is
+	// left of them. Defaults to "/api/v3". "/" means no base path.
 	BasePath string
 
-	// MaxBodyBytes is the longest request body that is read; longer ones are
-	// answered with 413. Defaults to 1 MiB.
+	// MaxBodyBytes is the size of the largest request body that is accepted. A larger
+	// one is answered with 413. Defaults to 1 MiB.
 	MaxBodyBytes int64
 
-	// Authenticate says who sent a request: a principal of Service.Check, or of
-	// authtoken.SignedIn. What it may do is up to Service.For. Defaults to
-	// [BearerPrincipal], which takes the key of a token of IntentAPI. Errors that match
-	// authtoken.ErrRefused, [ErrNoCredentials] or [ErrUnsupportedScheme] are
-	// answered with 403, as are the zero Principal and users who are not active or
-	// not in the directory, and all other errors with 500. It is not called for
-	// requests that more than one Authorization header makes ambiguous: those are
-	// answered as ErrRefused is.
+	// Authenticate returns who sent a request: a principal that Service.Check or
+	// authtoken.SignedIn made. Service.For decides what that principal may do. Defaults
+	// to [BearerPrincipal], which accepts the key of a token of IntentAPI.
+	//
+	// The answer is 403 if the error matches authtoken.ErrRefused, [ErrNoCredentials] or
+	// [ErrUnsupportedScheme], if the principal is the zero Principal, and if the user is
+	// not active or not in the directory. For any other error it is 500.
+	//
+	// Authenticate is not called for a request that has more than one Authorization
+	// header. Such a request is answered as if the error were ErrRefused.
 	Authenticate func(*http.Request) (authtoken.Principal, error)
 
-	// CrossOrigin decides which requests that change something are refused
-	// because a browser sends them from another origin. Defaults to a new
-	// http.CrossOriginProtection, which trusts no other origin. Requests that
-	// no browser sends pass it. Its deny handler is not called: the answer is
-	// 403 with a detail.
+	// CrossOrigin refuses requests that change something and that a browser sends from
+	// another origin. It admits requests that do not come from a browser. Defaults to a
+	// new http.CrossOriginProtection, which trusts no other origin. Its deny handler is
+	// not called: the answer is 403 with a detail.
 	//
-	// It is not asked about requests with a bearer token in their only
-	// Authorization header. A page of another origin can't have that header
-	// sent unless the application allows it by CORS.
+	// A request that has a bearer token in its only Authorization header is admitted all
+	// the same. A page of another origin can't make a browser send that header, unless
+	// the application allows it by CORS.
 	CrossOrigin *http.CrossOriginProtection
 
-	// Profiles returns what answers show of users in user_obj, by ID; a user that is
-	// left out is shown with nothing but the ID. It is asked once for each answer.
-	// Nil shows what the service's directory knows.
+	// Profiles returns the profiles of users, by ID. Answers show them in user_obj. A
+	// user without a profile is shown with only the ID. Profiles is called at most once
+	// for each answer. Nil shows what the service's directory knows.
 	Profiles func(ctx context.Context, ids []string) (map[string]Profile, error)
 
 	// UserNumber and UserID translate between the IDs of users and the integers that
-	// authentik's clients know users by. Set both or neither. UserID returns an
-	// error that matches authtoken.ErrUserNotFound for a number that is nobody's.
+	// authentik's clients use. Set both or neither. If no user has a number, the error
+	// of UserID must match authtoken.ErrUserNotFound.
 	//
-	// Without them an ID that is a decimal number, such as "7", is that number. Any
-	// other ID is written as a string, and can't be named in a request.
+	// Without them, an ID that is a decimal number, such as "7", is that number. Any
+	// other ID is written as a string, and a request can't contain it.
 	UserNumber func(ctx context.Context, id string) (int64, error)
 	UserID     func(ctx context.Context, number int64) (string, error)
 
-	// TextUserIDs is for an application's own clients: every user ID is a string, in
-	// requests, in answers and in the OpenAPI document. It excludes UserNumber.
+	// TextUserIDs makes every user ID a string, in requests, in answers and in the
+	// OpenAPI document. It is for an application's own clients: authentik's expect
+	// integers. It excludes UserNumber.
 	TextUserIDs bool
 
-	// AuthentikFieldsOnly leaves out created and last_used, which authentik does not
-	// have: some generated clients refuse fields that they don't know. The key of a
-	// new token stays, since nothing else shows it.
+	// AuthentikFieldsOnly leaves out created and last_used. authentik does not have
+	// them, and some generated clients refuse fields that they do not know. The key of a
+	// new token is still shown, since nothing else shows it.
 	AuthentikFieldsOnly bool
 
-	// NoSchema takes away the OpenAPI document, which is served to anybody at
-	// "schema/" below the base path otherwise.
+	// NoSchema turns off the OpenAPI document. Otherwise it is served to anybody, at
+	// "schema/" below the base path.
 	NoSchema bool
 
-	// Logger gets what is wrong when a request is answered with 500. Defaults
-	// to slog.Default().
+	// Logger gets the error when a request is answered with 500. Defaults to
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// New returns a Handler for svc.
+// New returns a Handler for svc. If cfg has faults, the error names all of them.
 func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -113,7 +114,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = BearerPrincipal(svc)
 	}
-	cfg.MaxBodyBytes = min(cmp.Or(cfg.MaxBodyBytes, 1<<20), math.MaxInt64-1) // one more is read
+	cfg.MaxBodyBytes = min(cmp.Or(cfg.MaxBodyBytes, 1<<20), math.MaxInt64-1) // readObject adds 1
 	cfg.CrossOrigin = cmp.Or(cfg.CrossOrigin, http.NewCrossOriginProtection())
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	base := strings.TrimRight((&url.URL{Path: cfg.BasePath}).EscapedPath(), "/")
@@ -124,9 +125,10 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-// ServeHTTP answers one request. All answers are JSON or empty. A long list is sent
-// in pieces; if the client leaves meanwhile or the request's context ends, ServeHTTP
-// panics with http.ErrAbortHandler, for which net/http cuts off the answer.
+// ServeHTTP answers one request. All answers are JSON or empty.
+//
+// A long list is sent in pieces. If the client leaves meanwhile, or the request's context
+// ends, ServeHTTP panics with http.ErrAbortHandler. Then net/http cuts off the answer.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Content-Type-Options"] = nosniff
 	rt, identifier := h.route(r)
@@ -142,8 +144,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err, credentialStatuses)
 		return
 	}
-	// Credentials come before the method and everything else, so that nothing
-	// can be learnt without.
+	// Credentials are checked before anything else, so that nobody learns anything
+	// without them.
 	who, err := h.cfg.Authenticate(r)
 	access := h.svc.For(who)
 	if err == nil {

@@ -31,7 +31,8 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	// Owners are written first: nothing must fail once a piece of the list is sent.
+	// Owners are written first, because nothing may fail after a piece of the list is
+	// sent.
 	owners := make(map[string][]byte)
 	room := newAnswer()
 	defer room.free()
@@ -57,8 +58,8 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
 	return nil
 }
 
-// parseQuery takes every query there can be, as the original does: a semicolon
-// and a percent sign that escapes nothing stand for themselves.
+// parseQuery accepts every query, as authentik does. A semicolon stands for itself, and
+// so does a percent sign without two hexadecimal digits after it.
 func parseQuery(raw string) url.Values {
 	var b strings.Builder
 	b.Grow(len(raw))
@@ -85,8 +86,7 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// last returns the last of the values that a query gives name, as the original
-// does, or "".
+// last returns the last value that a query has for name, as authentik does, or "".
 func last(query url.Values, name string) string {
 	values := query[name]
 	if len(values) == 0 {
@@ -95,8 +95,7 @@ func last(query url.Values, name string) string {
 	return values[len(values)-1]
 }
 
-// filter reads which tokens are asked for. A parameter that is empty asks for
-// nothing in particular.
+// filter returns the filter in a query. An empty parameter filters nothing.
 func filter(query url.Values) authtoken.Filter {
 	f := authtoken.Filter{
 		Identifier:  trim(last(query, "identifier")),
@@ -132,9 +131,8 @@ func filter(query url.Values) authtoken.Filter {
 	return f
 }
 
-// parseOrder reads an order such as "intent,-expires", where a hyphen means
-// descending. A term that is no field to sort by, or that has come before, is
-// ignored.
+// parseOrder reads an order such as "intent,-expires". A hyphen means descending. It
+// ignores a term that is not a field to sort by, and a field that it has already read.
 func parseOrder(s string) []authtoken.Order {
 	var order []authtoken.Order
 	for term := range strings.SplitSeq(s, ",") {
@@ -148,15 +146,15 @@ func parseOrder(s string) []authtoken.Order {
 	return order
 }
 
-// searchTerm is a term of a search: what is between white space, unless it is quoted.
-// Python's white space is more than \s.
+// searchTerm matches a term of a search. White space ends a term, unless it is in quotes.
+// Python has more white space than \s.
 var searchTerm = func() *regexp.Regexp {
 	const space = `\s\v\x1c-\x1f\x{85}\p{Z}`
 	return regexp.MustCompile(`[^` + space + `'"]*(?:(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')[^` + space + `'"]*)+|[^` + space + `]+`)
 }()
 
-// searchWords splits a search into its words, as search_smart_split of the framework
-// does: at white space and commas, but not within quotes.
+// searchWords splits a search into words at white space and commas, but not within
+// quotes. So does search_smart_split of Django REST framework.
 func searchWords(search string) []string {
 	var words []string
 	search = strings.ReplaceAll(search, "\x00", "")
@@ -173,7 +171,8 @@ func searchWords(search string) []string {
 	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
 }
 
-// unquotePhrase returns what is within the quotes around term.
+// unquotePhrase returns term without the quotes around it. It reports false if there are
+// none.
 func unquotePhrase(term string) (string, bool) {
 	if term == "" || term[0] != '"' && term[0] != '\'' || term[len(term)-1] != term[0] {
 		return "", false
@@ -186,13 +185,13 @@ func unquotePhrase(term string) (string, bool) {
 	return strings.ReplaceAll(phrase, `\\`, `\`), true
 }
 
-// pageParams returns the number and the size of the page that is asked for: 1 for the
-// last one, whose number is not known yet. A page that can't be is 0; a size that
-// can't be is the default.
+// pageParams returns the number and the size of the page in a query. For the last page,
+// whose number is not known yet, the number is 1. If the number can't be read, no page has
+// the one that pageParams returns. If the size can't be read, it is the default.
 func pageParams(query url.Values) (number, size int) {
 	number, size = 1, defaultPageSize
 	if v := last(query, "page"); v != "" && v != "last" {
-		number, _ = strconv.Atoi(trim(v)) // no page has the numbers that errors come with
+		number, _ = strconv.Atoi(trim(v)) // 0, or the largest number, if v can't be read
 	}
 	if v, err := strconv.Atoi(trim(last(query, "page_size"))); err == nil && v > 0 {
 		size = min(v, maxPageSize)
@@ -200,7 +199,7 @@ func pageParams(query url.Values) (number, size int) {
 	return number, size
 }
 
-// appendPagination appends where in the list a page is.
+// appendPagination appends the position of a page in the list.
 func appendPagination(b []byte, p *authtoken.Page) []byte {
 	next, start := p.Number+1, (p.Number-1)*p.Size+1
 	if next > p.Pages {

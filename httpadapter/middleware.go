@@ -33,8 +33,8 @@ type GuardConfig struct {
 	// expire. Empty sets none.
 	ExpiryHeader string
 
-	// From returns where a request comes from, for events and for the last use of a
-	// token. Defaults to the remote address without the port. Behind a proxy, that is
+	// From returns where a request comes from. Events and the last use of a token record
+	// it. Defaults to the remote address without the port. Behind a proxy, that is
 	// the address of the proxy.
 	From func(*http.Request) string
 

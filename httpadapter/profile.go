@@ -17,10 +17,10 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Profile is what authentik shows of a user: the user_obj of an answer. It is only
-// shown. What decides about tokens is what the service's directory knows.
+// Profile is what answers show of a user, in user_obj. It is only for showing: rights and
+// limits come from the service's directory.
 //
-// The names in JSON are those of [ReadProfiles].
+// In JSON, the fields have the names that [ReadProfiles] reads.
 type Profile struct {
 	ID         string         `json:"-"` // the user's ID in the directory; "pk" on the wire
 	Username   string         `json:"username"`
@@ -42,8 +42,8 @@ type Profile struct {
 	// Any other shows as "internal".
 	Type string `json:"type"`
 
-	// The zero time shows as never for LastLogin, and as the year 1970 for the others:
-	// clients require a time there.
+	// The zero time shows as null in LastLogin. In the others, it shows as the beginning
+	// of 1970, since clients require a time there.
 	DateJoined         time.Time `json:"date_joined"`
 	LastLogin          time.Time `json:"last_login"`
 	LastUpdated        time.Time `json:"last_updated"`
@@ -67,22 +67,22 @@ type Role struct {
 	Name string    `json:"name"`
 }
 
-// Attributes of a profile that say something about the user's tokens, by the names
-// authentik gives them. See [Profile.User].
+// Attributes of a profile that set limits for the user's tokens. authentik has the same
+// names. See [Profile.User].
 const (
-	// AttributeExpires, if it is false, makes tokens that the user makes for
-	// themselves never expire.
+	// AttributeExpires decides whether the tokens that a user makes for themselves
+	// expire. If it is false, they never do.
 	AttributeExpires = "goauthentik.io/user/token-expires"
 
-	// AttributeMaximumLifetime is the longest life a token of the user may be
-	// given, such as "days=1;hours=2;minutes=30". The units are weeks, days,
-	// hours, minutes, seconds, milliseconds and microseconds.
+	// AttributeMaximumLifetime is the longest life of the user's tokens, such as
+	// "days=1;hours=2;minutes=30". The units are weeks, days, hours, minutes, seconds,
+	// milliseconds and microseconds.
 	AttributeMaximumLifetime = "goauthentik.io/user/token-maximum-lifetime"
 )
 
-// User returns the user that p is the profile of, for a directory such as
-// [authtoken.UserList]. An [AttributeMaximumLifetime] that can't be read counts as
-// 30 minutes, as in authentik.
+// User returns the user with this profile, for a directory such as [authtoken.UserList].
+// If [AttributeMaximumLifetime] can't be read, the longest life is 30 minutes, as in
+// authentik.
 func (p Profile) User() authtoken.User {
 	u := authtoken.User{
 		ID: p.ID, Username: p.Username, Active: p.Active, Superuser: p.Superuser,
@@ -104,12 +104,12 @@ func (p Profile) User() authtoken.User {
 	return u
 }
 
-// profileOf is the profile of a user of whom nothing else is known.
+// profileOf returns the profile of a user for whom the application supplies none.
 func profileOf(u authtoken.User) Profile {
 	return Profile{ID: u.ID, Username: u.Username, Active: u.Active, Superuser: u.Superuser, DateJoined: u.Created}
 }
 
-// profile returns what an answer shows of the owner of t.
+// profile returns the profile of the owner of t.
 func (h *Handler) profile(ctx context.Context, access *authtoken.Access, t authtoken.Token) (Profile, error) {
 	if h.cfg.Profiles == nil {
 		owner, err := access.Owner(ctx, t)
@@ -119,8 +119,8 @@ func (h *Handler) profile(ctx context.Context, access *authtoken.Access, t autht
 	return profile(t.User), err
 }
 
-// profiles returns a function that returns what an answer shows of an owner of
-// tokens. It shows the ID of one who has no profile.
+// profiles looks up the profiles of the owners of tokens, and returns a function that
+// returns one by ID. An owner without a profile has one with only the ID.
 func (h *Handler) profiles(ctx context.Context, access *authtoken.Access, tokens []authtoken.Token) (func(id string) Profile, error) {
 	if h.cfg.Profiles == nil {
 		owners, err := access.Owners(ctx, tokens)
@@ -143,7 +143,7 @@ func (h *Handler) profiles(ctx context.Context, access *authtoken.Access, tokens
 	}, err
 }
 
-// ProfileList returns a function for Profiles of [Config] that knows these profiles.
+// ProfileList returns a function for Profiles of [Config] that returns these profiles.
 func ProfileList(profiles ...Profile) func(ctx context.Context, ids []string) (map[string]Profile, error) {
 	byID := make(map[string]Profile, len(profiles))
 	for _, p := range profiles {
@@ -160,13 +160,13 @@ func ProfileList(profiles ...Profile) func(ctx context.Context, ids []string) (m
 	}
 }
 
-// ReadProfiles reads profiles from a JSON list of objects, each in the form in which
-// answers show a user (user_obj). Only pk is required: a positive number or a string.
-// If is_active is missing, it is true.
+// ReadProfiles reads a JSON list of profiles, each in the form of user_obj in an answer.
+// Only pk is required. It is a positive whole number or a string. If is_active is
+// missing, it is true.
 func ReadProfiles(r io.Reader) ([]Profile, error) {
 	var list []struct {
 		PK     json.RawMessage `json:"pk"`
-		Active *bool           `json:"is_active"` // takes the place of the one in Profile
+		Active *bool           `json:"is_active"` // read instead of the one in Profile
 		Profile
 	}
 	dec := json.NewDecoder(r)
@@ -188,7 +188,7 @@ func ReadProfiles(r io.Reader) ([]Profile, error) {
 	return profiles, nil
 }
 
-// wireID reads an ID that is written as a positive integer or as a string.
+// wireID reads an ID from a positive whole number or a string.
 func wireID(raw json.RawMessage) (string, bool) {
 	if len(raw) > 0 && raw[0] == '"' {
 		id := unquote(raw)
@@ -208,9 +208,9 @@ var lifetimeUnits = map[string]time.Duration{
 	"microseconds": time.Microsecond,
 }
 
-// parseLifetime reads a lifetime such as "hours=2;minutes=30" as authentik does.
-// Units may be in any case and have fractions. Unknown units are ignored, but one
-// must be known. If a unit occurs twice, the last one wins.
+// parseLifetime reads a lifetime such as "hours=2;minutes=30", as authentik does. Units
+// can be in upper or lower case, and amounts can have fractions. Unknown units are
+// ignored, but at least one must be known. If a unit occurs twice, the last one wins.
 func parseLifetime(s string) (time.Duration, bool) {
 	amounts := make(map[string]float64)
 	for pair := range strings.SplitSeq(s, ";") {
@@ -235,8 +235,7 @@ func parseLifetime(s string) (time.Duration, bool) {
 	for unit, amount := range amounts {
 		total += amount * float64(lifetimeUnits[unit])
 	}
-	// 100 years either way are as good as more, and can be added to any date
-	// without leaving the range of dates.
+	// A longer life is cut to 100 years, so that it can be added to any date.
 	const limit = 100 * 365 * 24 * time.Hour
 	return time.Duration(min(max(total, -float64(limit)), float64(limit))).Round(time.Microsecond), true
 }

@@ -16,10 +16,10 @@ type route struct {
 	methods map[string]method
 }
 
-// method answers one request, or returns why it can't.
+// method answers one request. If it returns an error, it has not answered.
 type method func(h *Handler, w http.ResponseWriter, r *http.Request, c call) error
 
-// call is what is known of a request when its method is called.
+// call is what the handler knows about a request when it calls the method.
 type call struct {
 	route      *route
 	access     *authtoken.Access
@@ -58,10 +58,10 @@ func (rt *route) method(name string) method {
 	return (*Handler).notAllowed
 }
 
-// below returns what follows the base path in r's path, or "". Slashes in
-// between may be doubled, as they are in the documentation of authentik.
+// below returns the part of r's path after the base path, or "". The slash between them
+// may be repeated, as it is in authentik's documentation.
 func (h *Handler) below(r *http.Request) string {
-	// The escaped path, lest an escaped slash in an identifier lead elsewhere.
+	// In the escaped path, a slash in an identifier does not end it.
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.base)
 	if !ok || !strings.HasPrefix(path, "/") {
 		return ""
@@ -69,7 +69,8 @@ func (h *Handler) below(r *http.Request) string {
 	return strings.TrimLeft(path, "/")
 }
 
-// route returns what r's path leads to, and the identifier in it.
+// route returns the route for r's path, and the identifier in the path. The route is nil
+// if there is none.
 func (h *Handler) route(r *http.Request) (*route, string) {
 	path, ok := strings.CutPrefix(h.below(r), "core/tokens/")
 	if !ok {
@@ -80,7 +81,7 @@ func (h *Handler) route(r *http.Request) (*route, string) {
 	}
 	identifier, action, slash := strings.Cut(path, "/")
 	identifier, err := url.PathUnescape(identifier)
-	// Identifiers in authentik's paths have no dots.
+	// authentik's paths have no identifiers with dots.
 	if !slash || err != nil || identifier == "" || strings.Contains(identifier, ".") {
 		return nil, ""
 	}
@@ -90,10 +91,10 @@ func (h *Handler) route(r *http.Request) (*route, string) {
 	return actions[action], identifier
 }
 
-// rendered reports whether the answer that r asks for can be had in the format that
-// its query names, if it names one.
+// rendered reports whether the handler has the format that r's query asks for. That is
+// JSON. A query can also ask for none.
 func rendered(r *http.Request) bool {
-	if !strings.Contains(r.URL.RawQuery, "format") { // or each request would pay for it
+	if !strings.Contains(r.URL.RawQuery, "format") { // spares most requests the parsing
 		return true
 	}
 	format := last(parseQuery(r.URL.RawQuery), "format")

@@ -14,12 +14,11 @@ import (
 //go:embed openapi.json
 var openAPI string
 
-// What the configuration changes in openAPI. Each occurs once in it.
+// The parts of openAPI that depend on the configuration. Each occurs once in it.
 const (
 	defaultServer = `"/api/v3"`
 
-	// The IDs of users: in answers, where one that is no number is a string, and in
-	// requests.
+	// The IDs of users. In answers, an ID that is not a number is a string.
 	mixedIDs = `"UserID": {
         "oneOf": [
           {"type": "integer", "format": "int64"},
@@ -29,17 +28,17 @@ const (
         "type": "integer",
         "format": "int64"`
 
-	// The fields of a token that authentik does not have, in the list of those that
-	// are always there.
+	// The fields of a token that authentik does not have, in the list of required
+	// fields.
 	ownFields = `,
           "created",
           "last_used"`
 )
 
-// schemaFor returns openAPI for another base path, as h is configured.
+// schemaFor returns openAPI for this base path and the configuration of h.
 func (h *Handler) schemaFor(base string) string {
 	if base == "" {
-		base = "/" // as OpenAPI writes it: paths are appended all the same
+		base = "/" // the URL of a server must not be empty
 	}
 	const text = `"type": "string", "minLength": 1, "maxLength": 255`
 	changes := []string{defaultServer, string(appendString(nil, "", base))}
@@ -55,9 +54,8 @@ func (h *Handler) schemaFor(base string) string {
 	return strings.NewReplacer(changes...).Replace(openAPI)
 }
 
-// serveSchema answers with the OpenAPI document. It is declared as plain JSON,
-// like everything else here: there is no media type for OpenAPI that tools agree
-// on, and a browser shows this one instead of saving it.
+// serveSchema answers with the OpenAPI document. Its media type is that of JSON. Tools do
+// not agree on one for OpenAPI, and a browser shows JSON instead of saving it.
 func (h *Handler) serveSchema(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -65,8 +63,8 @@ func (h *Handler) serveSchema(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	schema := h.schema
-	// Behind http.StripPrefix, clients know the handler by a longer path than
-	// it does itself, and only this has kept it.
+	// Behind http.StripPrefix, clients use a longer base path than the handler gets. Only
+	// RequestURI still has it.
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if seen, ok := strings.CutSuffix(path, "/schema/"); ok && strings.HasPrefix(path, "/") {
 		if seen = strings.TrimRight(seen, "/"); seen != h.base {

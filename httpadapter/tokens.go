@@ -46,8 +46,8 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
 }
 
-// absentOr returns err, which is about the body of a request. If there is no such
-// token, it returns that error instead, since it comes first.
+// absentOr returns err, which is about the body of a request. If the token does not
+// exist, it returns that error instead: authentik looks for the token first.
 func (c call) absentOr(r *http.Request, err error) error {
 	if _, absent := c.access.Get(r.Context(), c.identifier); absent != nil {
 		return absent
@@ -75,8 +75,8 @@ func (h *Handler) viewKey(w http.ResponseWriter, r *http.Request, c call) error 
 func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 	key, err := h.decode(r).key()
 	if err != nil {
-		// Whether the caller may do this at all comes first, and the service
-		// knows: an empty key changes nothing.
+		// The right to set a key is checked first. The service checks it, and changes
+		// nothing since an empty key is not valid.
 		denied := c.access.SetKey(r.Context(), c.identifier, "")
 		if _, ok := errors.AsType[*authtoken.ValidationError](denied); !ok {
 			return denied
@@ -90,7 +90,7 @@ func (h *Handler) setKey(w http.ResponseWriter, r *http.Request, c call) error {
 	return nil
 }
 
-// rotate answers with the token and its new key, even if keys can be viewed.
+// rotate answers with the token and its new key, even if view_key/ can show keys.
 func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	overlap, err := h.decode(r).overlap()
 	if err != nil {
@@ -103,7 +103,7 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	return h.writeToken(w, r, c, http.StatusOK, token, key)
 }
 
-// usedBy answers with an empty list: nothing refers to tokens here.
+// usedBy answers with an empty list: nothing refers to tokens.
 func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 	if _, err := c.access.Get(r.Context(), c.identifier); err != nil {
 		return err
@@ -122,11 +122,11 @@ func (h *Handler) writeToken(w http.ResponseWriter, r *http.Request, c call, sta
 	if err == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return err
 	}
-	// The change is made, and nobody may ever see the key again: an answer that shows
-	// less of the owner is better than one that says that nothing has happened.
+	// The change is made, and this may be the only answer that shows the key. So answer
+	// with less about the owner, instead of with an error.
 	logFailure(h.cfg.Logger, r, "owner of the token can't be shown", err)
 	shown := *h
-	shown.cfg.UserNumber = nil // which may be what has failed
+	shown.cfg.UserNumber = nil // it may have caused the error
 	return shown.writeOwned(w, r, status, &t, &Profile{ID: t.User}, key)
 }
 
@@ -142,8 +142,8 @@ func (h *Handler) writeOwned(w http.ResponseWriter, r *http.Request, status int,
 	return nil
 }
 
-// ifMatch returns the condition that r sets in its header If-Match, or none
-// (RFC 9110, section 13.1.1).
+// ifMatch returns the condition in r's If-Match header (RFC 9110, section 13.1.1). It is
+// nil if there is none.
 func ifMatch(r *http.Request) []authtoken.Condition {
 	values := r.Header["If-Match"]
 	header := strings.Join(values, ",")

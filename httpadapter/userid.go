@@ -8,16 +8,16 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// authentik knows users by integers. The IDs of an application's users may be any
-// text, and go on the wire in one of three ways.
+// authentik's users have integers for IDs. An application's users can have any text. There
+// are three ways to write it on the wire:
 //
-//   - Config.TextUserIDs: every ID is a string.
-//   - Config.UserNumber and Config.UserID: every ID is the number that the application
-//     has for it.
-//   - Neither: an ID that is a decimal number is that number. Any other is written as
-//     a string, and can't be named in a request.
+//   - With Config.TextUserIDs, every ID is a string.
+//   - With Config.UserNumber and Config.UserID, the application translates every ID to a
+//     number and back.
+//   - With neither, an ID that is a decimal number is that number. Any other ID is
+//     written as a string, and a request can't contain it.
 
-// appendID appends an ID as it is written.
+// appendID appends the ID of a user in the form that it has on the wire.
 func (h *Handler) appendID(ctx context.Context, b []byte, id string) ([]byte, error) {
 	if h.cfg.UserNumber != nil {
 		n, err := h.cfg.UserNumber(ctx, id)
@@ -33,8 +33,8 @@ func (h *Handler) appendID(ctx context.Context, b []byte, id string) ([]byte, er
 	return appendString(b, "", id), nil
 }
 
-// userID returns the ID of the user whom a request names by this number. If there is
-// none, the error matches authtoken.ErrUserNotFound.
+// userID returns the ID of the user with this number. If there is no such user, the error
+// matches authtoken.ErrUserNotFound.
 func (h *Handler) userID(ctx context.Context, n int64) (string, error) {
 	if h.cfg.UserID != nil {
 		return h.cfg.UserID(ctx, n)

@@ -11,7 +11,7 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Codes of faults that only a request can have: values of the wrong type or form.
+// Codes of faults that only requests have: values of the wrong type or form.
 const (
 	codeNull      authtoken.Code = "null"
 	codeString    authtoken.Code = "string"
@@ -21,10 +21,10 @@ const (
 	codeUserType  authtoken.Code = "user_type" // Value is the type
 	codeObject    authtoken.Code = "object"    // Value is the type
 	codeNoData    authtoken.Code = "no_data"
-	codeFilter    authtoken.Code = "filter" // Value is an intent or a time in the query of a list
+	codeFilter    authtoken.Code = "filter" // about the query of a list; Value is what it has
 )
 
-// about is a code and the field that has it. The field "*" is any other.
+// about is a code and a field. The field "*" stands for every other field.
 type about struct {
 	code  authtoken.Code
 	field string
@@ -32,9 +32,9 @@ type about struct {
 
 const invalidSlug = `Enter a valid "slug" consisting of letters, numbers, underscores or hyphens.`
 
-// sentences are what the API says of each fault: the words of Django REST framework,
-// where it has any. {value}, {limit} and {latest} stand for what the fault says besides
-// its code, and {end} for the latest time in the form of RFC 3339.
+// sentences are the messages for faults. They are those of Django REST framework, if it
+// has that fault. {value}, {limit} and {latest} stand for the fields of the fault, and
+// {end} for its latest time in the form of RFC 3339.
 var sentences = map[about]string{
 	{authtoken.CodeRequired, "*"}:         "This field is required.",
 	{codeNull, "*"}:                       "This field may not be null.",
@@ -82,7 +82,7 @@ var sentences = map[about]string{
 	{authtoken.CodeBeyondKey, "expiring"}: "A key that expires can't make tokens that do not.",
 }
 
-// words returns what the API says of a fault.
+// words returns the message for a fault.
 func words(e authtoken.FieldError) string {
 	sentence := cmp.Or(sentences[about{e.Code, e.Field}], sentences[about{e.Code, "*"}], sentences[about{authtoken.CodeInvalid, "*"}])
 	return strings.NewReplacer(
@@ -93,17 +93,18 @@ func words(e authtoken.FieldError) string {
 	).Replace(sentence)
 }
 
-// wireNames are the fields that requests call by another name.
+// wireNames are the names on the wire of the fields that have another name there.
 var wireNames = map[string]string{"": "non_field_errors", "username": "user__username", "words": "search"}
 
 func wireName(field string) string { return cmp.Or(wireNames[field], field) }
 
-// fieldRanks order the fields as the framework reports them. All others come last.
+// fieldRanks are the positions of fields in the answers of Django REST framework. All
+// other fields come last.
 var fieldRanks = map[string]int{
 	"managed": 1, "identifier": 2, "intent": 3, "user": 4, "description": 5, "expires": 6, "expiring": 7,
 }
 
-// inOrder returns faults in the order in which the framework reports them.
+// inOrder returns faults in the order of Django REST framework.
 func inOrder(faults []authtoken.FieldError) []authtoken.FieldError {
 	rank := func(e authtoken.FieldError) int { return cmp.Or(fieldRanks[e.Field], len(fieldRanks)+1) }
 	faults = slices.Clone(faults)
