@@ -186,11 +186,16 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
-	layout := `"2006-01-02T15:04:05Z"`
-	if t.Nanosecond() >= 1000 {
-		layout = `"2006-01-02T15:04:05.000000Z"`
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, time.RFC3339) // which takes half the time of any other layout
+	if µs := t.Nanosecond() / 1000; µs > 0 {
+		b = append(b[:len(b)-1], '.')
+		for unit := 100_000; unit > 0; unit /= 10 {
+			b = append(b, byte('0'+µs/unit%10))
+		}
+		b = append(b, 'Z')
 	}
-	return t.UTC().AppendFormat(b, layout)
+	return append(b, '"')
 }
 
 // appendRequiredTime is for times that clients take no null for.
