@@ -2,6 +2,7 @@ package authtoken_test
 
 import (
 	"bytes"
+	"database/sql"
 	"debug/buildinfo"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
@@ -94,7 +94,8 @@ func TestReadmePieces(t *testing.T) {
 
 func TestReadmeSQLiteAndMount(t *testing.T) {
 	t.Chdir(t.TempDir())
-	st, err := sqlite.Open("tokens.db", sqlite.Config{})
+	ctx := t.Context()
+	st, err := sqlite.Open(ctx, "tokens.db", sqlite.Config{})
 	require.NoError(t, err)
 	defer st.Close()
 	svc, err := authtoken.New(st, authtoken.Config{})
@@ -118,11 +119,11 @@ func TestReadmeTransaction(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ctx := t.Context()
 	check := func(err error) { require.NoError(t, err) }
-	db, err := sqlx.Open("sqlite", "file:app.db?_txlock=immediate"+
+	db, err := sql.Open("sqlite", "file:app.db?_txlock=immediate"+
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)")
 	check(err)
 	check(sqlite.Migrate(ctx, db, sqlite.Config{})) // or run what sqlite.Migrations returns
-	st, err := sqlite.New(db, sqlite.Config{})
+	st, err := sqlite.New(ctx, db, sqlite.Config{})
 	check(err)
 	defer db.Close()
 	defer st.Close()
@@ -131,7 +132,7 @@ func TestReadmeTransaction(t *testing.T) {
 	svc, err := authtoken.New(st, authtoken.Config{Users: usersTable{db}})
 	check(err)
 
-	tx, err := db.Beginx()
+	tx, err := db.BeginTx(ctx, nil)
 	check(err)
 	defer tx.Rollback()
 	_, err = tx.Exec(`INSERT INTO users VALUES ('7', 'alice', true, CURRENT_TIMESTAMP)`)
@@ -143,7 +144,7 @@ func TestReadmeTransaction(t *testing.T) {
 	_, err = svc.Authenticate(ctx, key.Reveal())
 	check(err)
 	check(st.Backup(ctx, "copy.db"))
-	check(st.Check(ctx))
+	check(st.Ping(ctx))
 }
 
 func TestReadmeAs(t *testing.T) {

@@ -176,7 +176,7 @@ func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback() })
-	return tx, a.WithStore(a.store.WithTx(tx), nil)
+	return tx, a.WithStore(a.store.WithTx(tx.Tx), nil)
 }
 
 const cacheTTL = time.Minute
@@ -186,8 +186,8 @@ func newApplication(t *testing.T) application {
 	db, err := sqlx.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_txlock=immediate&_pragma=journal_mode(WAL)")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
-	st, err := sqlite.New(db, sqlite.Config{})
+	require.NoError(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}))
+	st, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	clock := authtokentest.NewClock(time.Now())
@@ -288,7 +288,7 @@ func TestRevokedOnReuseInATransaction(t *testing.T) {
 
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
-	_, err = svc.WithStore(a.store.WithTx(tx), nil).Authenticate(t.Context(), old)
+	_, err = svc.WithStore(a.store.WithTx(tx.Tx), nil).Authenticate(t.Context(), old)
 	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	require.NoError(t, tx.Rollback())
 	_, err = svc.Authenticate(t.Context(), key.Reveal())

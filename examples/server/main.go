@@ -25,11 +25,11 @@ var app = serverapp.App{
 	Open:    open,
 }
 
-func open(_ context.Context, db string) (store.Store, func() error, error) {
+func open(ctx context.Context, db string) (store.Store, func() error, error) {
 	if db == ":memory:" {
 		return memory.New(), func() error { return nil }, nil
 	}
-	st, err := sqlite.Open(db, sqlite.Config{})
+	st, err := sqlite.Open(ctx, db, sqlite.Config{})
 	if err != nil {
 		return nil, nil, err
 	}

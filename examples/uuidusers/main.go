@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/authtoken/authtoken/examples/uuidusers/userapp"
 	"github.com/authtoken/authtoken/store/sqlite"
 )
@@ -46,11 +44,11 @@ func open(ctx context.Context, path string) (_ *userapp.App, closeDB func() erro
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, nil, err
 	}
-	cfg, handle := sqlite.Config{TablePrefix: "api_"}, sqlx.NewDb(db, "sqlite")
-	if err := sqlite.Migrate(ctx, handle, cfg); err != nil {
+	cfg := sqlite.Config{TablePrefix: "api_"}
+	if err := sqlite.Migrate(ctx, db, cfg); err != nil {
 		return nil, nil, err
 	}
-	st, err := sqlite.New(handle, cfg)
+	st, err := sqlite.New(ctx, db, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -77,18 +78,19 @@ func migrations(p prefix) ([]Migration, error) {
 //
 // The handle is as for New. Of cfg, TablePrefix and BusyTimeout count. A
 // transaction must not be open on db's only connection.
-func Migrate(ctx context.Context, db *sqlx.DB, cfg Config) error {
+func Migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 	if err := migrateDB(ctx, db, cfg); err != nil {
 		return fmt.Errorf("sqlite: migrate: %w", err)
 	}
 	return nil
 }
 
-func migrateDB(ctx context.Context, db *sqlx.DB, cfg Config) error {
-	cfg, err := cfg.forHandle(db)
+func migrateDB(ctx context.Context, handle *sql.DB, cfg Config) error {
+	cfg, err := cfg.forHandle(handle)
 	if err != nil {
 		return err
 	}
+	db := sqlx.NewDb(handle, "sqlite")
 	err = untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error { return checkDriver(ctx, db) })
 	if err == nil {
 		err = newBorrower(db, cfg).migrate(ctx, db)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -68,88 +67,13 @@ func (r *reader) one(ctx context.Context, rec *store.Record, query string, args 
 		return err
 	}
 	err = scanRecord(stmt.QueryRowContext(ctx, args...), rec)
+	if err != nil {
+		*rec = store.Record{}
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.ErrNotFound
 	}
 	return err
-}
-
-// Get implements [store.Store].
-func (s *Store) Get(ctx context.Context, identifier string) (store.Record, error) {
-	return s.point(ctx, opGet, func(ctx context.Context, r *store.Record) error {
-		return s.reader.get(ctx, identifier, r)
-	})
-}
-
-// GetByDigest implements [store.Store].
-func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
-	return s.point(ctx, opGetByDigest, func(ctx context.Context, r *store.Record) error {
-		return s.reader.getByDigest(ctx, digest, r)
-	})
-}
-
-// List implements [store.Store].
-func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error) {
-	var records []store.Record
-	err := s.read(ctx, opList, func(ctx context.Context) (err error) {
-		records, err = list(ctx, s.reader.lists, s.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return records, nil
-}
-
-// Count implements [store.Store].
-func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
-	var n int
-	err := s.read(ctx, opCount, func(ctx context.Context) (err error) {
-		n, err = count(ctx, s.reader.lists, s.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-// point reads one record. It looks at the context before, and not again: for a
-// context that can be cancelled the driver starts a goroutine with each
-// statement, which costs a third of the speed, and there is next to nothing to
-// cancel in twenty microseconds. Only for a connection of somebody else's pool it
-// may have to wait longer.
-func (s *Store) point(ctx context.Context, op string, f func(ctx context.Context, r *store.Record) error) (store.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return store.Record{}, s.wrap(op, err)
-	}
-	if s.pool == nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	var r store.Record
-	err := s.read(ctx, op, func(ctx context.Context) error { return f(ctx, &r) })
-	if err != nil {
-		return store.Record{}, err
-	}
-	return r, nil
-}
-
-// read has f read.
-func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context) error) error {
-	err := ctx.Err()
-	switch {
-	case err != nil:
-	case s.closed.Load():
-		err = ErrClosed
-	case s.pool != nil: // its connections may not wait by themselves
-		err = untilFree(ctx, time.Now().Add(s.writer.busyTimeout), func() error { return f(ctx) })
-	default:
-		err = f(ctx)
-	}
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // also where the driver says "interrupted"
-	}
-	return s.wrap(op, err)
 }
 
 // list returns the records that q selects.

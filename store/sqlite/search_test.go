@@ -35,7 +35,7 @@ func TestVariantsAreAllThatFoldToTheSame(t *testing.T) {
 // and only if it is in Go.
 func TestPatternsMatchAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	s, err := Open(":memory:", Config{})
+	s, err := Open(t.Context(), ":memory:", Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}, 0))

@@ -88,7 +88,7 @@ type closingStore interface {
 
 func open(ctx context.Context, name string) (closingStore, error) {
 	if !isURL(name) {
-		return sqlite.Open(name, sqlite.Config{})
+		return sqlite.Open(ctx, name, sqlite.Config{})
 	}
 	if !strings.Contains(name, "pool_max_conns=") {
 		separator := "?"
