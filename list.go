@@ -21,12 +21,7 @@ type Field = store.Field
 type Order = store.Order
 
 // OrderFields returns the fields that tokens can be sorted by.
-func OrderFields() []Field {
-	return []Field{
-		store.FieldPK, store.FieldManaged, store.FieldIdentifier, store.FieldIntent, store.FieldUser,
-		store.FieldDescription, store.FieldExpires, store.FieldExpiring, store.FieldCreated, store.FieldLastUsed,
-	}
-}
+func OrderFields() []Field { return store.OrderFields() }
 
 // Filter says which tokens to list, and in which order. The zero Filter is for
 // all that the actor may see. A token is listed if every field that is set fits.

@@ -138,8 +138,8 @@ func TestSchemaVersions(t *testing.T) {
 	steps, err := postgres.Migrations(postgres.Config{})
 	require.NoError(t, err)
 	require.Len(t, steps, 2)
-	require.Equal(t, postgres.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
-	require.Equal(t, postgres.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
+	require.Equal(t, store.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
+	require.Equal(t, store.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
 	for _, step := range steps {
 		pgtest.Exec(t, dsn, step.SQL)
 	}

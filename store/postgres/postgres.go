@@ -76,10 +76,10 @@ func (c Config) forPool(pool *pgxpool.Pool) (Config, error) {
 
 func (c Config) withDefaults() (Config, error) {
 	if c.TablePrefix == "" {
-		c.TablePrefix = string(defaultPrefix)
+		c.TablePrefix = string(store.DefaultTablePrefix)
 	}
 	var errs []error
-	if err := prefix(c.TablePrefix).check(); err != nil {
+	if err := store.TablePrefix(c.TablePrefix).Check(); err != nil {
 		errs = append(errs, fmt.Errorf("TablePrefix: %w", err))
 	}
 	if c.RetryFor < 0 {
@@ -163,11 +163,11 @@ func newStore(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := upToDate(ctx, pool, prefix(cfg.TablePrefix)); err != nil {
+	if err := upToDate(ctx, pool, store.TablePrefix(cfg.TablePrefix)); err != nil {
 		return nil, err
 	}
 	in := &inPool{pool: pool, retryFor: cfg.RetryFor}
-	return &Store{operations: operations{runner: in, sql: newStatements(prefix(cfg.TablePrefix))}, pool: in}, nil
+	return &Store{operations: operations{runner: in, sql: newStatements(store.TablePrefix(cfg.TablePrefix))}, pool: in}, nil
 }
 
 // Close waits for the calls that are under way, if Open has made the store, and

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	modernc "modernc.org/sqlite"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // New returns a store in a database that the application has opened, by way of
@@ -121,7 +123,7 @@ func checkDriver(ctx context.Context, db *sqlx.DB) error {
 // newBorrower returns a writer that takes a connection of db for each transaction.
 func newBorrower(db *sqlx.DB, cfg Config) *writer {
 	return &writer{
-		prepared:    prepared{prefix: prefix(cfg.TablePrefix)},
+		prepared:    prepared{prefix: store.TablePrefix(cfg.TablePrefix)},
 		busyTimeout: cfg.BusyTimeout,
 		pool:        db,
 	}

@@ -37,7 +37,7 @@ type reader struct {
 // newReader returns a reader that uses prepared statements for points, and leaves
 // all else to lists.
 func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) *reader {
-	return &reader{prepared{db: points, prefix: prefix(cfg.TablePrefix)}, lists}
+	return &reader{prepared{db: points, prefix: store.TablePrefix(cfg.TablePrefix)}, lists}
 }
 
 // prepareAll prepares all there is to prepare.
@@ -77,14 +77,14 @@ func (r *reader) one(ctx context.Context, rec *store.Record, query string, args 
 }
 
 // list returns the records that q selects.
-func list(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) ([]store.Record, error) {
+func list(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query) ([]store.Record, error) {
 	var records []store.Record
 	err := each(ctx, db, p, q, func(r *store.Record) { records = append(records, *r) })
 	return records, err
 }
 
 // count returns how many records match q.
-func count(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) (int, error) {
+func count(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query) (int, error) {
 	var n int
 	if !inSQL(q) {
 		all := *q
@@ -93,21 +93,21 @@ func count(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query
 		return n, err
 	}
 	var st statement
-	st.add(p.in("SELECT count(*) FROM authtoken_tokens"))
+	st.add(p.In("SELECT count(*) FROM authtoken_tokens"))
 	st.filter(q)
 	err := sqlx.GetContext(ctx, db, &n, st.sql.String(), st.args...)
 	return n, err
 }
 
 // each calls f for the records that q selects, in order.
-func each(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query, f func(*store.Record)) error {
+func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query, f func(*store.Record)) error {
 	inGo := !inSQL(q)
 	sel := *q
 	if inGo {
 		sel.Words, sel.Offset, sel.Limit = nil, 0, 0
 	}
 	var st statement
-	st.add(p.in("SELECT " + columns + " FROM authtoken_tokens"))
+	st.add(p.In("SELECT " + columns + " FROM authtoken_tokens"))
 	st.filter(&sel)
 	st.page(&sel)
 	rows, err := db.QueryContext(ctx, st.sql.String(), st.args...)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // Config is how a store uses its database. Its zero value is fine.
@@ -68,9 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, fmt.Errorf("MaxWaiting: %d is negative", c.MaxWaiting))
 	}
 	if c.TablePrefix == "" {
-		c.TablePrefix = string(defaultPrefix)
+		c.TablePrefix = string(store.DefaultTablePrefix)
 	}
-	if err := prefix(c.TablePrefix).check(); err != nil {
+	if err := store.TablePrefix(c.TablePrefix).Check(); err != nil {
 		errs = append(errs, fmt.Errorf("TablePrefix: %w", err))
 	}
 	if c.BusyTimeout == 0 {

@@ -87,7 +87,7 @@ type writer struct {
 // newWriter returns the writer on a connection that is the store's own.
 func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 	return &writer{
-		prepared:    prepared{db: conn, prefix: prefix(cfg.TablePrefix)},
+		prepared:    prepared{db: conn, prefix: store.TablePrefix(cfg.TablePrefix)},
 		busyTimeout: cfg.BusyTimeout,
 		conn:        conn,
 	}
