@@ -93,16 +93,14 @@ func New(st store.Store, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("authtoken: %w", errors.Join(errs...))
 	}
 	s := &Service{
-		settings: settings{
-			policy:   cfg.Policy.withDefaults(),
-			users:    cfg.Users,
-			keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
-			sealer:   cfg.Sealer,
-			clock:    cfg.Now,
-			observer: cfg.Observer,
-			origin:   new(origin),
-		},
-		store: st,
+		store:    st,
+		policy:   cfg.Policy.withDefaults(),
+		users:    cfg.Users,
+		keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
+		sealer:   cfg.Sealer,
+		clock:    cfg.Now,
+		observer: cfg.Observer,
+		origin:   new(origin),
 	}
 	s.Access = trusted(s)
 	if cfg.TrackLastUsed {

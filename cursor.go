@@ -59,8 +59,11 @@ func formatCursor(r *store.Record, order []store.Order) (string, error) {
 }
 
 // parseCursor returns the record that a cursor stands for, as far as order
-// needs it.
+// needs it. The empty cursor is the beginning, before any record.
 func parseCursor(s string, order []store.Order) (*store.Record, error) {
+	if s == "" {
+		return nil, nil
+	}
 	var c cursor
 	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err == nil {

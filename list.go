@@ -70,31 +70,29 @@ const (
 //
 // The further back the page, the more the store has to count off; to go through
 // everything, List and All take the same time for each piece.
-func (a *Access) Page(ctx context.Context, f Filter, number, size int) (Page, error) {
-	fail := func(err error) (Page, error) { return Page{}, fmt.Errorf("list tokens: %w", err) }
-	s := a.s
+func (a *Access) Page(ctx context.Context, f Filter, number, size int) (p Page, err error) {
+	defer wrap(&err, "list tokens")
 	q, err := a.query(ctx, &f)
+	switch {
+	case err != nil:
+		return Page{}, err
+	case size < 1:
+		return Page{}, fmt.Errorf("page size is %d, not positive", size)
+	case number < 1:
+		return Page{}, ErrNoPage
+	}
+	count, err := a.s.store.Count(ctx, q)
 	if err != nil {
-		return fail(err)
+		return Page{}, err
 	}
-	if size < 1 {
-		return fail(fmt.Errorf("page size is %d, not positive", size))
-	}
-	if number < 1 {
-		return fail(ErrNoPage)
-	}
-	count, err := s.store.Count(ctx, q)
-	if err != nil {
-		return fail(err)
-	}
-	p := Page{Number: number, Size: size, Count: count, Pages: max(1, (count+size-1)/size)}
+	p = Page{Number: number, Size: size, Count: count, Pages: max(1, (count+size-1)/size)}
 	if number > p.Pages {
-		return fail(ErrNoPage)
+		return Page{}, ErrNoPage
 	}
 	q.Offset, q.Limit = (number-1)*size, size
-	records, err := s.store.List(ctx, q)
+	records, err := a.s.store.List(ctx, q)
 	if err != nil {
-		return fail(err)
+		return Page{}, err
 	}
 	p.Tokens = tokensOf(records)
 	return p, nil
@@ -107,31 +105,27 @@ func (a *Access) Page(ctx context.Context, f Filter, number, size int) (Page, er
 //
 // A cursor is good for the order it was made with. For any other text, the error
 // is a [*ValidationError] about "cursor".
-func (a *Access) List(ctx context.Context, f Filter, cursor string, limit int) ([]Token, string, error) {
-	fail := func(err error) ([]Token, string, error) { return nil, "", fmt.Errorf("list tokens: %w", err) }
-	s := a.s
+func (a *Access) List(ctx context.Context, f Filter, cursor string, limit int) (tokens []Token, next string, err error) {
+	defer wrap(&err, "list tokens")
 	q, err := a.query(ctx, &f)
 	if err != nil {
-		return fail(err)
+		return nil, "", err
 	}
-	if cursor != "" {
-		if q.After, err = parseCursor(cursor, q.Order); err != nil {
-			return fail(err)
-		}
+	if q.After, err = parseCursor(cursor, q.Order); err != nil {
+		return nil, "", err
 	}
 	if limit < 1 {
-		return fail(fmt.Errorf("limit is %d, not positive", limit))
+		return nil, "", fmt.Errorf("limit is %d, not positive", limit)
 	}
 	q.Limit = limit + 1 // one more tells whether there is more
-	records, err := s.store.List(ctx, q)
+	records, err := a.s.store.List(ctx, q)
 	if err != nil {
-		return fail(err)
+		return nil, "", err
 	}
-	next := ""
 	if len(records) > limit {
 		records = records[:limit]
 		if next, err = formatCursor(&records[limit-1], q.Order); err != nil {
-			return fail(err)
+			return nil, "", err
 		}
 	}
 	return tokensOf(records), next, nil

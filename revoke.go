@@ -3,7 +3,6 @@ package authtoken
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // Revoke deletes all tokens that fit f and returns them. Their keys are refused from
@@ -14,15 +13,8 @@ import (
 // or has AllUsers. So a user id that is empty by mistake is an error, not
 // everybody. Anybody else revokes only their own. For a key that ends (see
 // [Service.For]) the error matches [ErrForbidden].
-func (a *Access) Revoke(ctx context.Context, f Filter) ([]Token, error) {
-	tokens, err := a.revoke(ctx, &f)
-	if err != nil {
-		err = fmt.Errorf("revoke tokens: %w", err)
-	}
-	return tokens, err
-}
-
-func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
+func (a *Access) Revoke(ctx context.Context, f Filter) (revoked []Token, err error) {
+	defer wrap(&err, "revoke tokens")
 	now := a.s.now()
 	by, err := a.writer(ctx, now)
 	switch {
@@ -33,20 +25,19 @@ func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
 	case by.seesAll() && f.User == "" && f.Username == "" && !f.AllUsers:
 		return nil, errors.New("the filter names no user; AllUsers is for the tokens of all")
 	}
-	q, err := a.s.query(ctx, f, by)
+	q, err := a.s.query(ctx, &f, by)
 	if err != nil {
 		return nil, err
 	}
 	// A key that was used while its token was deleted may have made another token that
 	// a store had not seen yet. So look again, until there is none.
-	var all []Token
 	for range 100 {
 		tokens, err := a.s.purge(ctx, q, EventRevoked, by, now)
-		all = append(all, tokens...)
+		revoked = append(revoked, tokens...)
 		if err != nil || len(tokens) == 0 {
-			return all, err
+			return revoked, err
 		}
 		ctx = context.WithoutCancel(ctx) // what has begun is done
 	}
-	return all, nil
+	return revoked, nil
 }

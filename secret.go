@@ -16,9 +16,10 @@ import (
 // It is for trusted code and superusers; for others the error matches
 // [ErrForbidden]. Faults in the key are a [*ValidationError] about "key". Other
 // errors are as for [Access.Update].
-func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) error {
+func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) (err error) {
+	defer wrap(&err, "set key")
 	s := a.s
-	_, err := a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+	_, err = a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if !by.seesAll() {
 			return "", ErrForbidden
 		}
@@ -35,10 +36,7 @@ func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions 
 		}
 		return s.replaceKey(r, by, Key{&key}, now, now)
 	})
-	if err != nil {
-		return fmt.Errorf("set key: %w", err)
-	}
-	return nil
+	return err
 }
 
 // setKey makes key the current one of r.
@@ -61,18 +59,8 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 // can't be had: it is kept as a digest only, because there is no [Sealer] or was
 // none when the key was made, or it was sealed with a secret that the Sealer does
 // not have. Other errors are as for [Access.Update].
-func (a *Access) Reveal(ctx context.Context, identifier string) (Key, error) {
-	key, err := a.reveal(ctx, identifier)
-	if err != nil {
-		return Key{}, fmt.Errorf("reveal key: %w", err)
-	}
-	return key, nil
-}
-
-// Reveals reports whether the keys of tokens made now can be shown again.
-func (s *Service) Reveals() bool { return s.sealer != nil }
-
-func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
+func (a *Access) Reveal(ctx context.Context, identifier string) (key Key, err error) {
+	defer wrap(&err, "reveal key")
 	s, now := a.s, a.s.now()
 	by, err := a.writer(ctx, now)
 	if err != nil {
@@ -99,6 +87,9 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 	return Key{&secret}, nil
 }
 
+// Reveals reports whether the keys of tokens made now can be shown again.
+func (s *Service) Reveals() bool { return s.sealer != nil }
+
 // Rotate gives the token a new key, which it returns, and lets the key it had
 // stay good for as long as overlap says; zero is not at all. Nothing else about
 // the token changes, and it lives no longer unless the policy has FixedAPILifetime.
@@ -114,10 +105,10 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 //
 // What comes of a key that is used after its overlap is up to [Policy] and the
 // [Observer].
-func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (Token, Key, error) {
-	var key Key
+func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (token Token, key Key, err error) {
+	defer wrap(&err, "rotate key")
 	s := a.s
-	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+	token, err = a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if overlap < 0 {
 			return "", fault(FieldError{Field: "overlap", Code: CodeInvalid})
 		}
@@ -129,7 +120,7 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 		err = a.stillHeld(ctx, token.PK)
 	}
 	if err != nil {
-		return Token{}, Key{}, fmt.Errorf("rotate key: %w", err)
+		return Token{}, Key{}, err
 	}
 	return token, key, nil
 }

@@ -18,15 +18,11 @@ import (
 // key may do. Make a Service with [New]. It is safe for concurrent use.
 type Service struct {
 	Access
-	settings
 	store   store.Store
 	uses    *uses  // nil unless last uses are tracked
 	cache   *cache // nil unless there is one
 	changed *cache // that what is changed is dropped from: cache, or that of the service this one is derived from
-}
 
-// settings are what services over different stores can have in common.
-type settings struct {
 	policy   Policy
 	users    Directory
 	keys     keyFormat
@@ -57,15 +53,15 @@ type settings struct {
 // that were made in it. Nil is the directory of s, which would wait in vain for a connection
 // if the transaction has the only one of the pool.
 func (s *Service) WithStore(st store.Store, users Directory) *Service {
-	d := &Service{settings: s.settings, store: st, changed: s.changed}
-	d.Access = trusted(d)
+	d := *s
+	d.Access, d.store, d.cache = trusted(&d), st, nil
 	if users != nil {
 		d.users = users
 	}
 	if s.uses != nil {
 		d.uses = new(uses)
 	}
-	return d
+	return &d
 }
 
 // trusted returns the access of trusted code to the tokens of s.
@@ -82,15 +78,8 @@ func toMicrosecond(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro())
 // key can't be had again.
 //
 // Faults in p come as a [*ValidationError]; no token is made then.
-func (a *Access) Create(ctx context.Context, p CreateParams) (Token, Key, error) {
-	token, key, err := a.create(ctx, p)
-	if err != nil {
-		return Token{}, Key{}, fmt.Errorf("create token: %w", err)
-	}
-	return token, key, nil
-}
-
-func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error) {
+func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key Key, err error) {
+	defer wrap(&err, "create token")
 	s, now := a.s, a.s.now()
 	by, err := a.writer(ctx, now)
 	if err != nil {
@@ -125,7 +114,7 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 	if err := s.apply(ctx, &r, &u, by, now); err != nil {
 		return Token{}, Key{}, err
 	}
-	key := s.keys.generate()
+	key = s.keys.generate()
 	if err := s.setKey(&r, key); err != nil {
 		return Token{}, Key{}, err
 	}
@@ -137,7 +126,7 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 		// Nobody has seen the key, and nobody will.
 		return Token{}, Key{}, errors.Join(err, s.store.Delete(context.WithoutCancel(ctx), r.PK, r.Version))
 	}
-	token := tokenOf(&r)
+	token = tokenOf(&r)
 	s.emitBy(ctx, EventCreated, by, token, now)
 	return token, key, nil
 }
@@ -165,14 +154,15 @@ func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named 
 
 // Get returns the token with this identifier. If there is none, the error
 // matches [ErrNotFound].
-func (a *Access) Get(ctx context.Context, identifier string) (Token, error) {
+func (a *Access) Get(ctx context.Context, identifier string) (token Token, err error) {
+	defer wrap(&err, "get token")
 	by, err := a.reader(ctx)
-	var r store.Record
-	if err == nil {
-		r, err = a.s.read(ctx, identifier, by, nil)
-	}
 	if err != nil {
-		return Token{}, fmt.Errorf("get token: %w", err)
+		return Token{}, err
+	}
+	r, err := a.s.read(ctx, identifier, by, nil)
+	if err != nil {
+		return Token{}, err
 	}
 	return tokenOf(&r), nil
 }
@@ -184,21 +174,19 @@ func (a *Access) Get(ctx context.Context, identifier string) (Token, error) {
 // and [ErrForbidden] if the actor may not change it. Under a policy with
 // FixedAPILifetime, each update by a person or a key renews the lifetime of a
 // token of IntentAPI.
-func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
-	token, err := a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (token Token, err error) {
+	defer wrap(&err, "update token")
+	return a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		return "", a.s.apply(ctx, r, &p, by, now)
 	})
-	if err != nil {
-		return Token{}, fmt.Errorf("update token: %w", err)
-	}
-	return token, nil
 }
 
 // Delete removes the token with this identifier. Its key is refused from then on.
 // If there is no such token, the error matches [ErrNotFound].
-func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) error {
+func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) (err error) {
+	defer wrap(&err, "delete token")
 	s := a.s
-	err := retry(ctx, len(conditions) > 0, func() error {
+	return retry(ctx, len(conditions) > 0, func() error {
 		now := s.now()
 		by, err := a.writer(ctx, now)
 		if err != nil {
@@ -211,17 +199,12 @@ func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Co
 		if !by.holds(&r) {
 			return ErrForbidden
 		}
-		err = s.store.Delete(ctx, r.PK, r.Version)
-		s.changed.forget(r)
-		if err == nil {
-			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), now)
+		if err := s.remove(ctx, &r); err != nil {
+			return err
 		}
-		return err
+		s.emitBy(ctx, EventRevoked, by, tokenOf(&r), now)
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("delete token: %w", err)
-	}
-	return nil
 }
 
 // Condition is what must hold for a change to be made. If it does not, nothing is
@@ -285,20 +268,39 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 		if err != nil {
 			return err
 		}
-		err = s.store.Update(ctx, r)
-		s.changed.forget(before)
-		if err != nil {
+		if err := s.replace(ctx, &before, r); err != nil {
 			return s.explainTaken(ctx, &r, err)
 		}
-		r.Version++
-		token = tokenOf(&r)
-		s.emitBy(ctx, kind, by, token, now)
-		if more != "" {
-			s.emitBy(ctx, more, by, token, now)
-		}
+		token = s.changedTo(ctx, &r, by, now, kind, more)
 		return nil
 	})
 	return token, err
+}
+
+// replace writes r in place of the record that was read as before.
+func (s *Service) replace(ctx context.Context, before *store.Record, r store.Record) error {
+	err := s.store.Update(ctx, r)
+	s.changed.forget(*before) // even after an error, since the store may have written
+	return err
+}
+
+// remove deletes r.
+func (s *Service) remove(ctx context.Context, r *store.Record) error {
+	err := s.store.Delete(ctx, r.PK, r.Version)
+	s.changed.forget(*r)
+	return err
+}
+
+// changedTo returns the token that r is after replace has written it, and reports the
+// change. more is empty if there is nothing more to report.
+func (s *Service) changedTo(ctx context.Context, r *store.Record, by *actor, now time.Time, kind, more EventKind) Token {
+	r.Version++
+	token := tokenOf(r)
+	s.emitBy(ctx, kind, by, token, now)
+	if more != "" {
+		s.emitBy(ctx, more, by, token, now)
+	}
+	return token
 }
 
 // retry calls f until it returns something else than ErrStale, with growing
@@ -319,5 +321,12 @@ func retry(ctx context.Context, once bool, f func() error) error {
 		case <-timer.C:
 		}
 		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// wrap puts what was being done before the error that err points to, if there is one.
+func wrap(err *error, doing string) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %w", doing, *err)
 	}
 }

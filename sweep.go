@@ -15,9 +15,10 @@ import (
 // It returns with how many it has dealt; as long as that is limit, there may be
 // more. Any number of processes may sweep one store at once; each token
 // is dealt with once.
-func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
+	defer wrap(&err, "sweep")
 	if limit < 1 {
-		return 0, fmt.Errorf("sweep: limit is %d, not positive", limit)
+		return 0, fmt.Errorf("limit is %d, not positive", limit)
 	}
 	now := s.now()
 	q := store.Query{
@@ -26,12 +27,10 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 		Order:        []store.Order{{Field: store.FieldExpires}},
 		Limit:        limit,
 	}
-	done := 0
 	if s.policy.RenewExpired {
 		q.Intents = []string{string(IntentAPI)}
-		var err error
 		if done, err = s.renew(ctx, q, now); err != nil {
-			return done, fmt.Errorf("sweep: %w", err)
+			return done, err
 		}
 		if q.Limit -= done; q.Limit == 0 {
 			return done, nil
@@ -39,18 +38,14 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 		q.Intents = []string{string(IntentVerification), string(IntentRecovery), string(IntentAppPassword)}
 	}
 	gone, err := s.purge(ctx, q, EventExpired, &s.actor, now)
-	if err != nil {
-		return done, fmt.Errorf("sweep: %w", err)
-	}
-	return done + len(gone), nil
+	return done + len(gone), err
 }
 
-func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int, error) {
+func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done int, err error) {
 	records, err := s.store.List(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	done := 0
 	for _, before := range records {
 		r := before
 		r.Expires = now.Add(s.policy.DefaultLifetime)
@@ -58,8 +53,7 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 		if err != nil {
 			return done, err
 		}
-		err = s.store.Update(ctx, r)
-		s.changed.forget(before)
+		err = s.replace(ctx, &before, r)
 		switch {
 		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
 			continue // somebody else was first
@@ -67,11 +61,7 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 			return done, err
 		}
 		done++
-		r.Version++
-		s.emitBy(ctx, EventRenewed, &s.actor, tokenOf(&r), now)
-		if more != "" {
-			s.emitBy(ctx, more, &s.actor, tokenOf(&r), now)
-		}
+		s.changedTo(ctx, &r, &s.actor, now, EventRenewed, more)
 	}
 	return done, nil
 }
