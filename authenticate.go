@@ -67,7 +67,7 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, from, now)
+		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, from, now)
 	}
 	s.uses.note(&r, now, from)
 	who.Token = tokenOf(&r)
@@ -135,53 +135,32 @@ func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time
 
 // refuse tells of a key that is not accepted, and returns the error for its
 // caller. r is the record it was found by, without a version if there is none.
-func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, from string, now time.Time) error {
+func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, digest store.Digest, from string, now time.Time) error {
 	e := Event{Kind: EventRefused, Time: now, Reason: reason, From: from}
 	if r.Version != 0 {
 		e.Token = tokenOf(r)
 	}
 	s.emit(ctx, e)
 	if errors.Is(reason, ErrKeyRetired) && s.policy.RevokeOnReuse {
-		if err := s.revokeReused(context.WithoutCancel(ctx), *r, now); err != nil {
+		if err := s.revokeReused(context.WithoutCancel(ctx), *r, digest, now); err != nil {
 			return fmt.Errorf("authenticate: revoke token: %w", err)
 		}
 	}
 	return reason
 }
 
-// revokeReused deletes the token that r is of, even if it has changed since.
-func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Time) error {
+// revokeReused deletes the token that r is of, even if it has changed since it was found
+// by digest.
+func (s *Service) revokeReused(ctx context.Context, r store.Record, digest store.Digest, now time.Time) error {
 	err := retry(ctx, false, func() error {
-		err := s.store.Delete(ctx, r.PK, r.Version)
-		s.changed.forget(r)
-		if errors.Is(err, store.ErrStale) {
-			again, e := s.again(ctx, &r)
-			if e != nil {
-				return e
-			}
-			r = again
+		if err := s.remove(ctx, &r); err != nil {
+			return s.readAgain(ctx, &r, digest, err)
 		}
-		return err
+		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
+		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // gone already
 	}
-	if err == nil {
-		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
-	}
 	return err
-}
-
-// again reads the record that r was read from, which has changed since. It is
-// looked for by its key and, if that is another now, by its identifier; if both
-// are, it is taken to be gone.
-func (s *Service) again(ctx context.Context, r *store.Record) (store.Record, error) {
-	found, err := s.store.GetByDigest(ctx, r.Digest)
-	if errors.Is(err, store.ErrNotFound) || err == nil && found.PK != r.PK {
-		found, err = s.store.Get(ctx, r.Identifier)
-	}
-	if err == nil && found.PK != r.PK {
-		err = store.ErrNotFound
-	}
-	return found, err
 }

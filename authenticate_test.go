@@ -10,6 +10,7 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -141,6 +142,61 @@ func TestRevokeOnReuse(t *testing.T) {
 	}, told.take())
 	_, err = svc.Authenticate(t.Context(), second.Reveal())
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
+}
+
+// interrupted is a store in which something happens before the first deletion.
+type interrupted struct {
+	store.Store
+	before func()
+}
+
+func (s *interrupted) Delete(ctx context.Context, pk store.PK, version int64) error {
+	if before := s.before; before != nil {
+		s.before = nil
+		before()
+	}
+	return s.Store.Delete(ctx, pk, version)
+}
+
+// A token whose old key is used is deleted, whatever becomes of it meanwhile.
+func TestRevokeOnReuseOfATokenThatChanges(t *testing.T) {
+	t.Parallel()
+	rename := func(t *testing.T, svc *authtoken.Service) {
+		_, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("renamed")})
+		require.NoError(t, err)
+	}
+	rotate := func(t *testing.T, svc *authtoken.Service) {
+		_, _, err := svc.Rotate(t.Context(), "one", time.Hour)
+		require.NoError(t, err)
+	}
+	for name, meanwhile := range map[string][]func(t *testing.T, svc *authtoken.Service){
+		"renamed":             {rename},
+		"rotated":             {rotate},
+		"rotated and renamed": {rotate, rename},
+		"deleted": {func(t *testing.T, svc *authtoken.Service) {
+			require.NoError(t, svc.Delete(t.Context(), "one"))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := &interrupted{Store: memory.New()}
+			svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: true}})
+			require.NoError(t, err)
+			_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+			_, _, err = svc.Rotate(t.Context(), "one", 0)
+			require.NoError(t, err)
+			st.before = func() {
+				for _, do := range meanwhile {
+					do(t, svc)
+				}
+			}
+			_, err = svc.Authenticate(t.Context(), key)
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+			page, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
+			require.NoError(t, err)
+			require.Empty(t, page.Tokens)
+		})
+	}
 }
 
 func TestWhereFromIsMadeFitToKeep(t *testing.T) {

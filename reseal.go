@@ -40,105 +40,70 @@ type Resealed struct {
 //
 // If there is an error, what is returned along with it has been done, and its
 // Cursor is where to try again. Without a Sealer the error matches [ErrNoSealer].
-func (s *Service) Reseal(ctx context.Context, cursor string, limit int) (Resealed, error) {
-	p := resealing{s: s, left: limit, Resealed: Resealed{Cursor: cursor}}
-	if err := p.run(ctx); err != nil {
-		return p.Resealed, fmt.Errorf("reseal keys: %w", err)
+func (s *Service) Reseal(ctx context.Context, cursor string, limit int) (did Resealed, err error) {
+	defer wrap(&err, "reseal keys")
+	did.Cursor = cursor
+	if s.sealer == nil {
+		return did, ErrNoSealer
 	}
-	return p.Resealed, nil
-}
-
-// resealing is a call of Reseal that is under way.
-type resealing struct {
-	Resealed
-	s     *Service
-	left  int           // how many tokens to look at yet
-	after *store.Record // the last one that was looked at
-}
-
-// byPK is an order that no change of a token touches, so that none is missed.
-var byPK = []store.Order{{Field: store.FieldPK}}
-
-func (p *resealing) run(ctx context.Context) (err error) {
-	if p.s.sealer == nil {
-		return ErrNoSealer
+	if limit < 1 {
+		return did, fmt.Errorf("limit is %d, not positive", limit)
 	}
-	if p.left < 1 {
-		return fmt.Errorf("limit is %d, not positive", p.left)
+	q := store.Query{Order: []store.Order{{Field: store.FieldPK}}} // no change of a token touches this order, so none is missed
+	if q.After, err = parseCursor(cursor, q.Order); err != nil {
+		return did, err
 	}
-	if p.Cursor != "" {
-		if p.after, err = parseCursor(p.Cursor, byPK); err != nil {
-			return err
-		}
-	}
-	more := true
-	for more && p.left > 0 {
-		err := retry(ctx, false, func() error {
-			left := p.left
-			var err error
-			if more, err = p.piece(ctx); errors.Is(err, store.ErrStale) && p.left < left {
-				more, err = true, nil // it got ahead, so this is no attempt in vain
-			}
-			return err
-		})
+	for limit > 0 {
+		q.Limit = min(limit, 200)
+		records, err := s.store.List(ctx, q)
 		if err != nil {
-			return err
+			return did, err
 		}
+		for i := range records {
+			if err := s.reseal(ctx, records[i], &did); err != nil {
+				return did, err
+			}
+			if did.Cursor, err = formatCursor(&records[i], q.Order); err != nil {
+				return did, err
+			}
+		}
+		if len(records) < q.Limit {
+			did.Cursor = ""
+			break
+		}
+		q.After = &records[len(records)-1]
+		limit -= len(records)
 	}
-	if !more {
-		p.Cursor = ""
-	}
-	return nil
+	return did, nil
 }
 
-// piece reads some tokens and deals with them, and reports whether there are
-// more. With ErrStale, one has changed meanwhile, and the next piece begins with it.
-func (p *resealing) piece(ctx context.Context) (more bool, err error) {
-	size := min(p.left, 200)
-	records, err := p.s.store.List(ctx, store.Query{Order: byPK, After: p.after, Limit: size})
-	if err != nil {
-		return false, err
-	}
-	for i := range records {
-		r := &records[i]
-		if err := p.reseal(ctx, *r); err != nil {
-			return false, err
+// reseal seals the key of r anew, if it has to be, and counts it in did.
+func (s *Service) reseal(ctx context.Context, r store.Record, did *Resealed) error {
+	return retry(ctx, false, func() error {
+		if len(r.Sealed) == 0 {
+			return nil
 		}
-		if p.Cursor, err = formatCursor(r, byPK); err != nil {
-			return false, err
+		if sealer, ok := s.sealer.(interface{ Current(_, _ []byte) bool }); ok && sealer.Current(r.Sealed, r.PK[:]) {
+			did.Current++
+			return nil
 		}
-		p.after = r
-		p.left--
-	}
-	return len(records) == size, nil
-}
-
-// reseal seals the key of r anew, if it has to be.
-func (p *resealing) reseal(ctx context.Context, r store.Record) error {
-	if len(r.Sealed) == 0 {
-		return nil
-	}
-	if sealer, ok := p.s.sealer.(interface{ Current(_, _ []byte) bool }); ok && sealer.Current(r.Sealed, r.PK[:]) {
-		p.Resealed.Current++
-		return nil
-	}
-	plain, err := p.s.sealer.Decrypt(r.Sealed, r.PK[:])
-	if err != nil {
-		p.Failed = append(p.Failed, tokenOf(&r))
-		return nil
-	}
-	before := r
-	if r.Sealed, err = p.s.sealer.Encrypt(plain, r.PK[:]); err != nil {
-		return fmt.Errorf("seal key: %w", err)
-	}
-	err = p.s.store.Update(ctx, r)
-	p.s.changed.forget(before)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil // it was deleted
-	case err != nil:
+		plain, err := s.sealer.Decrypt(r.Sealed, r.PK[:])
+		if err != nil {
+			did.Failed = append(did.Failed, tokenOf(&r))
+			return nil
+		}
+		after := r
+		if after.Sealed, err = s.sealer.Encrypt(plain, r.PK[:]); err != nil {
+			return fmt.Errorf("seal key: %w", err)
+		}
+		err = s.replace(ctx, &r, after)
+		if err == nil {
+			did.Done++
+			return nil
+		}
+		if err = s.readAgain(ctx, &r, r.Digest, err); errors.Is(err, store.ErrNotFound) {
+			return nil // it was deleted
+		}
 		return err
-	}
-	p.Done++
-	return nil
+	})
 }

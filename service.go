@@ -291,6 +291,24 @@ func (s *Service) remove(ctx context.Context, r *store.Record) error {
 	return err
 }
 
+// readAgain reads r anew if err says that it has changed since it was read, and returns
+// err. It finds r by a key that the token has or had: a token remembers its keys, whatever
+// else becomes of it.
+func (s *Service) readAgain(ctx context.Context, r *store.Record, digest store.Digest, err error) error {
+	if !errors.Is(err, store.ErrStale) {
+		return err
+	}
+	found, e := s.store.GetByDigest(ctx, digest)
+	switch {
+	case e != nil:
+		return e
+	case found.PK != r.PK:
+		return store.ErrNotFound
+	}
+	*r = found
+	return err
+}
+
 // changedTo returns the token that r is after replace has written it, and reports the
 // change. more is empty if there is nothing more to report.
 func (s *Service) changedTo(ctx context.Context, r *store.Record, by *actor, now time.Time, kind, more EventKind) Token {
