@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -53,44 +54,13 @@ type Config struct {
 // New returns a Service that keeps its tokens in st. If cfg has faults, the
 // error names all of them.
 func New(st store.Store, cfg Config) (*Service, error) {
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
+	cfg = cfg.withDefaults()
+	err := cfg.check()
 	if st == nil {
-		fault("store is nil")
+		err = errors.Join(errors.New("store is nil"), err)
 	}
-	if err := cfg.Policy.check(); err != nil {
-		errs = append(errs, err)
-	}
-	if cfg.Users == nil {
-		cfg.Users = AnyUser{}
-	}
-	if cfg.KeyPrefix == "" {
-		cfg.KeyPrefix = defaultPrefix
-	}
-	if len(cfg.KeyPrefix) > 16 || !consistsOf(cfg.KeyPrefix, digits) {
-		fault("Config.KeyPrefix: %q is not 1 to 16 letters and digits", cfg.KeyPrefix)
-	}
-	if cfg.MinKeyLength == 0 {
-		cfg.MinKeyLength = defaultMinKeyLength
-	}
-	if cfg.MinKeyLength < 0 || cfg.MinKeyLength > maxKeyLength {
-		fault("Config.MinKeyLength: %d is not between 1 and %d", cfg.MinKeyLength, maxKeyLength)
-	}
-	if cfg.CacheSize < 0 {
-		fault("Config.CacheSize: %d is negative", cfg.CacheSize)
-	}
-	if cfg.CacheTTL < 0 {
-		fault("Config.CacheTTL: %v is negative", cfg.CacheTTL)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.CacheTTL == 0 {
-		cfg.CacheTTL = 5 * time.Second
-	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("authtoken: %w", errors.Join(errs...))
+	if err != nil {
+		return nil, fmt.Errorf("authtoken: %w", err)
 	}
 	s := &Service{
 		store:    st,
@@ -111,4 +81,42 @@ func New(st store.Store, cfg Config) (*Service, error) {
 		s.changed = s.cache
 	}
 	return s, nil
+}
+
+// withDefaults leaves the Policy as it is, whose faults must be seen first.
+func (c Config) withDefaults() Config {
+	if c.Users == nil {
+		c.Users = AnyUser{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.KeyPrefix = cmp.Or(c.KeyPrefix, defaultPrefix)
+	c.MinKeyLength = cmp.Or(c.MinKeyLength, defaultMinKeyLength)
+	c.CacheTTL = cmp.Or(c.CacheTTL, 5*time.Second)
+	return c
+}
+
+// check returns all faults of c.
+func (c *Config) check() error {
+	errs := []error{
+		c.Policy.check(),
+		notNegative("CacheSize", c.CacheSize),
+		notNegative("CacheTTL", c.CacheTTL),
+	}
+	if len(c.KeyPrefix) > 16 || !consistsOf(c.KeyPrefix, digits) {
+		errs = append(errs, fmt.Errorf("Config.KeyPrefix: %q is not 1 to 16 letters and digits", c.KeyPrefix))
+	}
+	if c.MinKeyLength < 0 || c.MinKeyLength > maxKeyLength {
+		errs = append(errs, fmt.Errorf("Config.MinKeyLength: %d is not between 1 and %d", c.MinKeyLength, maxKeyLength))
+	}
+	return errors.Join(errs...)
+}
+
+// notNegative returns an error if v, the value of a field of Config, is negative.
+func notNegative[T int | time.Duration](field string, v T) error {
+	if v < 0 {
+		return fmt.Errorf("Config.%s: %v is negative", field, v)
+	}
+	return nil
 }

@@ -70,10 +70,9 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 func (s *Service) emit(ctx context.Context, e Event) {
-	if s.observer == nil {
-		return
+	if s.observer != nil {
+		observe(ctx, s.observer, e)
 	}
-	observe(ctx, s.observer, e)
 }
 
 // observe tells o of e, and logs it if o panics.
@@ -97,24 +96,24 @@ func (s *Service) emitBy(ctx context.Context, kind EventKind, by *actor, t Token
 func LogObserver(l *slog.Logger) Observer {
 	return ObserverFunc(func(ctx context.Context, e Event) {
 		level, attrs := slog.LevelInfo, make([]slog.Attr, 0, 8)
+		add := func(key, value string) {
+			if value != "" {
+				attrs = append(attrs, slog.String(key, value))
+			}
+		}
 		if e.Token.Identifier != "" {
-			attrs = append(attrs,
-				slog.String("token", e.Token.Identifier),
-				slog.String("pk", e.Token.PK.String()),
-				slog.String("intent", string(e.Token.Intent)),
-				slog.String("user", e.Token.User))
+			add("token", e.Token.Identifier)
+			add("pk", e.Token.PK.String())
+			add("intent", string(e.Token.Intent))
+			add("user", e.Token.User)
 		}
-		if e.Actor != "" {
-			attrs = append(attrs, slog.String("actor", e.Actor))
-		}
+		add("actor", e.Actor)
 		if e.Via != uuid.Nil {
-			attrs = append(attrs, slog.String("via", e.Via.String()))
+			add("via", e.Via.String())
 		}
-		if e.From != "" {
-			attrs = append(attrs, slog.String("from", e.From))
-		}
+		add("from", e.From)
 		if e.Reason != nil {
-			attrs = append(attrs, slog.String("reason", e.Reason.Error()))
+			add("reason", e.Reason.Error())
 		}
 		if e.Kind == EventRefused || e.Kind == EventFailed {
 			level = slog.LevelWarn
@@ -156,21 +155,19 @@ func (q *Queue) Dropped() int64 { return q.dropped.Load() }
 // what the queue still holds. A panic of o is logged as [Observer] says, and loses that
 // event only.
 func (q *Queue) Run(ctx context.Context, o Observer) {
-	pass := func(v queued) { observe(v.ctx, o, v.event) }
+	for ctx.Err() == nil {
+		select {
+		case v := <-q.events:
+			observe(v.ctx, o, v.event)
+		case <-ctx.Done():
+		}
+	}
 	for {
 		select {
 		case v := <-q.events:
-			pass(v)
-			continue
-		case <-ctx.Done():
-		}
-		for {
-			select {
-			case v := <-q.events:
-				pass(v)
-			default:
-				return
-			}
+			observe(v.ctx, o, v.event)
+		default:
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"cmp"
 	"crypto/rand"
 	"strings"
 )
@@ -14,22 +15,10 @@ const (
 // makeIdentifier returns an identifier such as "laptop-7f3k" for a token with this
 // description. One in a million is the same as another for the same description.
 func makeIdentifier(description string) string {
-	var b strings.Builder
-	for _, c := range []byte(strings.ToLower(strings.ReplaceAll(description, "’", "'"))) {
-		hyphen := strings.HasSuffix(b.String(), "-")
-		switch {
-		case b.Len() == madeLength:
-		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-			b.WriteByte(c)
-		case c == '\'': // as in "Alice's"
-		case b.Len() > 0 && !hyphen:
-			b.WriteByte('-')
-		}
-	}
-	name := strings.TrimSuffix(b.String(), "-")
-	if name == "" {
-		name = "token"
-	}
+	description = strings.NewReplacer("'", "", "’", "").Replace(strings.ToLower(description)) // as in "Alice's"
+	words := strings.FieldsFunc(description, func(c rune) bool { return !('a' <= c && c <= 'z' || '0' <= c && c <= '9') })
+	name := cmp.Or(strings.Join(words, "-"), "token")
+	name = strings.TrimSuffix(name[:min(len(name), madeLength)], "-")
 	tail := make([]byte, tailLength)
 	_, _ = rand.Read(tail) // never fails: see its documentation
 	for i := range tail {

@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,32 +107,24 @@ const (
 	defaultTextLength = 1000
 )
 
-// check returns what is wrong with p.
+// check returns all faults of p.
 func (p *Policy) check() error {
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config.Policy."+format, args...)) }
+	errs := []error{
+		notNegative("Policy.DefaultLifetime", p.DefaultLifetime),
+		notNegative("Policy.MaxLifetime", p.MaxLifetime),
+		notNegative("Policy.MaxTokens", p.MaxTokens),
+		notNegative("Policy.MaxTextLength", p.MaxTextLength),
+	}
 	for _, i := range slices.Concat(p.SuperuserIntents, p.UserIntents) {
 		if !i.Valid() {
-			fault("SuperuserIntents, UserIntents: %q is not an intent", i)
+			errs = append(errs, fmt.Errorf("Config.Policy.SuperuserIntents, UserIntents: %q is not an intent", i))
 		}
 	}
-	if p.DefaultLifetime < 0 {
-		fault("DefaultLifetime: %v is negative", p.DefaultLifetime)
-	}
-	if p.MaxLifetime < 0 {
-		fault("MaxLifetime: %v is negative", p.MaxLifetime)
-	}
 	if p.MaxLifetime > 0 && p.DefaultLifetime > p.MaxLifetime {
-		fault("DefaultLifetime: %v is more than MaxLifetime, %v", p.DefaultLifetime, p.MaxLifetime)
-	}
-	if p.MaxTokens < 0 {
-		fault("MaxTokens: %d is negative", p.MaxTokens)
-	}
-	if p.MaxTextLength < 0 {
-		fault("MaxTextLength: %d is negative", p.MaxTextLength)
+		errs = append(errs, fmt.Errorf("Config.Policy.DefaultLifetime: %v is more than MaxLifetime, %v", p.DefaultLifetime, p.MaxLifetime))
 	}
 	if !p.UnboundedKeys && (p.FixedAPILifetime || p.RenewExpired) {
-		fault("UnboundedKeys: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require it")
+		errs = append(errs, errors.New("Config.Policy.UnboundedKeys: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require it"))
 	}
 	return errors.Join(errs...)
 }
@@ -144,19 +137,11 @@ func (p Policy) withDefaults() Policy {
 		p.UserIntents = []Intent{IntentAPI, IntentAppPassword}
 	}
 	if p.DefaultLifetime == 0 {
-		p.DefaultLifetime = defaultLifetime
-		if p.MaxLifetime > 0 {
-			p.DefaultLifetime = min(p.DefaultLifetime, p.MaxLifetime)
-		}
-	}
-	if p.Retention == 0 {
-		p.Retention = defaultRetention
-	}
-	p.Retention = max(p.Retention, 0)
-	if p.MaxTextLength == 0 {
-		p.MaxTextLength = defaultTextLength
+		p.DefaultLifetime = min(defaultLifetime, cmp.Or(p.MaxLifetime, defaultLifetime))
 	}
 	p.DefaultLifetime = p.DefaultLifetime.Truncate(time.Microsecond)
+	p.Retention = max(cmp.Or(p.Retention, defaultRetention), 0)
+	p.MaxTextLength = cmp.Or(p.MaxTextLength, defaultTextLength)
 	return p
 }
 
