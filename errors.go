@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,21 +116,12 @@ func (e FieldError) Error() string {
 
 func (e FieldError) words() string {
 	switch e.Code {
-	case CodeRequired:
-		return "is required"
-	case CodeBlank:
-		return "must not be blank"
-	case CodeNotText:
-		return "is not valid UTF-8"
-	case CodeNullCharacter:
-		return "has a null character"
-	case CodeChecksum:
-		return "has a wrong checksum"
 	case CodeTooLong:
+		unit := "characters"
 		if e.Field == "key" {
-			return fmt.Sprintf("is longer than %d bytes", e.Limit)
+			unit = "bytes"
 		}
-		return fmt.Sprintf("is longer than %d characters", e.Limit)
+		return fmt.Sprintf("is longer than %d %s", e.Limit, unit)
 	case CodeTooShort:
 		return fmt.Sprintf("is shorter than %d bytes", e.Limit)
 	case CodeTooLate:
@@ -139,22 +131,29 @@ func (e FieldError) words() string {
 			return fmt.Sprintf("the owner has as many tokens as they may have: %d", e.Limit)
 		}
 		return fmt.Sprintf("has more than %d", e.Limit)
-	case CodeChoice:
-		return strconv.Quote(e.Value) + " is not one of the choices"
-	case CodeDenied:
-		return "may not be chosen or changed by this user"
 	case CodeBeyondKey:
 		if !e.Latest.IsZero() {
 			return "is later than the end of the key that is used: " + e.Latest.Format(time.RFC3339Nano)
 		}
 		return "is more than the key that is used is good for"
+	case CodeChoice:
+		return strconv.Quote(e.Value) + " is not one of the choices"
 	case CodeNotFound:
 		return strconv.Quote(e.Value) + " does not exist"
-	case CodeTaken:
-		return "is taken"
-	default:
-		return "is invalid"
 	}
+	return cmp.Or(words[e.Code], words[CodeInvalid])
+}
+
+// words are what Error says about a code that says all there is to say.
+var words = map[Code]string{
+	CodeRequired:      "is required",
+	CodeBlank:         "must not be blank",
+	CodeInvalid:       "is invalid",
+	CodeNotText:       "is not valid UTF-8",
+	CodeNullCharacter: "has a null character",
+	CodeChecksum:      "has a wrong checksum",
+	CodeDenied:        "may not be chosen or changed by this user",
+	CodeTaken:         "is taken",
 }
 
 // fieldOrder is the order in which faults are reported.

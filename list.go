@@ -179,7 +179,7 @@ func (s *Service) each(ctx context.Context, q store.Query, yield func(Token, err
 	}
 }
 
-// query turns f into what a store understands, of what the actor may see.
+// query returns the query for what fits f and the actor may see.
 func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
 	by, err := a.reader(ctx)
 	if err != nil {
@@ -188,43 +188,64 @@ func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
 	return a.s.query(ctx, f, by)
 }
 
-// query turns f into what a store understands, of what by may see.
+// query returns the query for what fits f and by may see.
 func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query, error) {
+	if err := f.check(); err != nil {
+		return store.Query{}, err
+	}
+	users, err := s.usersOf(ctx, f, by)
+	if err != nil {
+		return store.Query{}, err
+	}
+	words, err := s.wordsOf(ctx, f, by)
+	if err != nil {
+		return store.Query{}, err
+	}
 	q := store.Query{
 		Identifier:  f.Identifier,
 		Description: f.Description,
 		Managed:     f.Managed,
+		Users:       users,
 		Expires:     f.Expires,
 		Expiring:    f.Expiring,
+		Words:       words,
 		Order:       f.Order,
 	}
 	if f.Intent != "" {
 		q.Intents = []string{string(f.Intent)}
 	}
-	if err := f.check(); err != nil {
-		return q, err
-	}
+	return q, nil
+}
+
+// usersOf returns whose tokens fit f and are for by to see: nil for everybody's, empty
+// for nobody's.
+func (s *Service) usersOf(ctx context.Context, f *Filter, by *actor) (users []string, err error) {
 	if !by.seesAll() {
-		q.Users = []string{by.user.ID}
+		users = []string{by.user.ID}
 	}
 	if f.User != "" {
-		q.Users = intersect(q.Users, []string{f.User})
+		users = intersect(users, []string{f.User})
 	}
 	if f.Username != "" {
-		ids, err := s.usersNamed(ctx, f.Username, by)
+		named, err := s.usersNamed(ctx, f.Username, by)
 		if err != nil {
-			return q, err
+			return nil, err
 		}
-		q.Users = intersect(q.Users, ids)
+		users = intersect(users, named)
 	}
+	return users, nil
+}
+
+// wordsOf returns the words of f, each with the users in whose name it occurs.
+func (s *Service) wordsOf(ctx context.Context, f *Filter, by *actor) (words []store.Word, err error) {
 	for _, word := range f.Words {
 		users, err := s.usersMatching(ctx, word, by)
 		if err != nil {
-			return q, err
+			return nil, err
 		}
-		q.Words = append(q.Words, store.Word{Text: word, Users: users})
+		words = append(words, store.Word{Text: word, Users: users})
 	}
-	return q, nil
+	return words, nil
 }
 
 // check returns what is wrong with f.
