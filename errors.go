@@ -1,7 +1,6 @@
 package authtoken
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,40 +110,25 @@ const (
 
 // Error says what is wrong in plain words, such as "identifier is taken".
 func (e FieldError) Error() string {
-	return strings.TrimSpace(e.Field + " " + e.words())
-}
-
-func (e FieldError) words() string {
-	switch e.Code {
-	case CodeTooLong:
-		unit := "characters"
-		if e.Field == "key" {
-			unit = "bytes"
-		}
-		return fmt.Sprintf("is longer than %d %s", e.Limit, unit)
-	case CodeTooShort:
-		return fmt.Sprintf("is shorter than %d bytes", e.Limit)
-	case CodeTooLate:
-		return "is later than the owner's tokens may live: " + e.Latest.Format(time.RFC3339Nano)
-	case CodeTooMany:
-		if e.Field == "" {
-			return fmt.Sprintf("the owner has as many tokens as they may have: %d", e.Limit)
-		}
-		return fmt.Sprintf("has more than %d", e.Limit)
-	case CodeBeyondKey:
-		if !e.Latest.IsZero() {
-			return "is later than the end of the key that is used: " + e.Latest.Format(time.RFC3339Nano)
-		}
-		return "is more than the key that is used is good for"
-	case CodeChoice:
-		return strconv.Quote(e.Value) + " is not one of the choices"
-	case CodeNotFound:
-		return strconv.Quote(e.Value) + " does not exist"
+	text, ok := words[e.Code]
+	switch {
+	case !ok:
+		text = words[CodeInvalid]
+	case e.Code == CodeTooLong && e.Field == "key":
+		text = "is longer than LIMIT bytes"
+	case e.Code == CodeTooMany && e.Field == "":
+		text = "the owner has as many tokens as they may have: LIMIT"
+	case e.Code == CodeBeyondKey && !e.Latest.IsZero():
+		text = "is later than the end of the key that is used: LATEST"
 	}
-	return cmp.Or(words[e.Code], words[CodeInvalid])
+	text = strings.NewReplacer(
+		"LIMIT", strconv.Itoa(e.Limit), "VALUE", strconv.Quote(e.Value), "LATEST", e.Latest.Format(time.RFC3339Nano),
+	).Replace(text)
+	return strings.TrimSpace(e.Field + " " + text)
 }
 
-// words are what Error says about a code that says all there is to say.
+// words are what Error says about each code. Words in capitals stand for what else a
+// FieldError has.
 var words = map[Code]string{
 	CodeRequired:      "is required",
 	CodeBlank:         "must not be blank",
@@ -152,7 +136,14 @@ var words = map[Code]string{
 	CodeNotText:       "is not valid UTF-8",
 	CodeNullCharacter: "has a null character",
 	CodeChecksum:      "has a wrong checksum",
+	CodeTooLong:       "is longer than LIMIT characters",
+	CodeTooShort:      "is shorter than LIMIT bytes",
+	CodeTooLate:       "is later than the owner's tokens may live: LATEST",
+	CodeTooMany:       "has more than LIMIT",
+	CodeChoice:        "VALUE is not one of the choices",
 	CodeDenied:        "may not be chosen or changed by this user",
+	CodeBeyondKey:     "is more than the key that is used is good for",
+	CodeNotFound:      "VALUE does not exist",
 	CodeTaken:         "is taken",
 }
 

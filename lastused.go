@@ -78,11 +78,8 @@ func (s *Service) FlushLastUsed(ctx context.Context) error {
 	pending := s.uses.take()
 	for chunk := range slices.Chunk(slices.Collect(maps.Values(pending)), batch) {
 		if err := s.store.Touch(ctx, chunk); err != nil {
-			s.uses.putBack(pending)
+			s.uses.putBack(pending) // all of it, since to write a use twice does no harm
 			return fmt.Errorf("write last use: %w", err)
-		}
-		for _, u := range chunk {
-			delete(pending, u.PK)
 		}
 	}
 	return nil
