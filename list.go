@@ -197,10 +197,6 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 	if err != nil {
 		return store.Query{}, err
 	}
-	words, err := s.wordsOf(ctx, f, by)
-	if err != nil {
-		return store.Query{}, err
-	}
 	q := store.Query{
 		Identifier:  f.Identifier,
 		Description: f.Description,
@@ -208,11 +204,17 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 		Users:       users,
 		Expires:     f.Expires,
 		Expiring:    f.Expiring,
-		Words:       words,
 		Order:       f.Order,
 	}
 	if f.Intent != "" {
 		q.Intents = []string{string(f.Intent)}
+	}
+	for _, word := range f.Words {
+		matching, err := s.usersMatching(ctx, word, by)
+		if err != nil {
+			return store.Query{}, err
+		}
+		q.Words = append(q.Words, store.Word{Text: word, Users: matching})
 	}
 	return q, nil
 }
@@ -234,18 +236,6 @@ func (s *Service) usersOf(ctx context.Context, f *Filter, by *actor) (users []st
 		users = intersect(users, named)
 	}
 	return users, nil
-}
-
-// wordsOf returns the words of f, each with the users in whose name it occurs.
-func (s *Service) wordsOf(ctx context.Context, f *Filter, by *actor) (words []store.Word, err error) {
-	for _, word := range f.Words {
-		users, err := s.usersMatching(ctx, word, by)
-		if err != nil {
-			return nil, err
-		}
-		words = append(words, store.Word{Text: word, Users: users})
-	}
-	return words, nil
 }
 
 // check returns what is wrong with f.

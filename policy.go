@@ -171,6 +171,20 @@ func (by *actor) holds(r *store.Record) bool {
 		Intent(r.Intent) == by.intent && r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
 }
 
+// fixesExpiry reports whether p alone decides when r expires, whatever was asked for.
+func (p *Policy) fixesExpiry(r *store.Record) bool {
+	return p.FixedAPILifetime && Intent(r.Intent) == IntentAPI
+}
+
+// renew gives r the life that p fixes, if it fixes one. Trusted code goes before it.
+func (p *Policy) renew(r *store.Record, by *actor, now time.Time) bool {
+	if by.trusted || !p.fixesExpiry(r) {
+		return false
+	}
+	r.Expires = now.Add(p.DefaultLifetime)
+	return true
+}
+
 // expiry is what decides when a token expires.
 type expiry struct {
 	policy *Policy
@@ -179,11 +193,13 @@ type expiry struct {
 	before *store.Record // the token as it was
 }
 
-// set decides whether r expires and when. r has its new intent already. It notes
-// what p asks for in vain.
+// set decides whether r expires and when. r has its new intent already. It adds to f
+// what p asks for and does not get.
 func (x expiry) set(r *store.Record, p *UpdateParams, f *faults, now time.Time) {
 	x.setExpiring(r, p.Expiring, f, now)
-	x.setExpires(r, p.Expires, f, now)
+	if !x.policy.renew(r, x.by, now) {
+		x.setExpires(r, p.Expires, f, now)
+	}
 	x.confine(r, p.Expires, f)
 }
 
@@ -206,47 +222,37 @@ func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Ti
 // setExpires decides when r expires. asked is nil if no time was named, and zero if
 // none is wanted.
 func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now time.Time) {
-	if x.renew(r, now) {
-		return
-	}
-	latest := x.latest(r, now)
 	if asked != nil {
 		r.Expires = asked.UTC().Truncate(time.Microsecond)
 	}
+	latest := x.latest(r, now)
 	// A time that stays is looked at again if another rule applies to it now.
 	again := r.Expiring && (r.Intent != x.before.Intent || !x.before.Expiring)
-	if (asked != nil || again) && !latest.IsZero() && r.Expires.After(latest) {
+	if (asked != nil || again) && later(r.Expires, latest) {
 		f.add(FieldError{Field: "expires", Code: CodeTooLate, Latest: latest})
 		return
 	}
-	optional := x.policy.OptionalExpiry && !x.fixed(r)
+	optional := x.policy.OptionalExpiry && !x.policy.fixesExpiry(r)
 	if r.Expires.IsZero() && r.Expiring && !optional {
 		r.Expires = now.Add(x.policy.DefaultLifetime)
-		if !latest.IsZero() && r.Expires.After(latest) {
+		if later(r.Expires, latest) {
 			r.Expires = latest
 		}
 	}
 }
 
-// renew gives r the life that the policy fixes, if it fixes one.
-func (x expiry) renew(r *store.Record, now time.Time) bool {
-	if !x.ruled(r) {
-		return false
+// latest returns the last instant at which r may expire. It is zero if there is
+// no limit.
+func (x expiry) latest(r *store.Record, now time.Time) time.Time {
+	lifetime := cmp.Or(x.owner.MaxLifetime, x.policy.MaxLifetime)
+	if lifetime == 0 || x.policy.fixesExpiry(r) {
+		return time.Time{}
 	}
-	r.Expires = now.Add(x.policy.DefaultLifetime)
-	return true
+	return now.Add(lifetime).Truncate(time.Microsecond)
 }
 
-// ruled reports whether the policy alone decides when r expires. Trusted code goes
-// before it.
-func (x expiry) ruled(r *store.Record) bool { return x.fixed(r) && !x.by.trusted }
-
-// storable reports whether t is none, or a time that every store can hold and that
-// is not taken for none once its nanoseconds are cut off.
-func storable(t time.Time) bool {
-	year := t.UTC().Year()
-	return t.IsZero() || year >= 1 && year <= 9999 && !t.Truncate(time.Microsecond).IsZero()
-}
+// later reports whether t is after limit. The zero limit is none.
+func later(t, limit time.Time) bool { return !limit.IsZero() && t.After(limit) }
 
 // confine keeps r within what the key of the actor holds. A time that was not asked
 // for is cut.
@@ -269,21 +275,11 @@ func (x expiry) confine(r *store.Record, asked *time.Time, f *faults) {
 	}
 }
 
-func (x expiry) fixed(r *store.Record) bool {
-	return x.policy.FixedAPILifetime && Intent(r.Intent) == IntentAPI
-}
-
-// latest returns the last instant at which r may expire. It is zero if there is
-// no limit.
-func (x expiry) latest(r *store.Record, now time.Time) time.Time {
-	lifetime := x.policy.MaxLifetime
-	if x.owner.MaxLifetime != 0 {
-		lifetime = x.owner.MaxLifetime
-	}
-	if lifetime == 0 || x.fixed(r) {
-		return time.Time{}
-	}
-	return now.Add(lifetime).Truncate(time.Microsecond)
+// storable reports whether t is none, or a time that every store can hold and that
+// is not taken for none once its nanoseconds are cut off.
+func storable(t time.Time) bool {
+	year := t.UTC().Year()
+	return t.IsZero() || year >= 1 && year <= 9999 && !t.Truncate(time.Microsecond).IsZero()
 }
 
 // Expired reports whether the token is refused at the time now because it has

@@ -62,11 +62,7 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 func (a *Access) Reveal(ctx context.Context, identifier string) (key Key, err error) {
 	defer wrap(&err, "reveal key")
 	s, now := a.s, a.s.now()
-	by, err := a.writer(ctx, now)
-	if err != nil {
-		return Key{}, err
-	}
-	r, err := s.read(ctx, identifier, by, nil)
+	by, r, err := a.target(ctx, identifier, nil, now)
 	switch {
 	case err != nil:
 		return Key{}, err
@@ -113,7 +109,7 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 			return "", fault(FieldError{Field: "overlap", Code: CodeInvalid})
 		}
 		key = s.keys.generate()
-		expiry{policy: &s.policy, by: by}.renew(r, now)
+		s.policy.renew(r, by, now)
 		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
 	if err == nil {

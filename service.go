@@ -188,11 +188,7 @@ func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Co
 	s := a.s
 	return retry(ctx, len(conditions) > 0, func() error {
 		now := s.now()
-		by, err := a.writer(ctx, now)
-		if err != nil {
-			return err
-		}
-		r, err := s.read(ctx, identifier, by, conditions)
+		by, r, err := a.target(ctx, identifier, conditions, now)
 		if err != nil {
 			return err
 		}
@@ -243,6 +239,16 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	return r, nil
 }
 
+// target returns who acts, and the token that they change or whose key they are shown.
+func (a *Access) target(ctx context.Context, identifier string, conditions []Condition, now time.Time) (*actor, store.Record, error) {
+	by, err := a.writer(ctx, now)
+	if err != nil {
+		return nil, store.Record{}, err
+	}
+	r, err := a.s.read(ctx, identifier, by, conditions)
+	return by, r, err
+}
+
 // change reads the record, has edit change it, and writes it, until nobody else
 // has written in between. It returns the token as it was written. Edit may return a
 // further event.
@@ -252,11 +258,7 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 	var token Token
 	err := retry(ctx, len(conditions) > 0, func() error {
 		now := s.now()
-		by, err := a.writer(ctx, now)
-		if err != nil {
-			return err
-		}
-		r, err := s.read(ctx, identifier, by, conditions)
+		by, r, err := a.target(ctx, identifier, conditions, now)
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (s *Service) setIntent(r *store.Record, p *UpdateParams, by *actor, f *faul
 		r.Intent = string(*p.Intent)
 	}
 	// A time that the policy overwrites need not fit into a store.
-	overwritten := expiry{policy: &s.policy, by: by}.ruled(r)
+	overwritten := s.policy.fixesExpiry(r) && !by.trusted
 	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
 		f.addCode("expires", CodeInvalid)
 	}
