@@ -165,8 +165,8 @@ func consistsOf(s, set string) bool {
 // 18 % slower.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// checkImported reports what keeps key, made elsewhere, from being a token's.
-func (f keyFormat) checkImported(key string) (FieldError, bool) {
+// checkImported returns what keeps key, made elsewhere, from being a token's.
+func (f keyFormat) checkImported(key string) error {
 	e := FieldError{Field: "key"}
 	switch {
 	case key == "":
@@ -180,9 +180,9 @@ func (f keyFormat) checkImported(key string) (FieldError, bool) {
 	case !f.plausible(key):
 		e.Code = CodeChecksum
 	default:
-		return e, true
+		return nil
 	}
-	return e, false
+	return fault(e)
 }
 
 // unsendable reports whether a header can't be relied on to carry r in a key.

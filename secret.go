@@ -23,8 +23,8 @@ func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions 
 		if !by.seesAll() {
 			return "", ErrForbidden
 		}
-		if e, ok := s.keys.checkImported(key); !ok {
-			return "", fault(e)
+		if err := s.keys.checkImported(key); err != nil {
+			return "", err
 		}
 		// Stores keep current keys apart. A key that another token has had, and that
 		// may be good still, is for us to look out for.
@@ -34,7 +34,7 @@ func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions 
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return "", err
 		}
-		return s.replaceKey(r, by, Key{&key}, now, now)
+		return s.replaceKey(r, by, KeyOf(key), now, now)
 	})
 	return err
 }
@@ -78,9 +78,8 @@ func (a *Access) Reveal(ctx context.Context, identifier string) (key Key, err er
 	if err := a.stillHeld(ctx, r.PK); err != nil {
 		return Key{}, err
 	}
-	secret := string(plain)
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)
-	return Key{&secret}, nil
+	return KeyOf(string(plain)), nil
 }
 
 // Reveals reports whether the keys of tokens made now can be shown again.

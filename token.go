@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,13 +27,7 @@ func Intents() []Intent {
 }
 
 // Valid reports whether i is one of the four intents.
-func (i Intent) Valid() bool {
-	switch i {
-	case IntentVerification, IntentAPI, IntentRecovery, IntentAppPassword:
-		return true
-	}
-	return false
-}
+func (i Intent) Valid() bool { return slices.Contains(Intents(), i) }
 
 // Token is a token as applications see it. There is no key in it, nor anything
 // a key could be checked against.
