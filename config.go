@@ -9,50 +9,50 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Config is how a Service behaves. The zero Config works.
+// Config configures a [Service]. The zero Config works.
 type Config struct {
-	// Policy defaults to the zero Policy, which is explained there.
+	// Policy says what the application allows. The zero Policy is a safe default.
 	Policy Policy
 
-	// Users defaults to AnyUser.
+	// Users looks up users. Nil means AnyUser.
 	Users Directory
 
-	// KeyPrefix is what keys start with, before an underscore: 1 to 16 letters
-	// and digits. Defaults to "tok". Keys made with another prefix stay good
-	// if they are not shorter than MinKeyLength.
+	// KeyPrefix starts each new key, before an underscore: 1 to 16 letters and digits.
+	// Defaults to "tok". Keys with another prefix stay valid if they are not shorter
+	// than MinKeyLength.
 	KeyPrefix string
 
-	// MinKeyLength is the shortest key that SetKey accepts, in bytes. Shorter
-	// keys are refused whatever the store holds. Defaults to 32. Lower it
-	// only for keys that are hard to guess all the same.
+	// MinKeyLength is the length in bytes of the shortest key that SetKey accepts.
+	// Shorter keys are refused, whatever the store holds. Defaults to 32; at most
+	// 1,024. Lower it only for keys that are hard to guess all the same.
 	MinKeyLength int
 
-	// Sealer encrypts keys so that they can be shown again. Nil means that
-	// they can't, and that only whoever makes a token sees its key.
+	// Sealer encrypts keys, so that they can be revealed later. Nil means that only
+	// Create and Rotate return a key, and nobody can get it again.
 	Sealer Sealer
 
-	// Observer is told what happens. Nil for nobody.
+	// Observer receives events. Nil means that nobody does.
 	Observer Observer
 
-	// TrackLastUsed remembers when each token was last used, to be written
-	// down by [Service.RunJanitor] or [Service.FlushLastUsed].
+	// TrackLastUsed remembers when each token was last used. [Service.RunJanitor] or
+	// [Service.FlushLastUsed] writes it to the store.
 	TrackLastUsed bool
 
-	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, at
-	// some 700 bytes each and what their texts take, so as not to ask the store for them. Changes through
-	// this Service count at once; those made by others, in this process or
-	// another, may not be seen for CacheTTL. Owners are never cached. Zero is no cache.
+	// CacheSize is how many tokens [Service.Authenticate] keeps in memory, to spare
+	// the store. Each takes about 700 bytes and its texts. A change through this
+	// Service counts at once. A change by another service or process may be missed
+	// for CacheTTL. Owners are never cached. Zero means no cache.
 	CacheSize int
 
-	// CacheTTL defaults to 5 seconds.
+	// CacheTTL is how long a token stays in the cache. Defaults to 5 seconds.
 	CacheTTL time.Duration
 
-	// Now is the clock. Defaults to time.Now.
+	// Now returns the current time. Nil means time.Now.
 	Now func() time.Time
 }
 
-// New returns a Service that keeps its tokens in st. If cfg has faults, the
-// error names all of them.
+// New returns a Service that keeps its tokens in st. If cfg has faults, the error names
+// all of them.
 func New(st store.Store, cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
 	err := cfg.check()
@@ -83,7 +83,8 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// withDefaults leaves the Policy as it is, whose faults must be seen first.
+// withDefaults returns c with its defaults, except those of the Policy: check must see
+// the Policy as it was given.
 func (c Config) withDefaults() Config {
 	if c.Users == nil {
 		c.Users = AnyUser{}

@@ -13,15 +13,15 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Service manages tokens. Its own methods, and those of the Access in it, are for
-// trusted code. [Service.As] and [Service.For] narrow them to what a person or a
-// key may do. Make a Service with [New]. It is safe for concurrent use.
+// Service manages tokens. Its methods, with those of the embedded [Access], are for
+// trusted code. [Service.As] and [Service.For] return an Access that is limited to what
+// a person or a key may do. Make a Service with [New]. It is safe for concurrent use.
 type Service struct {
 	Access
 	store   store.Store
 	uses    *uses  // nil unless last uses are tracked
-	cache   *cache // nil unless there is one
-	changed *cache // that what is changed is dropped from: cache, or that of the service this one is derived from
+	cache   *cache // nil for no cache
+	changed *cache // every change is dropped from this one; a service that WithStore derives shares it
 
 	policy   Policy
 	users    Directory
@@ -32,26 +32,28 @@ type Service struct {
 	origin   *origin
 }
 
-// WithStore returns a service that is like s and keeps its tokens in st, such as
-// a store in a transaction of the application's:
+// WithStore returns a service that is like s but keeps its tokens in st, for example
+// in a transaction of the application:
 //
 //	token, key, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, params)
 //
-// It costs next to nothing; make one for each transaction. These things are its own:
+// WithStore costs almost nothing: make a service for each transaction. The service
+// differs from s in this:
 //
-//   - It has no cache. What it changes is dropped from the cache of s at once. But
-//     until the transaction is committed s sees the token as it was, and if it is
-//     asked for it meanwhile, may go on accepting it for CacheTTL, as it does
-//     with what another process has changed.
-//   - Events are sent when something is done, which may be rolled back after all. So
-//     may the deletion of a token by RevokeOnReuse of [Policy], if the transaction is
-//     given up because the key was refused: check keys with s.
-//   - With TrackLastUsed, the uses of keys that it has checked are for its own
-//     FlushLastUsed to write, to st. The janitor of s looks after s only.
+//   - It has no cache. Its changes are dropped from the cache of s at once. But until
+//     the transaction commits, s still reads the token as it was. If s reads it during
+//     that time, s may accept its key for another CacheTTL, as after a change by
+//     another process.
+//   - It sends events at once, although the transaction may still be rolled back. A
+//     rollback also undoes the deletion of a token by RevokeOnReuse of [Policy]. So
+//     check keys with s, not with a service in a transaction.
+//   - With TrackLastUsed, it remembers the uses of the keys that it checked itself.
+//     Only its own FlushLastUsed writes them, to st. The janitor of s does not.
 //
-// users is where it looks for users: one that asks within the transaction sees those
-// that were made in it. Nil is the directory of s, which would wait in vain for a connection
-// if the transaction has the only one of the pool.
+// The service looks up users in users. A directory that reads within the transaction
+// also finds users that were made in it. If users is nil, the service asks the
+// directory of s. That call waits for ever if it needs a database connection and the
+// transaction holds the only one of the pool.
 func (s *Service) WithStore(st store.Store, users Directory) *Service {
 	d := *s
 	d.Access, d.store, d.cache = trusted(&d), st, nil
@@ -71,13 +73,13 @@ func trusted(s *Service) Access {
 
 func (s *Service) now() time.Time { return toMicrosecond(s.clock()) }
 
-// toMicrosecond returns t as all times are here: in UTC, and exact to the microsecond.
+// toMicrosecond returns t in UTC, cut to the microsecond, like all times in this package.
 func toMicrosecond(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }
 
-// Create makes a token and returns it with its key. Unless there is a [Sealer], the
-// key can't be had again.
+// Create makes a token and returns it with its key. Without a [Sealer], nobody can get
+// the key again.
 //
-// Faults in p come as a [*ValidationError]; no token is made then.
+// If p has faults, Create makes no token and returns a [*ValidationError].
 func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key Key, err error) {
 	defer wrap(&err, "create token")
 	s, now := a.s, a.s.now()
@@ -123,7 +125,7 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 		return Token{}, Key{}, s.explainTaken(ctx, &r, err)
 	}
 	if err := a.stillHeld(ctx, r.PK); err != nil {
-		// Nobody has seen the key, and nobody will.
+		// Nobody has seen the new key yet, and nobody will.
 		return Token{}, Key{}, errors.Join(err, s.store.Delete(context.WithoutCancel(ctx), r.PK, r.Version))
 	}
 	token = tokenOf(&r)
@@ -131,9 +133,8 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 	return token, key, nil
 }
 
-// insert adds r, unless its owner has as many tokens as they may. Trusted code may
-// make any number. If nobody named r, it gets another identifier as long as one is
-// taken.
+// insert adds r to the store. It enforces MaxTokens for everybody except trusted code.
+// If the identifier of r was made here, not named, insert tries others when it is taken.
 func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named bool) error {
 	limit := 0
 	if !by.trusted {
@@ -152,8 +153,8 @@ func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named 
 	}
 }
 
-// Get returns the token with this identifier. If there is none, the error
-// matches [ErrNotFound].
+// Get returns the token with this identifier. If no such token exists, or the actor may
+// not see it, the error matches [ErrNotFound].
 func (a *Access) Get(ctx context.Context, identifier string) (token Token, err error) {
 	defer wrap(&err, "get token")
 	by, err := a.reader(ctx)
@@ -167,13 +168,14 @@ func (a *Access) Get(ctx context.Context, identifier string) (token Token, err e
 	return tokenOf(&r), nil
 }
 
-// Update changes the fields of the token that p names and leaves the others as
-// they are. It returns the token as it is afterwards.
+// Update changes the fields that p names, leaves the others as they are, and returns the
+// changed token.
 //
-// Errors are as for Create. They match [ErrNotFound] if there is no such token,
-// and [ErrForbidden] if the actor may not change it. Under a policy with
-// FixedAPILifetime, each update by a person or a key renews the lifetime of a
-// token of IntentAPI.
+// If p has faults, Update changes nothing and returns a [*ValidationError]. The error
+// matches [ErrNotFound] if no such token exists or the actor may not see it,
+// [ErrForbidden] if the actor may not change it, and [ErrStale] if a condition does not
+// hold. If the [Policy] has FixedAPILifetime, each update by a person or a key
+// renews the lifetime of a token of IntentAPI.
 func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (token Token, err error) {
 	defer wrap(&err, "update token")
 	return a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
@@ -181,8 +183,8 @@ func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, 
 	})
 }
 
-// Delete removes the token with this identifier. Its key is refused from then on.
-// If there is no such token, the error matches [ErrNotFound].
+// Delete removes the token with this identifier. From then on its key is refused.
+// Errors are as for [Access.Update], without the faults.
 func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) (err error) {
 	defer wrap(&err, "delete token")
 	s := a.s
@@ -203,18 +205,19 @@ func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Co
 	})
 }
 
-// Condition is what must hold for a change to be made. If it does not, nothing is
-// changed and the error matches [ErrStale]. [IfRevision] makes one.
+// Condition must hold for a change to happen. If it does not hold, nothing changes and
+// the error matches [ErrStale]. Make one with [IfRevision]. The zero Condition never
+// holds.
 type Condition struct {
 	revisions []string
 }
 
-// IfRevision returns the condition that the token still has this [Token.Revision],
-// or one of several. So of two people who change a token at once, the second
-// learns of the first. No token has an empty revision.
+// IfRevision returns the condition that the token still has this [Token.Revision], or
+// one of several. If two people change a token at the same time, the condition tells
+// the second of them. No token has an empty revision.
 func IfRevision(revisions ...string) Condition { return Condition{revisions} }
 
-// read returns a record if the actor may know of it and the conditions hold.
+// read returns the record with this identifier if by may see it and the conditions hold.
 func (s *Service) read(ctx context.Context, identifier string, by *actor, conditions []Condition) (store.Record, error) {
 	if !isText(identifier) {
 		return store.Record{}, ErrNotFound
@@ -226,8 +229,7 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	if !by.sees(&r) {
 		return store.Record{}, ErrNotFound
 	}
-	// What somebody does to their own token by its key is done to the token that was
-	// accepted, or not at all.
+	// A key that acts on its own token acts on the version that was checked, or on none.
 	if r.PK == by.via && r.Version != by.version {
 		return store.Record{}, ErrStale
 	}
@@ -239,7 +241,7 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	return r, nil
 }
 
-// target returns who acts, and the token that they change or whose key they are shown.
+// target returns who acts, and the record of the token that they change or reveal.
 func (a *Access) target(ctx context.Context, identifier string, conditions []Condition, now time.Time) (*actor, store.Record, error) {
 	by, err := a.writer(ctx, now)
 	if err != nil {
@@ -249,9 +251,9 @@ func (a *Access) target(ctx context.Context, identifier string, conditions []Con
 	return by, r, err
 }
 
-// change reads the record, has edit change it, and writes it, until nobody else
-// has written in between. It returns the token as it was written. Edit may return a
-// further event.
+// change reads a record, lets edit change it, and writes it. It starts again if somebody
+// else has written in between. It returns the changed token. Edit may return a second
+// event to send.
 func (a *Access) change(ctx context.Context, identifier string, conditions []Condition, kind EventKind,
 	edit func(r *store.Record, by *actor, now time.Time) (more EventKind, err error)) (Token, error) {
 	s := a.s
@@ -279,7 +281,7 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 	return token, err
 }
 
-// replace writes r in place of the record that was read as before.
+// replace writes r over before, which is the record as it was read.
 func (s *Service) replace(ctx context.Context, before *store.Record, r store.Record) error {
 	err := s.store.Update(ctx, r)
 	s.changed.forget(*before) // even after an error, since the store may have written
@@ -293,9 +295,9 @@ func (s *Service) remove(ctx context.Context, r *store.Record) error {
 	return err
 }
 
-// readAgain reads r anew if err says that it has changed since it was read, and returns
-// err. It finds r by a key that the token has or had: a token remembers its keys, whatever
-// else becomes of it.
+// readAgain returns err. If err is ErrStale, it first reads r again, so that the caller
+// can retry. It finds r by the digest of a key that the token has or had. A token keeps
+// those digests whatever else changes about it.
 func (s *Service) readAgain(ctx context.Context, r *store.Record, digest store.Digest, err error) error {
 	if !errors.Is(err, store.ErrStale) {
 		return err
@@ -311,8 +313,8 @@ func (s *Service) readAgain(ctx context.Context, r *store.Record, digest store.D
 	return err
 }
 
-// changedTo returns the token that r is after replace has written it, and reports the
-// change. more is empty if there is nothing more to report.
+// changedTo sends the events of a change that replace has made, and returns the changed
+// token. More is a second event, or empty.
 func (s *Service) changedTo(ctx context.Context, r *store.Record, by *actor, now time.Time, kind, more EventKind) Token {
 	r.Version++
 	token := tokenOf(r)
@@ -323,8 +325,8 @@ func (s *Service) changedTo(ctx context.Context, r *store.Record, by *actor, now
 	return token
 }
 
-// retry calls f until it returns something else than ErrStale, with growing
-// pauses. It gives up after some ten seconds of never being first.
+// retry calls f again, after growing pauses, as long as f returns ErrStale. It gives up
+// after about ten seconds. If once is set, it calls f only once.
 func retry(ctx context.Context, once bool, f func() error) error {
 	const attempts = 200
 	pause := 50 * time.Microsecond
@@ -344,7 +346,7 @@ func retry(ctx context.Context, once bool, f func() error) error {
 	}
 }
 
-// wrap puts what was being done before the error that err points to, if there is one.
+// wrap adds what failed to the error that err points to, if there is one. Defer it.
 func wrap(err *error, doing string) {
 	if *err != nil {
 		*err = fmt.Errorf("%s: %w", doing, *err)
