@@ -8,38 +8,37 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Resealed is what a call of [Service.Reseal] has done.
+// Resealed says what a call of [Service.Reseal] has done.
 type Resealed struct {
 	Done    int // keys that were sealed anew
-	Current int // keys that were sealed with the current secret already
+	Current int // keys that the current secret had sealed already
 
-	// Failed are the tokens whose keys the Sealer can't open. They are as they
-	// were: their keys are good, but can't be shown.
+	// Failed are the tokens whose keys the Sealer can't open. They are unchanged: their
+	// keys are valid, but can't be revealed.
 	Failed []Token
 
-	// Cursor is where the next call is to go on; empty if there is nothing left.
+	// Cursor is where the next call goes on. It is empty if no tokens are left.
 	Cursor string
 }
 
-// Reseal seals keys anew, so that an older secret of the [Sealer] is needed no
-// longer. It looks at up to limit tokens, from where cursor points: "" for the
-// beginning, else the Cursor of the call before.
+// Reseal seals keys anew with the current secret of the [Sealer], so that an older secret
+// can be removed. It looks at up to limit tokens, starting at cursor: "" for the
+// beginning, or the Cursor that the previous call returned.
 //
-// It may be called while others work, from several processes, and again from
-// the beginning after an interruption. Tokens that others make meanwhile are sealed
-// with what those have for a current secret, so let every process have the new
-// one first. Once a run from the beginning finds nothing but current keys,
-// nothing needs the older secret.
+// Reseal may run while tokens are in use, in several processes at once, and again from
+// the beginning after an interruption. Another process seals new keys with its own
+// current secret, so give every process the new secret first. When a run from the
+// beginning finds only current keys, the older secret is no longer needed.
 //
-// If the Sealer has the method Current of [AESSealer], Reseal leaves alone what
-// is current already. Without it, as with an AEAD of Tink, it seals every key in
-// every run, and counts none as Current; one run is enough then.
+// If the Sealer has a method Current like that of [AESSealer], Reseal leaves current keys
+// as they are. Without it, as with an AEAD of Tink, Reseal seals every key in every run
+// and counts none as Current. Then one run is enough.
 //
-// A key that is sealed anew stays the same. The token gets another
-// [Token.Revision], as with every change, and there is no event.
+// Reseal does not change the key itself. The token gets a new [Token.Revision], as with
+// every change. No event is sent.
 //
-// If there is an error, what is returned along with it has been done, and its
-// Cursor is where to try again. Without a Sealer the error matches [ErrNoSealer].
+// If Reseal returns an error, the Resealed says what was done before it, and its Cursor is
+// where to continue. Without a Sealer, the error matches [ErrNoSealer].
 func (s *Service) Reseal(ctx context.Context, cursor string, limit int) (did Resealed, err error) {
 	defer wrap(&err, "reseal keys")
 	did.Cursor = cursor
@@ -49,7 +48,7 @@ func (s *Service) Reseal(ctx context.Context, cursor string, limit int) (did Res
 	if limit < 1 {
 		return did, fmt.Errorf("limit is %d, not positive", limit)
 	}
-	q := store.Query{Order: []store.Order{{Field: store.FieldPK}}} // no change of a token touches this order, so none is missed
+	q := store.Query{Order: []store.Order{{Field: store.FieldPK}}} // never changes, so no token is missed
 	if q.After, err = parseCursor(cursor, q.Order); err != nil {
 		return did, err
 	}
@@ -77,7 +76,7 @@ func (s *Service) Reseal(ctx context.Context, cursor string, limit int) (did Res
 	return did, nil
 }
 
-// reseal seals the key of r anew, if it has to be, and counts it in did.
+// reseal seals the key of r anew, unless it is current, and counts it in did.
 func (s *Service) reseal(ctx context.Context, r store.Record, did *Resealed) error {
 	return retry(ctx, false, func() error {
 		if len(r.Sealed) == 0 {
