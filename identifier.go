@@ -7,13 +7,14 @@ import (
 )
 
 const (
-	madeLength = 32 // bytes of a description that a made identifier keeps at most
+	madeLength = 32 // the most bytes of an identifier that come from the description
 	tailLength = 4
-	tailDigits = "0123456789abcdefghjkmnpqrstvwxyz" // none that look alike
+	tailDigits = "0123456789abcdefghjkmnpqrstvwxyz" // no letters that look like others
 )
 
 // makeIdentifier returns an identifier such as "laptop-7f3k" for a token with this
-// description. One in a million is the same as another for the same description.
+// description. Two tokens with the same description get the same one with a probability
+// of one in a million.
 func makeIdentifier(description string) string {
 	description = strings.NewReplacer("'", "", "’", "").Replace(strings.ToLower(description)) // as in "Alice's"
 	words := strings.FieldsFunc(description, func(c rune) bool { return !('a' <= c && c <= 'z' || '0' <= c && c <= '9') })

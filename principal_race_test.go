@@ -80,7 +80,7 @@ func TestUpdateAfterACut(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err := thief.Update(t.Context(), "one", authtoken.UpdateParams{Expires: &was})
-	requireFaults(t, err, "expires is later than the end of the key that is used: "+cut.Format(time.RFC3339Nano))
+	requireFaults(t, err, "expires is after the acting key ends: "+cut.Format(time.RFC3339Nano))
 	token, err := svc.Get(t.Context(), "one")
 	require.NoError(t, err)
 	require.Equal(t, cut, token.Expires)

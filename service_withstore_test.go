@@ -41,7 +41,7 @@ func TestWithStore(t *testing.T) {
 	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: "8"})
 	requireFaults(t, err, `user "8" does not exist`)
 	_, _, err = other.As("7").Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
-	requireFaults(t, err, "the owner has as many tokens as they may have: 1")
+	requireFaults(t, err, "the owner has reached the limit of 1 tokens")
 	require.Error(t, other.SetKey(t.Context(), "one", importedKey))
 
 	_, err = svc.Authenticate(t.Context(), otherKey)
@@ -149,7 +149,7 @@ func TestWithStoreKeepsToMaxTokens(t *testing.T) {
 				if err == nil {
 					made++
 				} else {
-					requireFaults(t, err, "the owner has as many tokens as they may have: 5")
+					requireFaults(t, err, "the owner has reached the limit of 5 tokens")
 				}
 			}
 			require.Equal(t, limit, made)

@@ -9,12 +9,13 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Sweep deals with up to limit tokens whose time is over, as the [Policy] says:
-// it deletes those that have been expired for longer than the Retention or,
-// with RenewExpired, gives tokens of IntentAPI a new key and a new life instead.
-// It returns with how many it has dealt; as long as that is limit, there may be
-// more. Any number of processes may sweep one store at once; each token
-// is dealt with once.
+// Sweep deletes up to limit tokens that have been expired for the Retention of the
+// [Policy] or longer. If the Policy has RenewExpired, Sweep instead gives such tokens of
+// IntentAPI a new key and the DefaultLifetime.
+//
+// Sweep returns how many tokens it has deleted or renewed. If that is limit, there may be
+// more: call it again. Several processes may sweep one store at the same time. Each token
+// is deleted or renewed once.
 func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
 	defer wrap(&err, "sweep")
 	if limit < 1 {
@@ -22,7 +23,7 @@ func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
 	}
 	now := s.now()
 	q := store.Query{
-		// The first instant that is not over yet; see Token.Expired.
+		// A token has expired at the very instant Expires, so that instant is included.
 		ExpiryBefore: now.Add(-s.policy.Retention).Add(time.Microsecond),
 		Order:        []store.Order{{Field: store.FieldExpires}},
 		Limit:        limit,
@@ -41,6 +42,7 @@ func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
 	return done + len(gone), err
 }
 
+// renew gives the tokens that q matches a new key and a new lifetime.
 func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done int, err error) {
 	records, err := s.store.List(ctx, q)
 	if err != nil {
@@ -56,7 +58,7 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done
 		err = s.replace(ctx, &before, r)
 		switch {
 		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
-			continue // somebody else was first
+			continue // another process was faster
 		case err != nil:
 			return done, err
 		}
@@ -66,11 +68,11 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done
 	return done, nil
 }
 
-// purge deletes what q matches and tells of it.
+// purge deletes the tokens that q matches, and sends an event of this kind for each.
 func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *actor, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
 	if err != nil {
-		s.changed.forgetAll() // a store may not know itself what it has deleted, as after a broken connection
+		s.changed.forgetAll() // after a broken connection nobody knows what was deleted
 		return nil, err
 	}
 	s.changed.forget(records...)
