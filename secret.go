@@ -93,7 +93,7 @@ func (s *Service) Reveals() bool { return s.sealer != nil }
 // refused too.
 //
 // At most two keys are valid at any time: to rotate again ends the overlap before. A
-// token remembers the digests of 17 replaced keys: the last one for good, and 16 before it
+// token remembers the digests of 17 replaced keys: the last one always, and 16 before it
 // until each has been refused for Retention of the Policy. If there are more, Rotate
 // forgets the oldest and sends EventForgotten. A key may not do that: the error matches
 // [ErrForbidden].
