@@ -10,7 +10,6 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
-	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -144,20 +143,6 @@ func TestRevokeOnReuse(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 }
 
-// interrupted is a store in which something happens before the first deletion.
-type interrupted struct {
-	store.Store
-	before func()
-}
-
-func (s *interrupted) Delete(ctx context.Context, pk store.PK, version int64) error {
-	if before := s.before; before != nil {
-		s.before = nil
-		before()
-	}
-	return s.Store.Delete(ctx, pk, version)
-}
-
 // A token whose old key is used is deleted, whatever becomes of it meanwhile.
 func TestRevokeOnReuseOfATokenThatChanges(t *testing.T) {
 	t.Parallel()
@@ -179,13 +164,13 @@ func TestRevokeOnReuseOfATokenThatChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			st := &interrupted{Store: memory.New()}
+			st := &meddled{Store: memory.New()}
 			svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: true}})
 			require.NoError(t, err)
 			_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
 			_, _, err = svc.Rotate(t.Context(), "one", 0)
 			require.NoError(t, err)
-			st.before = func() {
+			st.beforeDelete = func() {
 				for _, do := range meanwhile {
 					do(t, svc)
 				}
