@@ -15,8 +15,8 @@ import (
 type EventKind string
 
 const (
-	EventCreated   EventKind = "created"
-	EventUpdated   EventKind = "updated"
+	EventCreated   EventKind = "created"   // the token was made
+	EventUpdated   EventKind = "updated"   // fields of the token were changed
 	EventRevealed  EventKind = "revealed"  // the key was shown
 	EventKeySet    EventKind = "key_set"   // the key was replaced by one made elsewhere
 	EventRotated   EventKind = "rotated"   // the key was replaced by a new one

@@ -29,13 +29,13 @@ func OrderFields() []Field { return store.OrderFields() }
 type Filter struct {
 	Identifier  string // the whole identifier
 	Intent      Intent
-	User        string // the owner's ID
-	AllUsers    bool   // confirms that [Access.Revoke] is for all users; not together with User or Username
-	Username    string // the owner's whole username; needs a Directory that is a [UserFinder]
-	Description string // the whole description
-	Managed     string // the whole text
-	Expires     time.Time
-	Expiring    *bool
+	User        string    // the owner's ID
+	AllUsers    bool      // confirms that [Access.Revoke] is for all users; not together with User or Username
+	Username    string    // the owner's whole username; needs a Directory that is a [UserFinder]
+	Description string    // the whole description
+	Managed     string    // the whole text
+	Expires     time.Time // this very time
+	Expiring    *bool     // nil for both
 
 	// Words must all occur in the identifier, the intent, the description or the owner's
 	// username, ignoring case. At most 8 words, of 255 characters together, are allowed.
