@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/httpadapter"
 	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/store/sqlite"
 	"github.com/authtoken/authtoken/tokenpage"
 )
 
@@ -53,6 +55,43 @@ func TestReadmeGuard(t *testing.T) {
 	w = httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
 	require.Equal(t, "reports of user 7\n", w.Body.String())
+}
+
+// The steps to embed the library, from the store to a guarded route.
+func TestReadmeEmbed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	check := func(err error) { require.NoError(t, err) }
+	db, err := sql.Open("sqlite", "app.db")
+	check(err)
+	defer db.Close()
+	_, err = db.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active BOOLEAN, created TIMESTAMP);
+		INSERT INTO users VALUES ('0198c0de-8e21-7b44-8c6d-52a9d1e7f402', 'alice', TRUE, CURRENT_TIMESTAMP)`)
+	check(err)
+	st, err := sqlite.Open(ctx, "tokens.db", sqlite.Config{})
+	check(err)
+	defer st.Close()
+
+	svc, err := authtoken.New(st, authtoken.Config{
+		Users:  usersTable{db},
+		Policy: authtoken.Policy{DefaultLifetime: 30 * 24 * time.Hour}, // 30 minutes if you leave it out
+	})
+	check(err)
+	var background sync.WaitGroup
+	background.Go(func() { _ = svc.RunJanitor(ctx, time.Minute) })
+	defer background.Wait()
+	defer cancel()
+
+	token, key, err := svc.As("0198c0de-8e21-7b44-8c6d-52a9d1e7f402").Create(ctx, authtoken.CreateParams{Description: "CI"})
+	check(err)
+	require.WithinDuration(t, time.Now().AddDate(0, 0, 30), token.Expires, 2*time.Hour)
+	who, err := svc.Authenticate(ctx, key.Reveal())
+	check(err)
+	require.Equal(t, "alice", who.User.Username)
+	_, err = db.Exec(`DELETE FROM users`)
+	check(err)
+	_, err = svc.Authenticate(ctx, key.Reveal())
+	require.ErrorIs(t, err, authtoken.ErrUserInactive)
 }
 
 func TestReadmePage(t *testing.T) {
