@@ -115,7 +115,7 @@ func TestReadmeRotate(t *testing.T) {
 	ctx := t.Context()
 	svc, old := newReadme(t)
 
-	token, key, err := svc.Rotate(ctx, "deploy", 10*time.Minute) // the key before stays good for as long
+	token, key, err := svc.Rotate(ctx, "deploy", 10*time.Minute) // the old key stays good for 10 minutes
 
 	require.NoError(t, err)
 	require.False(t, token.RetiredUntil.IsZero())
@@ -146,7 +146,7 @@ func TestReadmeConfigure(t *testing.T) {
 		Sealer:        sealer, // from authtoken.NewAESSealer(secret), with 32 random bytes kept apart from the store
 		Observer:      authtoken.LogObserver(slog.Default()),
 		TrackLastUsed: true,   // to the minute
-		CacheSize:     10_000, // what another process changes may take 5 seconds to be seen then
+		CacheSize:     10_000, // changes by other processes are seen up to 5 seconds late
 	})
 
 	require.NoError(t, err)
