@@ -28,7 +28,7 @@ func TestReadmeProgram(t *testing.T) {
 	t.Parallel()
 	checkout, err := os.Getwd()
 	require.NoError(t, err)
-	blocks := readmeBlocks(t)
+	blocks := blocksOf(t, "README.md")
 	program, printed, setUp := blocks[0].text, blocks[1].text, blocks[2].text
 	setUp = strings.ReplaceAll(setUp, "/path/to/authtoken", checkout)
 
@@ -76,18 +76,12 @@ func output(t *testing.T, dir, name string, args ...string) string {
 // for the indentation.
 func TestReadmePieces(t *testing.T) {
 	t.Parallel()
-	var tests string
-	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go",
-		"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go"} {
-		source, err := os.ReadFile(name)
-		require.NoError(t, err)
-		tests += unindented(string(source))
-	}
-	blocks := readmeBlocks(t)
+	blocks := blocksOf(t, "README.md")
 	require.Equal(t, []string{"go", "text"}, []string{blocks[0].language, blocks[1].language}) // the program
 	for _, b := range blocks[2:] {
-		if b.language != "sh" && !strings.Contains(tests, unindented(b.text)) {
-			t.Errorf("in no test:\n%s", b.text)
+		if b.language != "sh" {
+			requireTested(t, b, "readme_test.go", "readme_lifecycle_test.go",
+				"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go")
 		}
 	}
 }
@@ -167,19 +161,33 @@ func TestReadmeAs(t *testing.T) {
 	require.Equal(t, "7", token.User)
 }
 
-// readmeBlock is a block of the README between two lines of backquotes.
-type readmeBlock struct{ language, text string }
+// block is a block of a document between two lines of backquotes.
+type block struct{ language, text string }
 
-func readmeBlocks(t *testing.T) []readmeBlock {
+func blocksOf(t *testing.T, document string) []block {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(document)
 	require.NoError(t, err)
-	var blocks []readmeBlock
-	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(string(readme), -1) {
-		blocks = append(blocks, readmeBlock{language: m[1], text: m[2]})
+	var blocks []block
+	for _, m := range regexp.MustCompile("(?ms)^ *```(\\w+)\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, block{language: m[1], text: m[2]})
 	}
-	require.Equal(t, bytes.Count(readme, []byte("```")), 2*len(blocks), "each block says what language it is in")
+	require.Equal(t, bytes.Count(text, []byte("```")), 2*len(blocks), "each block says what language it is in")
 	return blocks
+}
+
+// requireTested fails unless a block stands in one of these files, whatever its
+// indentation.
+func requireTested(t *testing.T, b block, files ...string) {
+	t.Helper()
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		if strings.Contains(unindented(string(source)), unindented(b.text)) {
+			return
+		}
+	}
+	t.Errorf("in no test:\n%s", b.text)
 }
 
 // unindented leaves out the indentation of each line, and what makes it a comment.

@@ -1,10 +1,10 @@
-// Uuidusers is an application whose users have UUIDs and live in a table of its own.
-// Its tokens know them by the same IDs and are in the same SQLite database.
+// Uuidusers is an application whose users have UUIDs, in a table of its own. Tokens know
+// their owners by these UUIDs, and are in the same SQLite database.
 //
 //	go run ./examples/uuidusers
 //
-// Package userapp has the users, the page and the API, and this file the database.
-// The same over PostgreSQL is in the module store/postgres.
+// This file has the database. Package userapp has the users, the page and the API. The
+// same application over PostgreSQL is in the module store/postgres.
 package main
 
 import (
@@ -18,8 +18,7 @@ import (
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
-// An ID is never given to anybody else, but if it is, created_at tells the two users
-// apart.
+// A UUID is not given to a second user. If it ever is, created_at tells the two apart.
 const schema = `CREATE TABLE IF NOT EXISTS users (
 	id         TEXT NOT NULL PRIMARY KEY,
 	username   TEXT NOT NULL UNIQUE,
@@ -28,8 +27,8 @@ const schema = `CREATE TABLE IF NOT EXISTS users (
 	created_at TIMESTAMP NOT NULL
 )`
 
-// open opens the application's database and, on the same handle, the store of its
-// tokens. The tables of the store have a prefix of their own.
+// open opens the application's database, and the store of tokens on the same handle. The
+// prefix keeps the store's tables apart from the application's.
 func open(ctx context.Context, path string) (_ *userapp.App, closeDB func() error, err error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate"+
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)")

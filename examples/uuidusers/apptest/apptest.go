@@ -1,5 +1,5 @@
-// Package apptest tests the application of examples/uuidusers over whatever database
-// it has. It is no part of what the library promises.
+// Package apptest tests the application of examples/uuidusers, over any database. It is
+// not part of what the library promises.
 package apptest
 
 import (
@@ -24,8 +24,10 @@ func Test(t *testing.T, app *userapp.App) {
 	for name, test := range map[string]func(*testing.T, *userapp.App){
 		"a key from the page":   keyFromPage,
 		"a key from the API":    keyFromAPI,
+		"from another site":     fromAnotherSite,
 		"superuser":             superuser,
 		"inactive user":         inactiveUser,
+		"deleted user":          deletedUser,
 		"deleted and made anew": madeAnew,
 		"nobody":                nobody,
 		"odd IDs":               oddIDs,
@@ -51,8 +53,8 @@ func keyOf(t *testing.T, app *userapp.App, u authtoken.User) string {
 	return key.Reveal()
 }
 
-// do sends a request. Its credentials are a key or, before a colon, the cookie of
-// whoever has signed in.
+// do sends a request. Its credentials are a key, or the ID of a user who has signed in
+// with a colon after it.
 func do(t *testing.T, app *userapp.App, credentials, method, path, contentType, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
@@ -68,9 +70,9 @@ func do(t *testing.T, app *userapp.App, credentials, method, path, contentType, 
 }
 
 // call calls the API and returns its answer.
-func call(t *testing.T, app *userapp.App, key, method, path, body string, status int) (answer map[string]any) {
+func call(t *testing.T, app *userapp.App, credentials, method, path, body string, status int) (answer map[string]any) {
 	t.Helper()
-	w := do(t, app, key, method, path, "application/json", body)
+	w := do(t, app, credentials, method, path, "application/json", body)
 	require.Equal(t, status, w.Code, w.Body)
 	if w.Body.Len() > 0 {
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
@@ -99,24 +101,41 @@ func keyFromPage(t *testing.T, app *userapp.App) {
 	require.Contains(t, do(t, app, cookie.Value+":", "GET", "/account/tokens", "", "").Body.String(), "Alice&#39;s laptop")
 }
 
-// keyFromAPI makes a token over the API, changes its key and deletes it.
+// keyFromAPI makes a user's first token over the API, as a web page of the application
+// would. The key does the rest: it lists, rotates and deletes.
 func keyFromAPI(t *testing.T, app *userapp.App) {
 	alice := add(t, app, authtoken.User{Username: "alice"})
-	own, name := keyOf(t, app, alice), "ci-"+alice.ID
-	path := "/api/v3/core/tokens/" + name + "/"
-	made := call(t, app, own, "POST", "/api/v3/core/tokens/", `{"identifier":"`+name+`","user":"`+alice.ID+`"}`, http.StatusCreated)
+	session, tokens := alice.ID+":", "/api/v3/core/tokens/"
+	name := "ci-" + alice.ID
+	made := call(t, app, session, "POST", tokens, `{"identifier":"`+name+`","user":"`+alice.ID+`"}`, http.StatusCreated)
 	require.Equal(t, alice.ID, made["user"], "the UUID, as a string")
 	key := made["key"].(string)
 	require.Equal(t, alice.ID, call(t, app, key, "GET", "/whoami", "", http.StatusOK)["user"])
+	require.Contains(t, do(t, app, session, "GET", "/account/tokens", "", "").Body.String(), name)
 
-	list := call(t, app, own, "GET", "/api/v3/core/tokens/", "", http.StatusOK)
+	second := call(t, app, session, "POST", tokens, `{"identifier":"second-`+alice.ID+`"}`, http.StatusCreated)["key"].(string)
+	list := call(t, app, key, "GET", tokens, "", http.StatusOK)
 	require.Len(t, list["results"], 2)
 
-	rotated := call(t, app, own, "POST", path+"rotate/", "", http.StatusOK)["key"].(string)
+	rotated := call(t, app, key, "POST", tokens+name+"/rotate/", "", http.StatusOK)["key"].(string)
 	call(t, app, key, "GET", "/whoami", "", http.StatusUnauthorized)
 	call(t, app, rotated, "GET", "/whoami", "", http.StatusOK)
-	call(t, app, own, "DELETE", path, "", http.StatusNoContent)
+	call(t, app, rotated, "DELETE", tokens+name+"/", "", http.StatusNoContent)
 	call(t, app, rotated, "GET", "/whoami", "", http.StatusUnauthorized)
+	call(t, app, session, "DELETE", tokens+"second-"+alice.ID+"/", "", http.StatusNoContent)
+	call(t, app, second, "GET", "/whoami", "", http.StatusUnauthorized)
+}
+
+// fromAnotherSite has a browser send a request of another site with the user's session.
+func fromAnotherSite(t *testing.T, app *userapp.App) {
+	alice := add(t, app, authtoken.User{Username: "alice"})
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/v3/core/tokens/", strings.NewReader(`{"identifier":"evil"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.AddCookie(&http.Cookie{Name: "user", Value: alice.ID})
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	require.Equal(t, http.StatusForbidden, w.Code, w.Body)
 }
 
 // superuser sees the tokens of all, and finds an owner by name.
@@ -145,12 +164,26 @@ func inactiveUser(t *testing.T, app *userapp.App) {
 	require.Equal(t, http.StatusForbidden, do(t, app, alice.ID+":", "GET", "/account/tokens", "", "").Code)
 }
 
-// madeAnew deletes a user. Their key is refused, for a new user with the same ID too.
+// deletedUser has neither good keys nor tokens.
+func deletedUser(t *testing.T, app *userapp.App) {
+	alice := add(t, app, authtoken.User{Username: "alice"})
+	bob := add(t, app, authtoken.User{Username: "bob"})
+	key, bobs := keyOf(t, app, alice), keyOf(t, app, bob)
+	require.NoError(t, app.DeleteUser(t.Context(), alice.ID))
+	require.NoError(t, app.DeleteUser(t.Context(), alice.ID), "again")
+	call(t, app, key, "GET", "/whoami", "", http.StatusUnauthorized)
+	call(t, app, bobs, "GET", "/whoami", "", http.StatusOK)
+	page, err := app.Tokens.Page(t.Context(), authtoken.Filter{User: alice.ID}, 1, 10)
+	require.NoError(t, err)
+	require.Zero(t, page.Count)
+}
+
+// madeAnew deletes a user but not their token, and makes another user with the same ID.
+// The key is refused before and after.
 func madeAnew(t *testing.T, app *userapp.App) {
 	alice := add(t, app, authtoken.User{Username: "alice"})
 	key := keyOf(t, app, alice)
-	_, err := app.Users.DB.ExecContext(t.Context(), `DELETE FROM users WHERE id = $1`, alice.ID)
-	require.NoError(t, err)
+	require.NoError(t, app.Users.Delete(t.Context(), alice.ID))
 	call(t, app, key, "GET", "/whoami", "", http.StatusUnauthorized)
 	alice.Created = time.Now().Add(time.Second)
 	require.NoError(t, app.Users.Add(t.Context(), alice))

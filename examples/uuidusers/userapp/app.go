@@ -1,6 +1,6 @@
-// Package userapp is the application of examples/uuidusers without its database, so
-// that the programs for SQLite and PostgreSQL can share it. It is here to be read and
-// copied; its API is no part of what the library promises.
+// Package userapp is the application of examples/uuidusers. It leaves the choice of
+// database to its caller, so that the programs for SQLite and PostgreSQL share it. Read
+// it and copy from it; its API is not part of what the library promises.
 package userapp
 
 import (
@@ -26,15 +26,15 @@ import (
 
 const address = "127.0.0.1:8083"
 
-// App is the application: an http.Handler, and the tokens behind it.
+// App is the application: an http.Handler, its users, and their tokens.
 type App struct {
 	http.ServeMux
 	Users  Users
 	Tokens *authtoken.Service
 }
 
-// New returns the application over its database, which has the table of users, and
-// over a store for tokens, which may be in the same database.
+// New returns the application. The database has the table of users. The store has the
+// tokens, and may be in the same database.
 func New(db *sql.DB, st store.Store) (*App, error) {
 	users := Users{db}
 	tokens, err := authtoken.New(st, authtoken.Config{
@@ -47,7 +47,7 @@ func New(db *sql.DB, st store.Store) (*App, error) {
 	}
 	a := &App{Users: users, Tokens: tokens}
 
-	// The page, for people who have signed in.
+	// The page, on which people who have signed in manage their tokens.
 	page, err := tokenpage.New(tokens, tokenpage.Config{Authenticate: signedIn, Application: "Example"})
 	if err != nil {
 		return nil, err
@@ -56,17 +56,27 @@ func New(db *sql.DB, st store.Store) (*App, error) {
 	a.HandleFunc("POST /sign-in", a.signIn)
 	a.Handle("/account/tokens", page)
 
-	// The application's own API, for whoever has a key.
+	// A route of the application's own API. The guard lets only requests with a key in.
 	guard, err := httpadapter.RequireToken(tokens, httpadapter.GuardConfig{})
 	if err != nil {
 		return nil, err
 	}
 	a.Handle("GET /whoami", guard(http.HandlerFunc(whoAmI)))
 
-	// The API for the tokens themselves. The application's own clients know users by
-	// their UUIDs, so these are strings there. Leave TextUserIDs out for clients that
-	// were written for authentik.
-	api, err := httpadapter.New(tokens, httpadapter.Config{TextUserIDs: true})
+	// The API for the tokens themselves. Scripts call it with a key, the application's web
+	// pages with the session of whoever has signed in.
+	bearer := httpadapter.BearerPrincipal(tokens)
+	api, err := httpadapter.New(tokens, httpadapter.Config{
+		// A user is a UUID there too, as a string. Clients that were written for authentik
+		// expect an integer: for those there are UserNumber and UserID.
+		TextUserIDs: true,
+		Authenticate: func(r *http.Request) (authtoken.Principal, error) {
+			if r.Header.Get("Authorization") != "" {
+				return bearer(r)
+			}
+			return signedIn(r)
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +84,20 @@ func New(db *sql.DB, st store.Store) (*App, error) {
 	return a, nil
 }
 
+// DeleteUser deletes a user and their tokens. If it fails, call it again.
+//
+// The user goes first. From then on their keys are refused, so that nobody can use one
+// to make another token while the tokens are being deleted.
+func (a *App) DeleteUser(ctx context.Context, id string) error {
+	if err := a.Users.Delete(ctx, id); err != nil {
+		return err
+	}
+	_, err := a.Tokens.Revoke(ctx, authtoken.Filter{User: id})
+	return err
+}
+
 // signedIn stands for the application's own sessions. Don't copy it: anybody can make
-// this cookie. SignedIn needs the ID and no more; who that is, is looked up.
+// this cookie. SignedIn takes only the ID; the service looks the user up in Users.
 func signedIn(r *http.Request) (authtoken.Principal, error) {
 	cookie, err := r.Cookie("user")
 	if err != nil {
@@ -103,16 +125,16 @@ func home(w http.ResponseWriter, _ *http.Request) {
 `)
 }
 
-// whoAmI is any route of the application: the user is known by the same ID as
-// everywhere else.
+// whoAmI stands for any route behind the guard. It knows the user by the UUID that the
+// application has for them.
 func whoAmI(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]string{"user": who.User.ID, "username": who.User.Username})
 }
 
-// Run serves the application until the process is told to stop. At the first start it
-// makes three users, to try it out.
+// Run serves the application until the process is told to stop. If they are missing, it
+// adds three users to try it out with.
 func (a *App) Run(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/authtoken/authtoken"
 )
 
-// Users is the application's own table of users, as a directory for its tokens. It
-// works over SQLite and PostgreSQL.
+// Users makes the application's own table of users the directory of its tokens. Its
+// SQL is good for SQLite and for PostgreSQL.
 type Users struct{ DB *sql.DB }
 
 var (
@@ -34,8 +35,9 @@ func (d Users) User(ctx context.Context, id string) (authtoken.User, error) {
 
 // Users returns the users with these IDs, in one query.
 //
-// IDs come from outside too. Any text that is not a UUID in its usual form is nobody's
-// ID: a database may refuse it, or take "0198C0DE-…" for the user "0198c0de-…".
+// IDs come from requests too. A text that is not a UUID in its usual form is nobody's
+// ID, and is not asked for. PostgreSQL would fail on it, or take "0198C0DE-…" for the
+// user "0198c0de-…".
 func (d Users) Users(ctx context.Context, ids []string) (map[string]authtoken.User, error) {
 	var places []string
 	var args []any
@@ -56,8 +58,8 @@ func (d Users) Users(ctx context.Context, ids []string) (map[string]authtoken.Us
 	}
 	defer rows.Close()
 	for rows.Next() {
-		// Created keeps a user who is made again from inheriting the keys that the ID
-		// had before.
+		// With Created, keys that are older than their user are refused. So a user whose ID
+		// somebody else had before does not inherit that one's keys.
 		var u authtoken.User
 		if err := rows.Scan(&u.ID, &u.Username, &u.Active, &u.Superuser, &u.Created); err != nil {
 			return nil, err
@@ -76,8 +78,8 @@ func (d Users) UserNamed(ctx context.Context, username string) (id string, err e
 	return id, err
 }
 
-// UsersMatching returns the IDs of the users in whose username part occurs, case
-// aside. SQLite's LIKE and lower know the case of A to Z only.
+// UsersMatching returns the IDs of the users whose username contains part, whatever the
+// case. SQLite knows the case of A to Z only.
 func (d Users) UsersMatching(ctx context.Context, part string) (ids []string, err error) {
 	literally := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part)
 	rows, err := d.DB.QueryContext(ctx,
@@ -96,11 +98,17 @@ func (d Users) UsersMatching(ctx context.Context, part string) (ids []string, er
 	return ids, rows.Err()
 }
 
-// Add makes a user. Created is exact to the microsecond, as the times of tokens are.
-// CURRENT_TIMESTAMP of SQLite drops the fraction of the second, and so is earlier than
-// a token that was made within that second.
+// Add adds a user. Created is stored to the microsecond, as the times of tokens are.
+// CURRENT_TIMESTAMP of SQLite would drop the fraction, and so be earlier than a token
+// that the ID's user before had made within the same second.
 func (d Users) Add(ctx context.Context, u authtoken.User) error {
 	_, err := d.DB.ExecContext(ctx, `INSERT INTO users (id, username, active, is_admin, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		u.ID, u.Username, u.Active, u.Superuser, u.Created.UTC())
+		u.ID, u.Username, u.Active, u.Superuser, u.Created.UTC().Truncate(time.Microsecond))
+	return err
+}
+
+// Delete deletes a user, if there is one with this ID.
+func (d Users) Delete(ctx context.Context, id string) error {
+	_, err := d.DB.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id)
 	return err
 }

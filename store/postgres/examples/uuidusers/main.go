@@ -3,7 +3,7 @@
 //
 //	go run ./examples/uuidusers postgres://app@db.example.com/app
 //
-// Package userapp has the users, the page and the API, and this file the database.
+// This file has the database. Package userapp has the users, the page and the API.
 package main
 
 import (
@@ -19,8 +19,7 @@ import (
 	"github.com/authtoken/authtoken/store/postgres"
 )
 
-// An ID is never given to anybody else, but if it is, created_at tells the two users
-// apart.
+// A UUID is not given to a second user. If it ever is, created_at tells the two apart.
 const schema = `CREATE TABLE IF NOT EXISTS users (
 	id         uuid PRIMARY KEY,
 	username   text NOT NULL UNIQUE,
@@ -29,9 +28,9 @@ const schema = `CREATE TABLE IF NOT EXISTS users (
 	created_at timestamptz NOT NULL
 )`
 
-// open opens the application's database and makes its table and, under a prefix of
-// their own, those of the tokens. The users are queried by way of database/sql, on
-// connections of the same pool.
+// open opens the application's database and makes the tables: its own, and those of the
+// store, which a prefix keeps apart. The application's queries go through database/sql,
+// on connections of the same pool.
 func open(ctx context.Context, dsn string) (_ *userapp.App, closeDB func() error, err error) {
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
