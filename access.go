@@ -10,31 +10,31 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Access is access to tokens for one actor: trusted code, a person, or a key.
-// All three have the same methods.
+// Access gives one actor access to tokens. The actor is trusted code, a person, or a
+// key. All three have the same methods, which allow them different things:
 //
-//   - A [Service] is the access of trusted code. It sees every token and may do
-//     whatever the [Policy] allows at all.
-//   - [Service.As] is the access of a person who has signed in. A superuser sees
-//     and manages all tokens and may name any owner. Anybody else sees only their
-//     own tokens (any other is [ErrNotFound]), owns what they create, and does not
-//     choose Expiring.
-//   - [Service.For] is the access of whoever holds a key. It is that of the key's
-//     owner, less what would outlast the key: see [Service.For].
+//   - A [Service] has the access of trusted code. It sees every token and may do
+//     everything that the [Policy] allows.
+//   - [Service.As] returns the access of a person who has signed in. A superuser sees
+//     and manages all tokens and may name any owner. Any other user sees only their
+//     own tokens: others are [ErrNotFound]. Such a user owns what they create, and does
+//     not choose Expiring.
+//   - [Service.For] returns the access of a key. A key may do what its owner may, but
+//     nothing that outlives the key.
 //
-// Each method looks up the actor when it is called. An actor who is nobody gets
-// an error that matches [ErrForbidden]. A user who is not in the directory gets
-// [ErrUserNotFound], and one who is not active [ErrUserInactive].
+// Each method looks up the actor when it is called. If the actor is nobody, the error
+// matches [ErrForbidden]; if the user is not in the directory, [ErrUserNotFound]; if the
+// user is not active, [ErrUserInactive].
 //
-// The zero Access can't be used. Every other one is safe for concurrent use.
+// The zero Access can't be used. Every other Access is safe for concurrent use.
 type Access struct {
 	s    *Service
 	kind actorKind
 
-	// actor is trusted code, the ID of a person, or what a check has found out about
-	// the owner of a key.
+	// actor depends on kind. It is complete for trusted code. For a person it has only
+	// the ID of the user. For a key it has the owner whom the check found.
 	actor actor
-	proof proof // of a key; zero for all others
+	proof proof // of a key; zero for other kinds
 }
 
 type actorKind uint8
@@ -46,35 +46,35 @@ const (
 	aKey
 )
 
-// actor is who acts, at one moment. The zero actor is nobody.
+// actor is who acts, as of now. The zero actor is nobody.
 type actor struct {
 	trusted bool
 	user    User // zero for trusted code
 
 	// These are set if the actor is a key.
-	via     uuid.UUID // the token it is of
+	via     uuid.UUID // PK of the key's token
 	version int64     // of that token, when it was read
 	intent  Intent    // of that token
-	ends    time.Time // when the key ends; zero if it never does, or if the policy says that this does not matter
+	ends    time.Time // when the key ends; zero if it never ends, or if the policy has UnboundedKeys
 }
 
-// sees reports whether the actor may know of r.
+// sees reports whether the actor may know that r exists.
 func (by *actor) sees(r *store.Record) bool {
 	return by.trusted || by.user.Superuser || by.user.ID == r.User
 }
 
-// seesAll reports whether the actor may know of every token.
+// seesAll reports whether the actor may see every token.
 func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser }
 
-// As returns the access of the user with this ID, who has signed in. The
-// application vouches for that. The user is looked up whenever something is done.
+// As returns the access of the user with this ID. The application must have signed the
+// user in. Each method looks up the user again. If the ID is empty, the actor is nobody.
 func (s *Service) As(user string) *Access {
 	return &Access{s: s, kind: aPerson, actor: actor{user: User{ID: user}}}
 }
 
 var errNobody = fmt.Errorf("%w: nobody has signed in", ErrForbidden)
 
-// reader returns who acts, for an act that changes nothing.
+// reader returns who acts, for a method that changes nothing and reveals no key.
 func (a *Access) reader(ctx context.Context) (*actor, error) {
 	switch a.kind {
 	case trustedCode:
@@ -92,7 +92,8 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 	}
 }
 
-// writer returns who acts, for an act that changes a token or shows its key.
+// writer returns who acts, for a method that changes a token or reveals its key. It
+// checks a key again, however short ago that was done.
 func (a *Access) writer(ctx context.Context, now time.Time) (*actor, error) {
 	if a.kind == aKey {
 		return a.s.holder(ctx, &a.proof, now)
@@ -115,7 +116,7 @@ func (s *Service) person(ctx context.Context, id string) (*actor, error) {
 	return &actor{user: u}, nil
 }
 
-// User returns the user who acts. It is the zero User for trusted code.
+// User returns the user who acts: for a key its owner, for trusted code the zero User.
 func (a *Access) User(ctx context.Context) (User, error) {
 	by, err := a.reader(ctx)
 	if err != nil {

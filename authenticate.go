@@ -11,35 +11,37 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Authenticate returns whom key speaks for. The key must be that of a token that
-// has not expired, whose intent is one of intents, and whose owner is active.
-// Without intents, the intent must be IntentAPI; Intents()... accepts any, and an
-// empty list none.
-// Authenticate costs one look into the store, and none for text that can't be a
-// key.
+// Authenticate returns the principal of a key. It accepts the key if the key's token has
+// not expired and has one of the intents, and if the token's owner is active. Without
+// intents, the intent must be IntentAPI. Intents()... accepts every intent, and a list
+// that is empty but not nil accepts none.
 //
-// For a key that is not accepted the error matches [ErrRefused] and says why, by
-// matching [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent] or
-// [ErrUserInactive]. Keep that from whoever presented the key.
+// Authenticate reads the store once, and not at all for text that can't be a key.
+//
+// If the key is not accepted, the error matches [ErrRefused], and one of
+// [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent], [ErrKeyUser] and
+// [ErrUserInactive] to say why. Do not tell the client why.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
 	return s.check(ctx, key, nil, "", intents)
 }
 
-// Credentials are a key as a request presents it, and what is known beside it.
+// Credentials are the key that a request carries, and what else is known about the
+// request.
 type Credentials struct {
 	Key Key
 
-	// Username, unless it is nil, is whom the key is said to belong to. If the
-	// token's owner has another username, the key is refused.
+	// Username is the username that the request names beside the key. If
+	// the token's owner has another one, the key is refused. Nil means that the request
+	// names none.
 	Username *string
 
-	// From says where the key came from, usually a remote address. It is
-	// noted with [Config.TrackLastUsed], and in the [Event] if the key is refused.
+	// From says where the request came from, usually a remote address. It is stored with
+	// [Config.TrackLastUsed], and is in the [Event] if the key is refused. May be empty.
 	From string
 }
 
-// Check is Authenticate for a key of which more is known. A key that is not its
-// Username's matches [ErrKeyUser].
+// Check is [Service.Authenticate] with more of what a request says. If Username is not
+// the owner's, the error matches [ErrKeyUser].
 func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (Principal, error) {
 	return s.check(ctx, c.Key.Reveal(), c.Username, cleanFrom(c.From), intents)
 }
@@ -52,7 +54,7 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 	var r store.Record
 	reason, err := s.find(ctx, &r, &who.proof.digest, key, intents, now)
 	if reason == nil && err == nil {
-		// Into its place at once: to copy users takes as long as to find tokens.
+		// Assign into the result directly: copying a User costs as much as the look-up.
 		who.User, err = s.lookUp(ctx, r.User)
 		switch {
 		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
@@ -67,7 +69,7 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, from, now)
+		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, from, now)
 	}
 	s.uses.note(&r, now, from)
 	who.Token = tokenOf(&r)
@@ -79,15 +81,15 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 
 var apiOnly = []Intent{IntentAPI}
 
-// find sets digest to that of key, and r to the record with this key. It returns
-// why the key is not accepted, as far as its token goes, if it is not.
+// find sets digest to the digest of key, and r to the record with this key. If the token
+// does not let the key be accepted, it returns the reason. It does not look at the owner.
 func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Digest, key string, intents []Intent, now time.Time) (reason, err error) {
 	if !s.keys.plausible(key) {
 		return ErrKeyUnknown, nil
 	}
 	*digest = digestOf(key)
 	if s.cache != nil {
-		// Only what is accepted may be out of date: all else is looked at again.
+		// A cached record may only say yes. To say no, read the store.
 		if cached, ok := s.cache.get(*digest, now); ok && acceptable(&cached, *digest, intents, now) == nil {
 			*r = cached
 			return nil, nil
@@ -109,8 +111,7 @@ func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Diges
 	return reason, nil
 }
 
-// cleanFrom returns what of from a store can be asked to keep: it may come out
-// of a header.
+// cleanFrom makes from, which may come from a header, a text that a store can keep.
 func cleanFrom(from string) string {
 	const maxLength = 255
 	if len(from) > maxLength {
@@ -119,11 +120,11 @@ func cleanFrom(from string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(from, ""), "\x00", "")
 }
 
-// acceptable returns why the key with this digest, by which r was found, is not
-// accepted, as far as its token goes.
+// acceptable returns nil if r, which was found by this digest, lets the key be accepted,
+// and the reason otherwise. It does not look at the owner.
 func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time.Time) error {
 	switch {
-	case r.Digest != digest && (r.Retired != digest || !now.Before(r.RetiredUntil)): // an earlier key has no overlap
+	case r.Digest != digest && (r.Retired != digest || !now.Before(r.RetiredUntil)): // keys before the retired one have no overlap
 		return ErrKeyRetired
 	case expired(r.Expiring, r.Expires, now):
 		return ErrKeyExpired
@@ -133,55 +134,34 @@ func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time
 	return nil
 }
 
-// refuse tells of a key that is not accepted, and returns the error for its
-// caller. r is the record it was found by, without a version if there is none.
-func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, from string, now time.Time) error {
+// refuse reports a key that is not accepted, and returns the error for the caller. r is
+// the record of the key, or zero if there is none.
+func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, digest store.Digest, from string, now time.Time) error {
 	e := Event{Kind: EventRefused, Time: now, Reason: reason, From: from}
 	if r.Version != 0 {
 		e.Token = tokenOf(r)
 	}
 	s.emit(ctx, e)
 	if errors.Is(reason, ErrKeyRetired) && s.policy.RevokeOnReuse {
-		if err := s.revokeReused(context.WithoutCancel(ctx), *r, now); err != nil {
+		if err := s.revokeReused(context.WithoutCancel(ctx), *r, digest, now); err != nil {
 			return fmt.Errorf("authenticate: revoke token: %w", err)
 		}
 	}
 	return reason
 }
 
-// revokeReused deletes the token that r is of, even if it has changed since.
-func (s *Service) revokeReused(ctx context.Context, r store.Record, now time.Time) error {
+// revokeReused deletes the token of r, which was found by this digest, even if it has
+// changed meanwhile.
+func (s *Service) revokeReused(ctx context.Context, r store.Record, digest store.Digest, now time.Time) error {
 	err := retry(ctx, false, func() error {
-		err := s.store.Delete(ctx, r.PK, r.Version)
-		s.changed.forget(r)
-		if errors.Is(err, store.ErrStale) {
-			again, e := s.again(ctx, &r)
-			if e != nil {
-				return e
-			}
-			r = again
+		if err := s.remove(ctx, &r); err != nil {
+			return s.readAgain(ctx, &r, digest, err)
 		}
-		return err
+		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
+		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // gone already
 	}
-	if err == nil {
-		s.emit(ctx, Event{Kind: EventRevoked, Time: now, Token: tokenOf(&r), Reason: ErrKeyRetired})
-	}
 	return err
-}
-
-// again reads the record that r was read from, which has changed since. It is
-// looked for by its key and, if that is another now, by its identifier; if both
-// are, it is taken to be gone.
-func (s *Service) again(ctx context.Context, r *store.Record) (store.Record, error) {
-	found, err := s.store.GetByDigest(ctx, r.Digest)
-	if errors.Is(err, store.ErrNotFound) || err == nil && found.PK != r.PK {
-		found, err = s.store.Get(ctx, r.Identifier)
-	}
-	if err == nil && found.PK != r.PK {
-		err = store.ErrNotFound
-	}
-	return found, err
 }

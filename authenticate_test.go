@@ -143,6 +143,47 @@ func TestRevokeOnReuse(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrKeyUnknown)
 }
 
+// A token whose old key is used is deleted, whatever becomes of it meanwhile.
+func TestRevokeOnReuseOfATokenThatChanges(t *testing.T) {
+	t.Parallel()
+	rename := func(t *testing.T, svc *authtoken.Service) {
+		_, err := svc.Update(t.Context(), "one", authtoken.UpdateParams{Identifier: new("renamed")})
+		require.NoError(t, err)
+	}
+	rotate := func(t *testing.T, svc *authtoken.Service) {
+		_, _, err := svc.Rotate(t.Context(), "one", time.Hour)
+		require.NoError(t, err)
+	}
+	for name, meanwhile := range map[string][]func(t *testing.T, svc *authtoken.Service){
+		"renamed":             {rename},
+		"rotated":             {rotate},
+		"rotated and renamed": {rotate, rename},
+		"deleted": {func(t *testing.T, svc *authtoken.Service) {
+			require.NoError(t, svc.Delete(t.Context(), "one"))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := &meddled{Store: memory.New()}
+			svc, err := authtoken.New(st, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: true}})
+			require.NoError(t, err)
+			_, key := create(t, svc, authtoken.CreateParams{Identifier: "one"})
+			_, _, err = svc.Rotate(t.Context(), "one", 0)
+			require.NoError(t, err)
+			st.beforeDelete = func() {
+				for _, do := range meanwhile {
+					do(t, svc)
+				}
+			}
+			_, err = svc.Authenticate(t.Context(), key)
+			require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+			page, err := svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
+			require.NoError(t, err)
+			require.Empty(t, page.Tokens)
+		})
+	}
+}
+
 func TestWhereFromIsMadeFitToKeep(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{TrackLastUsed: true})

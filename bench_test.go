@@ -22,7 +22,7 @@ import (
 var stores = map[string]func(b *testing.B) store.Store{
 	"memory": func(*testing.B) store.Store { return memory.New() },
 	"sqlite": func(b *testing.B) store.Store {
-		st, err := sqlite.Open(filepath.Join(b.TempDir(), "tokens.db"), sqlite.Config{})
+		st, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "tokens.db"), sqlite.Config{})
 		if err != nil {
 			b.Fatal(err)
 		}

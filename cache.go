@@ -7,21 +7,21 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// cache holds records by the digest of the key they were found by. It is bounded,
-// in records and in bytes, by keeping two generations of half its size: when the
-// young one is full, it becomes the old one, and what was the old one goes.
+// cache holds records by the digest of the key that found them. It limits the number of
+// records and the bytes they take. For that it keeps two generations of half its size:
+// when the young generation is full, it becomes the old one, and the old one is dropped.
 //
-// It must never give out a record that this process has changed before. A
-// change drops its digests when it is done; a record that was read before
-// and comes to be put in afterwards is turned away, because the count of
-// changes has moved on.
+// The cache must never return a record that this process has changed since. So a change
+// drops its digests as soon as it is written. A record that was read before a change may
+// be put into the cache only after it: the cache refuses such a record, because its count
+// of changes is out of date.
 type cache struct {
 	mu         sync.RWMutex
 	young, old map[store.Digest]cached
-	bytes      int // that the records in young take
-	half       int // how many records a generation has at most; its bytes are cachedBytes for each
+	bytes      int // size of the records in young
+	half       int // the most records in a generation; it may take cachedBytes for each
 	ttl        time.Duration
-	changes    uint64
+	changes    uint64 // how many changes there have been
 }
 
 type cached struct {
@@ -30,12 +30,12 @@ type cached struct {
 }
 
 const (
-	cachedBytes = 1 << 10 // what a record may take on average
-	fixedBytes  = 512     // what it takes without its texts and earlier keys, and its place in a map
-	earlierSize = 56      // what an earlier key takes
+	cachedBytes = 1 << 10 // bytes that a record may take on average
+	fixedBytes  = 512     // bytes of a record and its place in a map, without its texts and earlier keys
+	earlierSize = 56      // bytes of an earlier key
 )
 
-// cachedSize returns about how many bytes r takes in a cache.
+// cachedSize returns about how many bytes r takes in the cache.
 func cachedSize(r *store.Record) int {
 	return fixedBytes + len(r.Identifier) + len(r.Intent) + len(r.User) + len(r.Description) + len(r.Managed) +
 		len(r.Sealed) + len(r.LastUsedFrom) + earlierSize*len(r.Earlier)
@@ -49,7 +49,7 @@ func newCache(size int, ttl time.Duration) *cache {
 	}
 }
 
-// get returns the record for digest, if there is one that is young enough.
+// get returns the record for digest, if the cache has one that is not older than its ttl.
 func (c *cache) get(digest store.Digest, now time.Time) (store.Record, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -63,8 +63,8 @@ func (c *cache) get(digest store.Digest, now time.Time) (store.Record, bool) {
 	return e.record, true
 }
 
-// count returns how many changes there have been, to be handed to put along
-// with a record that is read afterwards.
+// count returns how many changes there have been. Call it before reading a record, and
+// pass the result to put. A nil cache counts none.
 func (c *cache) count() uint64 {
 	if c == nil {
 		return 0
@@ -74,8 +74,8 @@ func (c *cache) count() uint64 {
 	return c.changes
 }
 
-// put keeps r, which was read at now, unless anything has changed since the
-// count was taken. A nil cache keeps nothing.
+// put keeps r, which was read at now, unless there were changes since count returned
+// changes. A nil cache keeps nothing.
 func (c *cache) put(digest store.Digest, r *store.Record, now time.Time, changes uint64) {
 	if c == nil {
 		return
@@ -98,7 +98,7 @@ func (c *cache) put(digest store.Digest, r *store.Record, now time.Time, changes
 	c.bytes += n
 }
 
-// drop drops what there is for digest.
+// drop removes the record for digest, if there is one. It needs the lock.
 func (c *cache) drop(digest store.Digest) {
 	if e, ok := c.young[digest]; ok {
 		c.bytes -= cachedSize(&e.record)
@@ -107,8 +107,9 @@ func (c *cache) drop(digest store.Digest) {
 	delete(c.old, digest)
 }
 
-// forget drops what the keys of these records would find. It must be called when
-// they have been changed, and before anybody is told. A nil cache holds nothing.
+// forget drops the records that the keys of these records find. Call it after they were
+// changed in the store, and before anybody learns of the change. A nil cache holds
+// nothing.
 func (c *cache) forget(records ...store.Record) {
 	if c == nil {
 		return
@@ -123,7 +124,7 @@ func (c *cache) forget(records ...store.Record) {
 	}
 }
 
-// forgetAll is forget for when it is not known which records have been changed.
+// forgetAll drops every record, when it is not known which of them have changed.
 func (c *cache) forgetAll() {
 	if c == nil {
 		return

@@ -9,10 +9,9 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// cursor is what a cursor says once it is decoded: what was sorted by, and the
-// last record's values for that. It gives nothing away that its holder has not
-// just been shown, and opens nothing that they may not see: the query
-// that it goes with still holds.
+// cursor is the content of a cursor: the order, and the values by which the last record
+// was sorted. The client has just seen those values, so the cursor reveals nothing. It
+// also gives no access, because the query still says which tokens the client may see.
 type cursor struct {
 	Order       []store.Order `json:"o,omitempty"`
 	PK          []byte        `json:"k"`
@@ -58,9 +57,12 @@ func formatCursor(r *store.Record, order []store.Order) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
-// parseCursor returns the record that a cursor stands for, as far as order
-// needs it.
+// parseCursor returns a record with those values. For an empty cursor, which is the
+// beginning, it returns nil.
 func parseCursor(s string, order []store.Order) (*store.Record, error) {
+	if s == "" {
+		return nil, nil
+	}
 	var c cursor
 	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err == nil {

@@ -73,7 +73,7 @@ func TestCursors(t *testing.T) {
 // store, and only those that the caller may see.
 func FuzzCursor(f *testing.F) {
 	ctx := context.Background()
-	db, err := sqlite.Open(":memory:", sqlite.Config{})
+	db, err := sqlite.Open(ctx, ":memory:", sqlite.Config{})
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = db.Close() })
 	inSQLite, err := authtoken.New(db, authtoken.Config{})

@@ -1,52 +1,51 @@
-// Package authtoken gives an application its own tokens: made, changed,
-// checked, revoked and expired in process, over a store of the application's
-// choice, with the rules of authentik's core/tokens API.
-//
-// A [Service] does the work. It needs a [store.Store] to keep tokens in, and
-// works without any configuration:
+// Package authtoken manages the API tokens of an application: it makes, lists, changes,
+// checks, rotates, revokes and expires them. It runs in the application's process, over
+// a store of the application's choice, and works without any configuration:
 //
 //	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 //	token, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "deploy", User: "7"})
 //	who, err := svc.Authenticate(ctx, key.Reveal())
 //
-// There are stores in memory, in SQLite and in PostgreSQL. Package httpadapter
-// serves tokens over HTTP and guards routes with them, package tokenpage is a page
-// for people, and package authtokentest helps with tests.
+// # The words
 //
-// # Who may do what
+//   - A token ([Token]) is the record of a permission: identifier, owner, intent, expiry.
+//   - A key ([Key]) is the secret of a token, which a client sends. The store keeps only
+//     its SHA-256, unless a [Sealer] encrypts it too. It prints as "[redacted]".
+//   - The owner ([User]) is the user whom a token belongs to.
+//   - The principal ([Principal]) is who sent a request, by a key or a session.
+//   - The intent ([Intent]) is what a token is for, such as to call an API.
+//   - The directory ([Directory]) looks up the users of the application.
+//   - The policy ([Policy]) says what the application allows: lifetimes, intents, numbers.
+//   - The actor is who calls a method of [Access]: trusted code, a person, or a key.
+//   - The store ([store.Store]) keeps tokens in memory, SQLite or PostgreSQL.
 //
-// The methods of a Service are for trusted code: they see every token and may
-// do what the [Policy] allows at all. [Service.As] narrows them to what one
-// user may see and do; whoever acts for a user, such as an HTTP handler, calls
-// those. Nothing else in this module decides about permissions.
+// # What to read first
 //
-// # Keys
+//  1. [New] and [Config] make a [Service]. Its methods are for trusted code.
+//  2. [Access] has the methods to create, list, change and delete tokens. [Service.As] and
+//     [Service.For] limit them to what a person or a key may do. Nothing else in this
+//     module decides about permissions.
+//  3. [Service.Check] and [Service.Authenticate] decide whether a key is accepted.
+//  4. [Access.Rotate], [Access.SetKey] and [Access.Reveal] are about keys.
+//  5. [Service.RunJanitor] deletes expired tokens. Nothing runs in the background unless
+//     the application calls it. An [Observer] receives an [Event] for all that happens.
+//  6. [Service.WithStore] works in a transaction of the application.
 //
-// The key of a token is returned once, when it is made. What is stored is its
-// SHA-256, from which the key can't be recovered; random keys of 256 bits need
-// no slower hash. With a [Sealer] configured, the key is also kept encrypted
-// and can be shown again. A [Key] prints as "[redacted]" wherever it ends up.
+// Package httpadapter serves tokens over HTTP and guards routes with them. Package
+// tokenpage is a page for people, and package authtokentest helps with tests.
 //
-// # The life of a token
-//
-// A token lives for as long as was asked for, within the Policy; 30 minutes if
-// nothing was. From the instant at which it expires its key is refused.
-// [Service.Rotate] gives it a new key, and [Service.Delete] and [Service.Revoke]
-// end it at once. [Service.RunJanitor] deletes what has been expired for a while, and
-// writes down when tokens were last used; nothing here runs in the background
-// unless the application calls it. An [Observer] is told of all that happens.
-//
-// Changes are made in a transaction of the application's by [Service.WithStore].
+// To read the code, follow a create (service.go, validate.go, policy.go), a check
+// (authenticate.go, cache.go), and a list (list.go, cursor.go). access.go and
+// principal.go say who acts.
 //
 // # Errors
 //
-// Faults in what a caller asked for come as one [*ValidationError] that names
-// every wrong field. Everything else is matched with errors.Is: [ErrNotFound],
-// [ErrForbidden], [ErrStale], and for keys that are not accepted [ErrRefused]
-// or one of the more precise errors that match it.
+// A [*ValidationError] names all faults in the parameters of a call. Match other errors
+// with errors.Is: [ErrNotFound], [ErrForbidden], [ErrStale], and [ErrRefused] for a key
+// that is not accepted.
 //
 // # Time
 //
-// Times are UTC and exact to the microsecond. The zero time.Time is "none".
-// Each operation looks at the clock once.
+// Times are in UTC and exact to the microsecond. The zero time.Time means none. Each
+// operation reads the clock once.
 package authtoken

@@ -2,11 +2,9 @@ package authtoken_test
 
 import (
 	"go/build"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -175,26 +173,5 @@ func documents(t *testing.T) map[string]string {
 	t.Helper()
 	found := files(t, ".md")
 	require.Contains(t, found, "README.md")
-	return found
-}
-
-// files returns the texts of all files whose names end like this, by their paths.
-func files(t *testing.T, suffix string) map[string]string {
-	t.Helper()
-	found := make(map[string]string)
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && d.Name() == ".git":
-			return fs.SkipDir
-		case d.IsDir() || !strings.HasSuffix(name, suffix):
-			return nil
-		}
-		text, err := os.ReadFile(name)
-		found[filepath.ToSlash(name)] = string(text)
-		return err
-	})
-	require.NoError(t, err)
 	return found
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// maxEarlier is how many keys a token remembers besides the current one and the last
-// one that was replaced.
+// maxEarlier is how many keys a token remembers, besides the current key and the one that
+// was replaced last.
 const maxEarlier = 16
 
-// replaceKey gives r a new key on behalf of by. The key that it had is good until a
-// given time, which is now or later. Its digest and those of all keys before are
-// remembered, so that their use names the token: the last one always, the others
-// until they have been refused for the Retention.
+// replaceKey gives r a new key on behalf of by. The key it replaces stays valid until the
+// given time, which is not before now.
 //
-// If there are too many to remember, the oldest is forgotten. But not by a key: whoever
-// has stolen one could rotate until nobody knows of the others. It returns
-// EventForgotten if one was.
+// r remembers the digests of its replaced keys, so that the event for a refused key names
+// the token. It keeps the digest of the last one always, and the others until they
+// have been refused for the Retention. If there are too many, it forgets the oldest, and
+// replaceKey returns EventForgotten. If by is a key, that is ErrForbidden instead:
+// otherwise a thief could rotate the stolen key until nobody recognises it any more.
 func (s *Service) replaceKey(r *store.Record, by *actor, key Key, until, now time.Time) (more EventKind, err error) {
 	digest := digestOf(key.Reveal())
-	if digest == r.Digest { // it keeps its key, and only an overlap ends
+	if digest == r.Digest { // the token keeps its key, but an overlap ends
 		if now.Before(r.RetiredUntil) {
 			r.RetiredUntil = now
 		}
@@ -41,7 +41,7 @@ func (s *Service) replaceKey(r *store.Record, by *actor, key Key, until, now tim
 	})
 	if len(earlier) > maxEarlier {
 		if by.via != (store.PK{}) {
-			return "", fmt.Errorf("%w: the token remembers %d keys, and a key may not have it forget one", ErrForbidden, len(earlier)+1)
+			return "", fmt.Errorf("%w: the token remembers its last %d keys, and a key may not make it forget one", ErrForbidden, len(earlier)+1)
 		}
 		earlier, more = earlier[len(earlier)-maxEarlier:], EventForgotten
 	}

@@ -13,54 +13,51 @@ import (
 
 // Errors to match with errors.Is.
 var (
-	// ErrNotFound means that there is no such token, or that the actor may not
-	// know of it.
+	// ErrNotFound means that no such token exists, or that the actor may not see it.
 	ErrNotFound = store.ErrNotFound
 
-	// ErrStale means that a [Condition] does not hold, or that others change the
-	// token so fast that the change could not be made.
+	// ErrStale means that a [Condition] does not hold. It can also mean that others
+	// changed the token again and again, so that this change had no chance.
 	ErrStale = store.ErrStale
 
-	// ErrForbidden means that the actor sees the token but may not do this, or is
-	// nobody.
+	// ErrForbidden means that the actor may see the token but not do this to it, or that
+	// the actor is nobody.
 	ErrForbidden = errors.New("not permitted")
 
-	// ErrNoPage means that a list has no page of this number.
+	// ErrNoPage means that a list has no page with this number.
 	ErrNoPage = errors.New("no such page")
 
 	// ErrUserNotFound is what a [Directory] returns for an ID that no user has.
 	ErrUserNotFound = errors.New("user not found")
 
-	// ErrNoSealer means that the key of a token can't be shown again: it is kept as a
-	// digest only, or it was sealed with a secret that the [Sealer] does not have. A
-	// Sealer that keeps its older secrets changes that for keys made from then on.
-	ErrNoSealer = errors.New("there is no sealer that opens the key")
+	// ErrNoSealer means that nobody can reveal the key of a token. Either the store has
+	// only its digest, or the [Sealer] does not have the secret that sealed it.
+	ErrNoSealer = errors.New("no sealer can open the key")
 
-	// ErrRefused is matched by all errors that say why a key was refused. The
-	// reason is for the application. Whoever presented the key must not learn it:
-	// it tells an attacker which keys exist.
+	// ErrRefused is matched by every error that says why a key was refused. The reason is
+	// for the application. Do not tell the client: the reason would tell an attacker
+	// which keys exist.
 	ErrRefused = errors.New("key refused")
 
-	// The reasons. ErrUserInactive also means that the owner is not in the
-	// directory any more, and is what [Service.As] returns for a user who is not
-	// active. ErrKeyUser also means that the token is older than its owner: see
-	// Created of [User].
+	// The reasons for ErrRefused. ErrKeyUser also means that the token is older than its
+	// owner: see Created of [User]. ErrUserInactive also means that the owner is not in
+	// the directory any more. It is the error of [Service.As] too, for an inactive user.
 	ErrKeyUnknown   = fmt.Errorf("%w: no token has it", ErrRefused)
 	ErrKeyExpired   = fmt.Errorf("%w: its token has expired", ErrRefused)
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
-	ErrKeyIntent    = fmt.Errorf("%w: its token is for something else", ErrRefused)
+	ErrKeyIntent    = fmt.Errorf("%w: its token has another intent", ErrRefused)
 	ErrKeyUser      = fmt.Errorf("%w: it is not that user's", ErrRefused)
 	ErrUserInactive = fmt.Errorf("%w: the user is not active", ErrRefused)
 )
 
-// ValidationError says everything that is wrong with the parameters of a call.
-// Nothing was stored.
+// ValidationError names all faults in the parameters of a call. The call has changed
+// nothing.
 type ValidationError struct {
-	// Fields has at least one entry. Those of one field stand together.
+	// Fields has at least one entry. The faults of one field stand together.
 	Fields []FieldError
 }
 
-// Error lists all faults.
+// Error lists all faults, separated by semicolons.
 func (e *ValidationError) Error() string {
 	faults := make([]string, len(e.Fields))
 	for i := range e.Fields {
@@ -69,110 +66,100 @@ func (e *ValidationError) Error() string {
 	return "invalid input: " + strings.Join(faults, "; ")
 }
 
-// Has reports whether the error says code about field.
+// Has reports whether field has a fault with this code.
 func (e *ValidationError) Has(field string, code Code) bool {
 	return slices.ContainsFunc(e.Fields, func(f FieldError) bool {
 		return f.Field == field && f.Code == code
 	})
 }
 
-// FieldError is one thing that is wrong with one field. Field and Code say what.
-// The rest is there for whoever writes a message in other words than Error does.
+// FieldError is one fault of one field. Field and Code say what is wrong. The other fields
+// are for a program that writes messages of its own.
 type FieldError struct {
 	Field string // such as "identifier" or "expires"; empty for the token as a whole
 	Code  Code
 
-	Value  string    // what was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound
-	Limit  int       // how many are allowed, with CodeTooLong, CodeTooShort and CodeTooMany
-	Latest time.Time // the last time that is allowed, with CodeTooLate, and with CodeBeyondKey about "expires"
+	Value  string    // the value that was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound
+	Limit  int       // the limit, with CodeTooLong, CodeTooShort and CodeTooMany
+	Latest time.Time // the latest time allowed, with CodeTooLate, and with CodeBeyondKey of "expires"
 }
 
-// Code is a kind of fault in a field, for programs to match.
+// Code says what kind of fault a field has, for programs to match.
 type Code string
 
 const (
-	CodeRequired      Code = "required"       // not given
-	CodeBlank         Code = "blank"          // nothing but white space
-	CodeInvalid       Code = "invalid"        // of the wrong form
+	CodeRequired      Code = "required"       // missing
+	CodeBlank         Code = "blank"          // empty or only white space
+	CodeInvalid       Code = "invalid"        // has the wrong form
 	CodeNotText       Code = "not_text"       // not UTF-8
-	CodeNullCharacter Code = "null_character" // has a null character
-	CodeChecksum      Code = "checksum"       // a key of our form with a slip in it
-	CodeTooLong       Code = "too_long"       // more than Limit characters, or bytes of a key
+	CodeNullCharacter Code = "null_character" // contains a null character
+	CodeChecksum      Code = "checksum"       // a key of our form that is mistyped
+	CodeTooLong       Code = "too_long"       // more than Limit characters; for a key, bytes
 	CodeTooShort      Code = "too_short"      // a key of fewer than Limit bytes
-	CodeTooLate       Code = "too_late"       // after Latest: longer than the owner's tokens may live
+	CodeTooLate       Code = "too_late"       // after Latest, which the owner's longest lifetime allows
 	CodeTooMany       Code = "too_many"       // more than Limit
-	CodeChoice        Code = "choice"         // not one of the values there are
+	CodeChoice        Code = "choice"         // not one of the possible values
 	CodeDenied        Code = "denied"         // a value that this actor may not choose
-	CodeBeyondKey     Code = "beyond_key"     // more than the key of the actor is good for: see [Service.For]
+	CodeBeyondKey     Code = "beyond_key"     // beyond the limits of the acting key: see [Service.For]
 	CodeNotFound      Code = "not_found"      // names something that does not exist
-	CodeTaken         Code = "taken"          // another token has it
+	CodeTaken         Code = "taken"          // another token has the value
 )
 
 // Error says what is wrong in plain words, such as "identifier is taken".
 func (e FieldError) Error() string {
-	return strings.TrimSpace(e.Field + " " + e.words())
-}
-
-func (e FieldError) words() string {
-	switch e.Code {
-	case CodeRequired:
-		return "is required"
-	case CodeBlank:
-		return "must not be blank"
-	case CodeNotText:
-		return "is not valid UTF-8"
-	case CodeNullCharacter:
-		return "has a null character"
-	case CodeChecksum:
-		return "has a wrong checksum"
-	case CodeTooLong:
-		if e.Field == "key" {
-			return fmt.Sprintf("is longer than %d bytes", e.Limit)
-		}
-		return fmt.Sprintf("is longer than %d characters", e.Limit)
-	case CodeTooShort:
-		return fmt.Sprintf("is shorter than %d bytes", e.Limit)
-	case CodeTooLate:
-		return "is later than the owner's tokens may live: " + e.Latest.Format(time.RFC3339Nano)
-	case CodeTooMany:
-		if e.Field == "" {
-			return fmt.Sprintf("the owner has as many tokens as they may have: %d", e.Limit)
-		}
-		return fmt.Sprintf("has more than %d", e.Limit)
-	case CodeChoice:
-		return strconv.Quote(e.Value) + " is not one of the choices"
-	case CodeDenied:
-		return "may not be chosen or changed by this user"
-	case CodeBeyondKey:
-		if !e.Latest.IsZero() {
-			return "is later than the end of the key that is used: " + e.Latest.Format(time.RFC3339Nano)
-		}
-		return "is more than the key that is used is good for"
-	case CodeNotFound:
-		return strconv.Quote(e.Value) + " does not exist"
-	case CodeTaken:
-		return "is taken"
-	default:
-		return "is invalid"
+	text, ok := words[e.Code]
+	switch {
+	case !ok:
+		text = words[CodeInvalid]
+	case e.Code == CodeTooLong && e.Field == "key":
+		text = "is longer than LIMIT bytes"
+	case e.Code == CodeTooMany && e.Field == "":
+		text = "the owner has reached the limit of LIMIT tokens"
+	case e.Code == CodeBeyondKey && !e.Latest.IsZero():
+		text = "is after the acting key ends: LATEST"
 	}
+	text = strings.NewReplacer(
+		"LIMIT", strconv.Itoa(e.Limit), "VALUE", strconv.Quote(e.Value), "LATEST", e.Latest.Format(time.RFC3339Nano),
+	).Replace(text)
+	return strings.TrimSpace(e.Field + " " + text)
 }
 
-// fieldOrder is the order in which faults are reported.
+// words has the message of each code. LIMIT, VALUE and LATEST stand for the fields of a
+// FieldError.
+var words = map[Code]string{
+	CodeRequired:      "is required",
+	CodeBlank:         "must not be blank",
+	CodeInvalid:       "is invalid",
+	CodeNotText:       "is not valid UTF-8",
+	CodeNullCharacter: "has a null character",
+	CodeChecksum:      "has a wrong checksum",
+	CodeTooLong:       "is longer than LIMIT characters",
+	CodeTooShort:      "is shorter than LIMIT bytes",
+	CodeTooLate:       "is after the latest time allowed: LATEST",
+	CodeTooMany:       "has more than LIMIT",
+	CodeChoice:        "VALUE is not one of the choices",
+	CodeDenied:        "may not be chosen or changed by this user",
+	CodeBeyondKey:     "is beyond the limits of the acting key",
+	CodeNotFound:      "VALUE does not exist",
+	CodeTaken:         "is taken",
+}
+
+// fieldOrder is the order in which faults are reported. Other fields come last.
 var fieldOrder = []string{"identifier", "user", "intent", "description", "managed", "expires", "expiring"}
 
-// faults collects what is wrong with a call's parameters.
+// faults collects the faults of a call's parameters.
 type faults []FieldError
 
 func (f *faults) add(e FieldError) { *f = append(*f, e) }
 
-// addCode is add for a fault that a code says all about.
+// addCode adds a fault that needs no more than a code.
 func (f *faults) addCode(field string, code Code) { f.add(FieldError{Field: field, Code: code}) }
 
 func (f faults) has(field string) bool {
 	return slices.ContainsFunc(f, func(e FieldError) bool { return e.Field == field })
 }
 
-// err returns nil if there were no faults.
+// err returns a ValidationError with all faults, in their order, or nil if there are none.
 func (f faults) err() error {
 	if len(f) == 0 {
 		return nil
@@ -187,5 +174,5 @@ func (f faults) err() error {
 	return &ValidationError{Fields: f}
 }
 
-// fault is the error of a single fault.
+// fault returns a ValidationError with one fault.
 func fault(e FieldError) error { return faults{e}.err() }

@@ -31,14 +31,14 @@ func TestFieldErrorWords(t *testing.T) {
 		{authtoken.FieldError{Field: "description", Code: authtoken.CodeTooLong, Limit: 9}, "description is longer than 9 characters"},
 		{authtoken.FieldError{Field: "key", Code: authtoken.CodeTooShort, Limit: 32}, "key is shorter than 32 bytes"},
 		{authtoken.FieldError{Field: "expires", Code: authtoken.CodeTooLate, Latest: latest},
-			"expires is later than the owner's tokens may live: 2030-01-02T03:04:05.000006Z"},
-		{authtoken.FieldError{Code: authtoken.CodeTooMany, Limit: 5}, "the owner has as many tokens as they may have: 5"},
+			"expires is after the latest time allowed: 2030-01-02T03:04:05.000006Z"},
+		{authtoken.FieldError{Code: authtoken.CodeTooMany, Limit: 5}, "the owner has reached the limit of 5 tokens"},
 		{authtoken.FieldError{Field: "words", Code: authtoken.CodeTooMany, Limit: 8}, "words has more than 8"},
 		{authtoken.FieldError{Field: "intent", Code: authtoken.CodeChoice, Value: `"`}, `intent "\"" is not one of the choices`},
 		{authtoken.FieldError{Field: "intent", Code: authtoken.CodeDenied, Value: "recovery"}, "intent may not be chosen or changed by this user"},
-		{authtoken.FieldError{Field: "intent", Code: authtoken.CodeBeyondKey, Value: "recovery"}, "intent is more than the key that is used is good for"},
+		{authtoken.FieldError{Field: "intent", Code: authtoken.CodeBeyondKey, Value: "recovery"}, "intent is beyond the limits of the acting key"},
 		{authtoken.FieldError{Field: "expires", Code: authtoken.CodeBeyondKey, Latest: latest},
-			"expires is later than the end of the key that is used: 2030-01-02T03:04:05.000006Z"},
+			"expires is after the acting key ends: 2030-01-02T03:04:05.000006Z"},
 		{authtoken.FieldError{Field: "user", Code: authtoken.CodeNotFound, Value: "9\n"}, `user "9\n" does not exist`},
 		{authtoken.FieldError{Field: "identifier", Code: authtoken.CodeTaken}, "identifier is taken"},
 		{authtoken.FieldError{Field: "other", Code: "of an application"}, "other is invalid"},
@@ -87,7 +87,7 @@ func TestValidationError(t *testing.T) {
 		{Code: authtoken.CodeTooMany, Limit: 5},
 	}})
 	require.EqualError(t, err, "invalid input: identifier is longer than 255 characters; identifier is invalid; "+
-		"the owner has as many tokens as they may have: 5")
+		"the owner has reached the limit of 5 tokens")
 	v, ok := errors.AsType[*authtoken.ValidationError](err)
 	require.True(t, ok)
 	for _, c := range []struct {

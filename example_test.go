@@ -298,8 +298,8 @@ func ExamplePolicy() {
 	_, _, err = alice.Create(ctx, authtoken.CreateParams{Identifier: "c"})
 	fmt.Println(err)
 	// Output:
-	// create token: invalid input: expires is later than the owner's tokens may live: 2030-04-02T12:00:00Z
-	// create token: invalid input: the owner has as many tokens as they may have: 1
+	// create token: invalid input: expires is after the latest time allowed: 2030-04-02T12:00:00Z
+	// create token: invalid input: the owner has reached the limit of 1 tokens
 }
 
 func ExampleConfig_cache() {

@@ -1,10 +1,15 @@
 package authtoken_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -56,9 +61,7 @@ func userList(t *testing.T, users ...authtoken.User) *authtoken.UserList {
 // newSealer returns a sealer that every test may have.
 func newSealer(t testing.TB) *authtoken.AESSealer {
 	t.Helper()
-	sealer, err := authtoken.NewAESSealer(make([]byte, 32))
-	require.NoError(t, err)
-	return sealer
+	return sealerOf(t, make([]byte, 32))
 }
 
 // create makes a token for user 7, or whomever p names.
@@ -225,3 +228,158 @@ func (d *switchable) User(ctx context.Context, id string) (authtoken.User, error
 type changing struct{ user authtoken.User }
 
 func (d *changing) User(context.Context, string) (authtoken.User, error) { return d.user, nil }
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// number reads base62 digits the slow way.
+func number(digits string) *big.Int {
+	n := new(big.Int)
+	for _, c := range digits {
+		n.Mul(n, big.NewInt(62))
+		n.Add(n, big.NewInt(int64(strings.IndexRune(base62, c))))
+	}
+	return n
+}
+
+// sealingSecret returns a secret of 32 bytes, another one for each n.
+func sealingSecret(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+
+func sealerOf(t testing.TB, current []byte, older ...[]byte) *authtoken.AESSealer {
+	t.Helper()
+	s, err := authtoken.NewAESSealer(current, older...)
+	require.NoError(t, err)
+	return s
+}
+
+// touched is a store that counts writes of last uses.
+type touched struct {
+	store.Store
+	mu            sync.Mutex
+	batches, uses int
+	err           error
+}
+
+// fail makes writes fail with err from now on.
+func (s *touched) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *touched) Touch(ctx context.Context, uses []store.Use) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	s.batches++
+	s.uses += len(uses)
+	return s.Store.Touch(ctx, uses)
+}
+
+// newList returns a service with tokens a to e, of alice, Bob and carol in turn.
+func newList(t *testing.T) (*authtoken.Service, *authtokentest.Clock) {
+	t.Helper()
+	svc, clock := newService(t, authtoken.Policy{})
+	for i, p := range []authtoken.CreateParams{
+		{Identifier: "c", User: alice.ID, Description: "50% off"},
+		{Identifier: "a", User: bob.ID, Intent: authtoken.IntentAppPassword, Managed: "z"},
+		{Identifier: "e", User: carol.ID, Description: "Élan"},
+		{Identifier: "b", User: alice.ID, Expiring: new(false)},
+		{Identifier: "d", User: bob.ID, Managed: "y"},
+	} {
+		p.Expires = clock.Now().Add(time.Duration(5-i) * time.Minute)
+		create(t, svc, p)
+		clock.Advance(time.Second)
+	}
+	return svc, clock
+}
+
+// oneByOne is a directory that notes whom it was asked for. Users whose ID ends in 0
+// are gone.
+type oneByOne struct {
+	asked []string
+	err   error
+}
+
+func (d *oneByOne) User(_ context.Context, id string) (authtoken.User, error) {
+	d.asked = append(d.asked, id)
+	if d.err == nil && strings.HasSuffix(id, "0") {
+		return authtoken.User{}, fmt.Errorf("user %q: %w", id, authtoken.ErrUserNotFound)
+	}
+	return userWithID(id), d.err
+}
+
+func userWithID(id string) authtoken.User {
+	return authtoken.User{ID: id, Username: "u" + id, Active: true}
+}
+
+// files returns the texts of all files whose names end like this, by their paths.
+func files(t *testing.T, suffix string) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, suffix):
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		found[filepath.ToSlash(name)] = string(text)
+		return err
+	})
+	require.NoError(t, err)
+	return found
+}
+
+const module = "github.com/authtoken/authtoken"
+
+// relative returns the path of a package within this module, if it is in it.
+func relative(importPath string) (string, bool) {
+	if importPath == module {
+		return ".", true
+	}
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+// meddled is a store in which something happens meanwhile, once: before a record is
+// added or deleted, after a record was read, or after a Purge has found what it deletes.
+type meddled struct {
+	store.Store
+	beforeCreate, beforeDelete, afterGet, inPurge func()
+}
+
+func once(f *func()) {
+	if do := *f; do != nil {
+		*f = nil
+		do()
+	}
+}
+
+func (m *meddled) Create(ctx context.Context, r store.Record, limit int) error {
+	once(&m.beforeCreate)
+	return m.Store.Create(ctx, r, limit)
+}
+
+func (m *meddled) Delete(ctx context.Context, pk store.PK, version int64) error {
+	once(&m.beforeDelete)
+	return m.Store.Delete(ctx, pk, version)
+}
+
+func (m *meddled) Get(ctx context.Context, identifier string) (store.Record, error) {
+	r, err := m.Store.Get(ctx, identifier)
+	once(&m.afterGet)
+	return r, err
+}
+
+func (m *meddled) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
+	found, err := m.List(ctx, q)
+	once(&m.inPurge)
+	for _, r := range found {
+		err = errors.Join(err, m.Delete(ctx, r.PK, r.Version))
+	}
+	return found, err
+}

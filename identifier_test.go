@@ -144,5 +144,5 @@ func TestMadeIdentifiersAndMaxTokens(t *testing.T) {
 	_, _, err := as.Create(t.Context(), authtoken.CreateParams{Description: "Laptop"})
 	require.NoError(t, err)
 	_, _, err = as.Create(t.Context(), authtoken.CreateParams{Description: "Laptop"})
-	requireFaults(t, err, "the owner has as many tokens as they may have: 1")
+	requireFaults(t, err, "the owner has reached the limit of 1 tokens")
 }

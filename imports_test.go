@@ -14,8 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const module = "github.com/authtoken/authtoken"
-
 // arrows says which packages of this module each package imports, and may. A new
 // package needs a line here and, as docs_test.go makes sure of, a place in the
 // diagram of the architecture. Examples are left out: like any application, they
@@ -129,12 +127,4 @@ func listPackages(t *testing.T) map[string]listedPackage {
 		}
 	}
 	return packages
-}
-
-// relative returns the path of a package within this module, if it is in it.
-func relative(importPath string) (string, bool) {
-	if importPath == module {
-		return ".", true
-	}
-	return strings.CutPrefix(importPath, module+"/")
 }

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// RunJanitor sweeps what has expired and writes down when tokens were last used,
-// at once and then every so often, until ctx ends; then it writes down the
-// last uses and returns nil. What fails is told to the [Observer] and tried again
-// the next time. An interval of a minute is a good one; one that is not positive
-// is an error.
+// RunJanitor calls [Service.Sweep] and [Service.FlushLastUsed], at once and then at each
+// interval, until ctx ends. Then it flushes once more, for at most 5 seconds, and returns
+// nil. If a call fails, it sends EventFailed to the [Observer] and tries again at the
+// next interval. A minute is a good interval. One that is not positive is an error.
 func (s *Service) RunJanitor(ctx context.Context, every time.Duration) error {
 	if every <= 0 {
 		return fmt.Errorf("janitor: interval is %v, not positive", every)
@@ -30,9 +29,10 @@ func (s *Service) RunJanitor(ctx context.Context, every time.Duration) error {
 	}
 }
 
+// tidy does once what RunJanitor does at each interval.
 func (s *Service) tidy(ctx context.Context) {
 	s.report(ctx, s.FlushLastUsed(ctx))
-	const piece = 100 // short enough not to be in the way of others
+	const piece = 100 // few enough not to keep other users of the store waiting
 	for ctx.Err() == nil {
 		n, err := s.Sweep(ctx, piece)
 		s.report(ctx, err)
@@ -42,6 +42,7 @@ func (s *Service) tidy(ctx context.Context) {
 	}
 }
 
+// report sends an event if err is a failure. The end of ctx is none.
 func (s *Service) report(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.emit(ctx, Event{Kind: EventFailed, Time: s.now(), Reason: err})

@@ -18,21 +18,21 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Key is the secret of a token. Whatever prints, logs or encodes it gets
-// "[redacted]"; [Key.Reveal] is the only way to the secret itself.
-// The zero Key holds no secret.
+// Key is the secret of a token. Code that prints, logs or encodes a Key gets
+// "[redacted]". Only [Key.Reveal] returns the secret itself. The zero Key holds no
+// secret. A Key never changes, and is safe for concurrent use.
 type Key struct {
-	// Behind a pointer, since fmt prints unexported fields of a struct around
-	// it without asking Key's methods.
+	// A pointer, because fmt prints the unexported fields of a struct that contains a
+	// Key without calling the methods of Key.
 	secret *string
 }
 
-// KeyOf returns text, such as a request presents, as a Key.
+// KeyOf returns text, such as a request carries, as a Key.
 func KeyOf(text string) Key { return Key{&text} }
 
 const redacted = "[redacted]"
 
-// Reveal returns the key itself. It is "" for the zero Key.
+// Reveal returns the secret. For the zero Key it returns "".
 func (k Key) Reveal() string {
 	if k.secret == nil {
 		return ""
@@ -55,14 +55,15 @@ const (
 
 	defaultPrefix       = "tok"
 	defaultMinKeyLength = 32
-	maxKeyLength        = 1024 // no honest key is longer, and no store is asked for such
+	maxKeyLength        = 1024 // bytes; a longer key is refused before the store is asked
 )
 
-// KeyPattern returns a regular expression for the keys that services with this
-// KeyPrefix make ("" is the default one), for scanners that look for secrets
-// where none should be. It is in the syntax that RE2, PCRE and most others share.
-// What it matches can be told from chance by the checksum: the last 6 digits are
-// the CRC-32 (IEEE) of all before them, in base 62 with the digits 0-9, A-Z, a-z.
+// KeyPattern returns a regular expression that matches the keys of services with this
+// KeyPrefix. An empty prefix means the default. The pattern is for scanners that look for
+// leaked secrets. Its syntax is common to RE2, PCRE and most others.
+//
+// A scanner can rule out a chance match by the checksum: the last 6 characters are the
+// CRC-32 (IEEE) of all characters before them, in base 62 with the digits 0-9, A-Z, a-z.
 func KeyPattern(prefix string) string {
 	if prefix == "" {
 		prefix = defaultPrefix
@@ -74,29 +75,27 @@ func KeyPattern(prefix string) string {
 //
 //	<prefix>_<43 base62 digits: 32 random bytes><6 base62 digits: CRC-32>
 //
-// where the numbers are big-endian and the checksum (IEEE) covers everything
-// before it.
+// where the numbers are big-endian, and the checksum (IEEE) covers everything before it.
 type keyFormat struct {
 	prefix    string // with the underscore
-	minLength int    // of keys of any other form
+	minLength int    // of keys in any other form, in bytes
 }
 
 func (f keyFormat) generate() Key {
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails: see its documentation
 
-	b := make([]byte, len(f.prefix)+randomDigits+checksumDigits)
-	n := copy(b, f.prefix)
-	encodeBase62(b[n:n+randomDigits], seed)
-	encodeChecksum(b)
-	s := string(b)
-	return Key{&s}
+	key := make([]byte, len(f.prefix)+randomDigits, len(f.prefix)+randomDigits+checksumDigits)
+	copy(key, f.prefix)
+	encodeBase62(key[len(f.prefix):], seed)
+	sum := checksum(key)
+	return KeyOf(string(append(key, sum[:]...)))
 }
 
-// encodeBase62 fills dst with the digits of n.
+// encodeBase62 fills dst with the base 62 digits of n.
 func encodeBase62(dst []byte, n [32]byte) {
 	const (
-		step    = 10                 // digits taken off per division
+		step    = 10                 // digits per division
 		divisor = 839299365868340224 // 62^10, the largest power that leaves Div64 a fitting quotient
 	)
 	var limbs [4]uint64
@@ -116,31 +115,25 @@ func encodeBase62(dst []byte, n [32]byte) {
 	}
 }
 
-// encodeChecksum fills the end of key with the checksum of the rest.
-func encodeChecksum(key []byte) {
-	end := len(key) - checksumDigits
-	sum := crc32.ChecksumIEEE(key[:end])
-	for i := len(key) - 1; i >= end; i-- {
-		key[i] = digits[sum%62]
-		sum /= 62
+// checksum returns the CRC-32 of s in base 62.
+func checksum(s []byte) (sum [checksumDigits]byte) {
+	n := crc32.ChecksumIEEE(s)
+	for i := range sum {
+		sum[len(sum)-1-i] = digits[n%62]
+		n /= 62
 	}
+	return sum
 }
 
-// hasChecksum reports whether key ends with the checksum of the rest.
+// hasChecksum reports whether key ends with the checksum of the text before it.
 func hasChecksum(key string) bool {
 	end := len(key) - checksumDigits
-	sum := crc32.ChecksumIEEE(bytesOf(key[:end]))
-	for i := len(key) - 1; i >= end; i-- {
-		if key[i] != digits[sum%62] {
-			return false
-		}
-		sum /= 62
-	}
-	return true
+	sum := checksum(bytesOf(key[:end]))
+	return key[end:] == string(sum[:])
 }
 
-// plausible reports whether key may be a token's. It is false for garbage, for
-// which there is no need to ask a store.
+// plausible reports whether key can be the key of a token. If not, there is no need to
+// ask the store.
 func (f keyFormat) plausible(key string) bool {
 	switch {
 	case len(key) > maxKeyLength:
@@ -150,12 +143,12 @@ func (f keyFormat) plausible(key string) bool {
 	case hasChecksum(key):
 		return true
 	}
-	// One of ours with a slip in it, unless there is something in it that ours
-	// never have.
+	// The key has our form and a wrong checksum, so it is a mistyped one of ours, unless
+	// it has characters that our keys never have.
 	return !consistsOf(key[len(f.prefix):], digits) && len(key) >= f.minLength
 }
 
-// consistsOf reports whether s has no other characters than those of set.
+// consistsOf reports whether s has only bytes of set.
 func consistsOf(s, set string) bool {
 	for i := range len(s) {
 		if strings.IndexByte(set, s[i]) < 0 {
@@ -165,13 +158,16 @@ func consistsOf(s, set string) bool {
 	return true
 }
 
-// bytesOf returns the bytes of s where they are. They must not be written to.
-// Copying a key for each of the two things that a check does with it would
-// take a fifth of its time.
+// bytesOf returns the bytes of s without copying them. Nobody may write to them.
+//
+// A copy would cost an allocation at each check of a key, even from a buffer on the
+// stack: package crc32 calls through a variable, so its argument escapes to the heap. A
+// CRC loop over the string would make Authenticate 18 % slower.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// checkImported reports what keeps key, made elsewhere, from being a token's.
-func (f keyFormat) checkImported(key string) (FieldError, bool) {
+// checkImported returns an error if key, which was made elsewhere, can't become a
+// token's key.
+func (f keyFormat) checkImported(key string) error {
 	e := FieldError{Field: "key"}
 	switch {
 	case key == "":
@@ -185,12 +181,12 @@ func (f keyFormat) checkImported(key string) (FieldError, bool) {
 	case !f.plausible(key):
 		e.Code = CodeChecksum
 	default:
-		return e, true
+		return nil
 	}
-	return e, false
+	return fault(e)
 }
 
-// unsendable reports whether a header can't be relied on to carry r in a key.
+// unsendable reports whether r is a character that a key in a header may lose.
 func unsendable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func digestOf(key string) store.Digest { return sha256.Sum256(bytesOf(key)) }

@@ -12,22 +12,21 @@ import (
 )
 
 const (
-	// useResolution is how exactly it is known when a token was last used.
+	// useResolution is how exact LastUsed is.
 	useResolution = time.Minute
 
-	// maxUses bounds what is remembered between two flushes. Beyond it, uses of
-	// further tokens are not noted.
+	// maxUses is the most uses to remember between two flushes. Uses of more tokens are
+	// not noted.
 	maxUses = 100_000
 )
 
-// uses remembers which tokens were used since the last flush.
+// uses remembers which tokens were used since the last flush. A nil uses notes nothing.
 type uses struct {
 	mu      sync.RWMutex
 	pending map[store.PK]store.Use
 }
 
-// note remembers that the token of r was used, unless that is known well
-// enough already.
+// note remembers that the token of r was used, unless LastUsed is exact enough already.
 func (u *uses) note(r *store.Record, now time.Time, from string) {
 	if u == nil || now.Sub(r.LastUsed) < useResolution {
 		return
@@ -47,6 +46,7 @@ func (u *uses) note(r *store.Record, now time.Time, from string) {
 	u.pending[r.PK] = store.Use{PK: r.PK, At: now, From: from}
 }
 
+// take returns the uses that are remembered, and forgets them.
 func (u *uses) take() map[store.PK]store.Use {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -55,7 +55,8 @@ func (u *uses) take() map[store.PK]store.Use {
 	return pending
 }
 
-// putBack returns what could not be written, but for what is known better by now.
+// putBack remembers pending again, which could not be written. A later use that was noted
+// meanwhile stays.
 func (u *uses) putBack(pending map[store.PK]store.Use) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -66,10 +67,10 @@ func (u *uses) putBack(pending map[store.PK]store.Use) {
 	u.pending = pending
 }
 
-// FlushLastUsed writes down when tokens were last used, as far as [Service]
-// remembers it and has not done so. It does nothing unless [Config] has
-// TrackLastUsed. [Service.RunJanitor] calls it; if nothing does for a
-// minute, uses are still not lost until the process ends.
+// FlushLastUsed writes to the store when tokens were last used, as far as this Service
+// remembers it. Without TrackLastUsed of [Config] it does nothing. [Service.RunJanitor]
+// calls it regularly. Uses that are not written are lost when the process ends. If there
+// is an error, they are kept for the next call.
 func (s *Service) FlushLastUsed(ctx context.Context) error {
 	if s.uses == nil {
 		return nil
@@ -78,11 +79,8 @@ func (s *Service) FlushLastUsed(ctx context.Context) error {
 	pending := s.uses.take()
 	for chunk := range slices.Chunk(slices.Collect(maps.Values(pending)), batch) {
 		if err := s.store.Touch(ctx, chunk); err != nil {
-			s.uses.putBack(pending)
+			s.uses.putBack(pending) // all of it: writing a use twice does no harm
 			return fmt.Errorf("write last use: %w", err)
-		}
-		for _, u := range chunk {
-			delete(pending, u.PK)
 		}
 	}
 	return nil

@@ -1,8 +1,6 @@
 package authtoken_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -10,35 +8,8 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
-	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
-
-// touched is a store that counts writes of last uses.
-type touched struct {
-	store.Store
-	mu            sync.Mutex
-	batches, uses int
-	err           error
-}
-
-// fail makes writes fail with err from now on.
-func (s *touched) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-}
-
-func (s *touched) Touch(ctx context.Context, uses []store.Use) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	s.batches++
-	s.uses += len(uses)
-	return s.Store.Touch(ctx, uses)
-}
 
 func TestLastUsed(t *testing.T) {
 	t.Parallel()

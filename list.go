@@ -13,42 +13,38 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Field names a field of a token, the way it is spelled on the wire.
+// Field names a field of a token, in lower case, such as "last_used".
 type Field = store.Field
 
-// Order is one key to sort tokens by. Text sorts byte by byte, false before
-// true, and what is not there after all that is; Desc turns that round.
+// Order is one field to sort tokens by. Text sorts byte by byte, owners sort as
+// [store.CompareUsers] says, false sorts before true, and missing values sort last. Desc
+// reverses all of that.
 type Order = store.Order
 
-// OrderFields returns the fields that tokens can be sorted by.
-func OrderFields() []Field {
-	return []Field{
-		store.FieldPK, store.FieldManaged, store.FieldIdentifier, store.FieldIntent, store.FieldUser,
-		store.FieldDescription, store.FieldExpires, store.FieldExpiring, store.FieldCreated, store.FieldLastUsed,
-	}
-}
+// OrderFields returns the fields that tokens can be sorted by, as a new slice.
+func OrderFields() []Field { return store.OrderFields() }
 
-// Filter says which tokens to list, and in which order. The zero Filter is for
-// all that the actor may see. A token is listed if every field that is set fits.
+// Filter says which tokens to list, and in which order. A token matches if it matches
+// every field that is set. The zero Filter matches all tokens that the actor may see.
 type Filter struct {
-	Identifier  string // exactly
+	Identifier  string // the whole identifier
 	Intent      Intent
-	User        string // the owner's ID; empty for any owner
-	AllUsers    bool   // for [Access.Revoke], which must be told; an error together with User or Username
-	Username    string // the owner's, exactly; needs a Directory that is a [UserFinder]
-	Description string // exactly
-	Managed     string // exactly
-	Expires     time.Time
-	Expiring    *bool
+	User        string    // the owner's ID
+	AllUsers    bool      // confirms that [Access.Revoke] is for all users; not together with User or Username
+	Username    string    // the owner's whole username; needs a Directory that is a [UserFinder]
+	Description string    // the whole description
+	Managed     string    // the whole text
+	Expires     time.Time // this very time
+	Expiring    *bool     // nil for both
 
-	// Words must all occur, case aside, in the identifier, the intent, the
-	// description or the owner's username. There are at most 8, of 255 characters
-	// together. Usernames are searched if the Directory is a [UserFinder], or
-	// if the actor sees only their own tokens.
+	// Words must all occur in the identifier, the intent, the description or the owner's
+	// username, ignoring case. At most 8 words, of 255 characters together, are allowed.
+	// Usernames are searched if the Directory is a [UserFinder], or if the actor sees
+	// only their own tokens.
 	Words []string
 
-	// Order is what to sort by, first things first; ties go by PK. Defaults to
-	// the identifier.
+	// Order lists the fields to sort by, the most important first. Equal tokens are
+	// sorted by PK. Defaults to the identifier.
 	Order []Order
 
 	// Invalid is as in [CreateParams].
@@ -65,85 +61,79 @@ type Page struct {
 }
 
 const (
-	maxWords       = 8 // each of which is looked for in every text
+	maxWords       = 8 // a bound, since the store looks for each word in every text
 	maxWordsLength = 255
 )
 
-// Page returns a page of the tokens that fit f, by its number, which starts at
-// 1, and its size. If there is no such page, the error matches [ErrNoPage];
-// page 1 is always there.
+// Page returns one page of the tokens that match f. Pages are numbered from 1, and size is
+// the number of tokens on each. If there is no such page, the error matches [ErrNoPage].
+// Page 1 always exists, and may be empty. Faults in f are a [*ValidationError].
 //
-// The further back the page, the more the store has to count off; to go through
-// everything, List and All take the same time for each piece.
-func (a *Access) Page(ctx context.Context, f Filter, number, size int) (Page, error) {
-	fail := func(err error) (Page, error) { return Page{}, fmt.Errorf("list tokens: %w", err) }
-	s := a.s
+// A later page takes the store longer, because it skips all tokens before it. To read
+// everything, use [Access.List] or [Access.All], whose parts all take the same time.
+func (a *Access) Page(ctx context.Context, f Filter, number, size int) (p Page, err error) {
+	defer wrap(&err, "list tokens")
 	q, err := a.query(ctx, &f)
+	switch {
+	case err != nil:
+		return Page{}, err
+	case size < 1:
+		return Page{}, fmt.Errorf("page size is %d, not positive", size)
+	case number < 1:
+		return Page{}, ErrNoPage
+	}
+	count, err := a.s.store.Count(ctx, q)
 	if err != nil {
-		return fail(err)
+		return Page{}, err
 	}
-	if size < 1 {
-		return fail(fmt.Errorf("page size is %d, not positive", size))
-	}
-	if number < 1 {
-		return fail(ErrNoPage)
-	}
-	count, err := s.store.Count(ctx, q)
-	if err != nil {
-		return fail(err)
-	}
-	p := Page{Number: number, Size: size, Count: count, Pages: max(1, (count+size-1)/size)}
+	p = Page{Number: number, Size: size, Count: count, Pages: max(1, (count+size-1)/size)}
 	if number > p.Pages {
-		return fail(ErrNoPage)
+		return Page{}, ErrNoPage
 	}
 	q.Offset, q.Limit = (number-1)*size, size
-	records, err := s.store.List(ctx, q)
+	records, err := a.s.store.List(ctx, q)
 	if err != nil {
-		return fail(err)
+		return Page{}, err
 	}
 	p.Tokens = tokensOf(records)
 	return p, nil
 }
 
-// List returns up to limit of the tokens that fit f, from where cursor points:
-// "" for the beginning, else what List returned along with the tokens before.
-// With the last tokens it returns "". Tokens that are made or changed in the
-// meantime may be missed or, if what they are sorted by changes, come twice.
+// List returns up to limit of the tokens that match f, and a cursor for the next call. An
+// empty cursor starts at the beginning. List returns an empty cursor with the last tokens.
+// If tokens are made or changed between two calls, List may miss them, or return one
+// twice if the fields that it is sorted by change.
 //
-// A cursor is good for the order it was made with. For any other text, the error
-// is a [*ValidationError] about "cursor".
-func (a *Access) List(ctx context.Context, f Filter, cursor string, limit int) ([]Token, string, error) {
-	fail := func(err error) ([]Token, string, error) { return nil, "", fmt.Errorf("list tokens: %w", err) }
-	s := a.s
+// A cursor is valid only for the order it was made with. For any other text, the error is
+// a [*ValidationError] about "cursor". Faults in f are a [*ValidationError] too.
+func (a *Access) List(ctx context.Context, f Filter, cursor string, limit int) (tokens []Token, next string, err error) {
+	defer wrap(&err, "list tokens")
 	q, err := a.query(ctx, &f)
 	if err != nil {
-		return fail(err)
+		return nil, "", err
 	}
-	if cursor != "" {
-		if q.After, err = parseCursor(cursor, q.Order); err != nil {
-			return fail(err)
-		}
+	if q.After, err = parseCursor(cursor, q.Order); err != nil {
+		return nil, "", err
 	}
 	if limit < 1 {
-		return fail(fmt.Errorf("limit is %d, not positive", limit))
+		return nil, "", fmt.Errorf("limit is %d, not positive", limit)
 	}
-	q.Limit = limit + 1 // one more tells whether there is more
-	records, err := s.store.List(ctx, q)
+	q.Limit = limit + 1 // the extra one tells whether there are more
+	records, err := a.s.store.List(ctx, q)
 	if err != nil {
-		return fail(err)
+		return nil, "", err
 	}
-	next := ""
 	if len(records) > limit {
 		records = records[:limit]
 		if next, err = formatCursor(&records[limit-1], q.Order); err != nil {
-			return fail(err)
+			return nil, "", err
 		}
 	}
 	return tokensOf(records), next, nil
 }
 
-// All returns an iterator over the tokens that fit f. It reads them in
-// pieces, as List does. An error ends the iteration.
+// All returns an iterator over the tokens that match f. It reads them in parts, as
+// [Access.List] does. An error ends the iteration.
 func (a *Access) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		q, err := a.query(ctx, &f)
@@ -155,12 +145,12 @@ func (a *Access) All(ctx context.Context, f Filter) iter.Seq2[Token, error] {
 	}
 }
 
-// ExpiringBetween returns an iterator over the tokens that will expire, or have
-// expired, at from or later and before to, by that time; for example to warn
-// their owners. An error ends the iteration.
+// ExpiringBetween returns an iterator over the tokens whose expiry time is not before from
+// and is before to, sorted by expiry time. Use it to warn the owners. A zero from or to is
+// no bound. An error ends the iteration.
 func (s *Service) ExpiringBetween(ctx context.Context, from, to time.Time) iter.Seq2[Token, error] {
 	if from.IsZero() {
-		from = from.Add(time.Microsecond) // the first time there is; a query has zero for no bound
+		from = from.Add(time.Microsecond) // a bound must be set, or tokens that never expire would match
 	}
 	return func(yield func(Token, error) bool) {
 		s.each(ctx, store.Query{
@@ -169,7 +159,7 @@ func (s *Service) ExpiringBetween(ctx context.Context, from, to time.Time) iter.
 	}
 }
 
-// each reads what q matches piece by piece.
+// each passes every token that q matches to yield. It reads 200 records at a time.
 func (s *Service) each(ctx context.Context, q store.Query, yield func(Token, error) bool) {
 	q.Limit = 200
 	for {
@@ -190,7 +180,7 @@ func (s *Service) each(ctx context.Context, q store.Query, yield func(Token, err
 	}
 }
 
-// query turns f into what a store understands, of what the actor may see.
+// query returns the query for the tokens that match f and that the actor may see.
 func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
 	by, err := a.reader(ctx)
 	if err != nil {
@@ -199,12 +189,20 @@ func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
 	return a.s.query(ctx, f, by)
 }
 
-// query turns f into what a store understands, of what by may see.
+// query returns the query for the tokens that match f and that by may see.
 func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query, error) {
+	if err := f.check(); err != nil {
+		return store.Query{}, err
+	}
+	users, err := s.usersOf(ctx, f, by)
+	if err != nil {
+		return store.Query{}, err
+	}
 	q := store.Query{
 		Identifier:  f.Identifier,
 		Description: f.Description,
 		Managed:     f.Managed,
+		Users:       users,
 		Expires:     f.Expires,
 		Expiring:    f.Expiring,
 		Order:       f.Order,
@@ -212,33 +210,36 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 	if f.Intent != "" {
 		q.Intents = []string{string(f.Intent)}
 	}
-	if err := f.check(); err != nil {
-		return q, err
-	}
-	if !by.seesAll() {
-		q.Users = []string{by.user.ID}
-	}
-	if f.User != "" {
-		q.Users = intersect(q.Users, []string{f.User})
-	}
-	if f.Username != "" {
-		ids, err := s.usersNamed(ctx, f.Username, by)
-		if err != nil {
-			return q, err
-		}
-		q.Users = intersect(q.Users, ids)
-	}
 	for _, word := range f.Words {
-		users, err := s.usersMatching(ctx, word, by)
+		matching, err := s.usersMatching(ctx, word, by)
 		if err != nil {
-			return q, err
+			return store.Query{}, err
 		}
-		q.Words = append(q.Words, store.Word{Text: word, Users: users})
+		q.Words = append(q.Words, store.Word{Text: word, Users: matching})
 	}
 	return q, nil
 }
 
-// check returns what is wrong with f.
+// usersOf returns the owners whose tokens f asks for and by may see. Nil means all owners,
+// and empty means none.
+func (s *Service) usersOf(ctx context.Context, f *Filter, by *actor) (users []string, err error) {
+	if !by.seesAll() {
+		users = []string{by.user.ID}
+	}
+	if f.User != "" {
+		users = intersect(users, []string{f.User})
+	}
+	if f.Username != "" {
+		named, err := s.usersNamed(ctx, f.Username, by)
+		if err != nil {
+			return nil, err
+		}
+		users = intersect(users, named)
+	}
+	return users, nil
+}
+
+// check returns all faults of f.
 func (f *Filter) check() error {
 	faults := faults(slices.Clone(f.Invalid))
 	if f.AllUsers && (f.User != "" || f.Username != "") {
@@ -280,7 +281,8 @@ func (f *Filter) checkOrder(faults *faults) {
 	}
 }
 
-// intersect returns what is in both a and b, never nil. A nil a stands for everything.
+// intersect returns the values that are in both a and b, and never nil. A nil a means all
+// values.
 func intersect(a, b []string) []string {
 	both := []string{}
 	for _, v := range b {
@@ -291,12 +293,14 @@ func intersect(a, b []string) []string {
 	return both
 }
 
+// usersNamed returns the ID of the user with this username, or nobody's. If by sees only
+// their own tokens, it says nothing about other users.
 func (s *Service) usersNamed(ctx context.Context, username string, by *actor) ([]string, error) {
 	if !by.trusted && by.user.Username == username {
 		return []string{by.user.ID}, nil
 	}
 	if !by.seesAll() {
-		return nil, nil // whoever that is, the actor sees nothing of theirs
+		return nil, nil // the actor sees no tokens of others
 	}
 	finder, ok := s.users.(UserFinder)
 	if !ok {
@@ -309,6 +313,8 @@ func (s *Service) usersNamed(ctx context.Context, username string, by *actor) ([
 	return []string{id}, err
 }
 
+// usersMatching returns the IDs of the users whose username contains part, with the same
+// limit.
 func (s *Service) usersMatching(ctx context.Context, part string, by *actor) ([]string, error) {
 	if !by.seesAll() {
 		if store.ContainsFold(by.user.Username, part) {

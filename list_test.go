@@ -15,24 +15,6 @@ import (
 	"github.com/authtoken/authtoken/authtokentest"
 )
 
-// newList returns a service with tokens a to e, of alice, Bob and carol in turn.
-func newList(t *testing.T) (*authtoken.Service, *authtokentest.Clock) {
-	t.Helper()
-	svc, clock := newService(t, authtoken.Policy{})
-	for i, p := range []authtoken.CreateParams{
-		{Identifier: "c", User: alice.ID, Description: "50% off"},
-		{Identifier: "a", User: bob.ID, Intent: authtoken.IntentAppPassword, Managed: "z"},
-		{Identifier: "e", User: carol.ID, Description: "Élan"},
-		{Identifier: "b", User: alice.ID, Expiring: new(false)},
-		{Identifier: "d", User: bob.ID, Managed: "y"},
-	} {
-		p.Expires = clock.Now().Add(time.Duration(5-i) * time.Minute)
-		create(t, svc, p)
-		clock.Advance(time.Second)
-	}
-	return svc, clock
-}
-
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	svc, _ := newList(t)

@@ -9,12 +9,11 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Owner returns the user that t belongs to. A token can outlive its owner's entry
-// in the directory. What is left then is a user with nothing but the ID, who is not
-// active.
+// Owner returns the user that owns t. If the owner is not in the directory any more,
+// Owner returns an inactive user with only the ID.
 func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
 	if a.kind == aKey && t.User == a.actor.user.ID {
-		return a.actor.user, nil // that is what the principal says already
+		return a.actor.user, nil // whom the principal already shows
 	}
 	by, err := a.reader(ctx)
 	if err != nil {
@@ -23,11 +22,10 @@ func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
 	return a.s.owner(ctx, t.User, by)
 }
 
-// Owners returns the users that tokens belong to, by ID, each as Owner returns it.
+// Owners returns the owners of tokens, by ID, each as [Access.Owner] returns it.
 //
-// A directory that is a [BatchDirectory] is asked once, or not at all if all tokens
-// are the actor's own. Any other is asked once for each owner. If it fails, there
-// are no owners, and its error is returned.
+// It asks a [BatchDirectory] once, and any other directory once for each owner. It does
+// not ask for the actor. If the directory fails, Owners returns its error and no owners.
 func (a *Access) Owners(ctx context.Context, tokens []Token) (map[string]User, error) {
 	by, err := a.reader(ctx)
 	if err != nil {
@@ -65,7 +63,7 @@ func (a *Access) Owners(ctx context.Context, tokens []Token) (map[string]User, e
 	return owners, nil
 }
 
-// findOwners asks for users one by one.
+// findOwners looks up users one by one, for a directory without a batch look-up.
 func (s *Service) findOwners(ctx context.Context, ids []string) (map[string]User, error) {
 	found := make(map[string]User, len(ids))
 	for _, id := range ids {
@@ -80,7 +78,7 @@ func (s *Service) findOwners(ctx context.Context, ids []string) (map[string]User
 	return found, nil
 }
 
-// owner returns the user that a token belongs to.
+// owner returns the owner with this ID, or what Owner returns for one who is gone.
 func (s *Service) owner(ctx context.Context, id string, by *actor) (User, error) {
 	u, err := s.user(ctx, id, by)
 	if errors.Is(err, ErrUserNotFound) {
@@ -89,7 +87,7 @@ func (s *Service) owner(ctx context.Context, id string, by *actor) (User, error)
 	return u, err
 }
 
-// user spares the directory if the actor is the one asked for.
+// user looks up a user, unless it is the actor, who is known.
 func (s *Service) user(ctx context.Context, id string, by *actor) (User, error) {
 	if by.user.ID == id && !by.trusted {
 		return by.user, nil
@@ -97,7 +95,7 @@ func (s *Service) user(ctx context.Context, id string, by *actor) (User, error) 
 	return s.lookUp(ctx, id)
 }
 
-// lookUp asks the directory for a user.
+// lookUp asks the directory for a user. A user with another ID is an error.
 func (s *Service) lookUp(ctx context.Context, id string) (u User, err error) {
 	if !isUserID(id) {
 		return User{}, ErrUserNotFound
@@ -109,8 +107,8 @@ func (s *Service) lookUp(ctx context.Context, id string) (u User, err error) {
 	return u, err
 }
 
-// anotherUser is the error for a user with another ID than the one asked for: whose
-// rights would count?
+// anotherUser is the error for a directory that returns another user than it was asked
+// for. Neither user's rights may count.
 func anotherUser(asked, got string) error {
 	return fmt.Errorf("the directory was asked for user %q and returned user %q", asked, got)
 }

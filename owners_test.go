@@ -39,25 +39,6 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// oneByOne is a directory that notes whom it was asked for. Users whose ID ends in 0
-// are gone.
-type oneByOne struct {
-	asked []string
-	err   error
-}
-
-func (d *oneByOne) User(_ context.Context, id string) (authtoken.User, error) {
-	d.asked = append(d.asked, id)
-	if d.err == nil && strings.HasSuffix(id, "0") {
-		return authtoken.User{}, fmt.Errorf("user %q: %w", id, authtoken.ErrUserNotFound)
-	}
-	return userWithID(id), d.err
-}
-
-func userWithID(id string) authtoken.User {
-	return authtoken.User{ID: id, Username: "u" + id, Active: true}
-}
-
 // batch is one that can be asked for many at once, and notes that.
 type batch struct {
 	oneByOne

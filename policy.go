@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,81 +10,79 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Policy is what an application allows. The zero Policy is a good and safe default.
-// [Authentik] is the policy of authentik.
+// Policy says what the application allows. The zero Policy is a safe default.
+// [Authentik] returns the policy of authentik.
 //
-// In the default policy, a token that expires always has an expiry time. That is
-// the time that was asked for, and asking for too much is an error.
+// By default, every token that expires has an expiry time. It is the time that the
+// caller asked for, and a time that is too late is an error.
 type Policy struct {
-	// SuperuserIntents and UserIntents are the intents that superusers, and all
-	// other users, may ask for through [Service.As] and [Service.For]. Nil means
-	// all four for superusers, and IntentAPI and IntentAppPassword for others.
-	// Empty means none.
+	// SuperuserIntents and UserIntents are the intents that superusers, and all other
+	// users, may ask for through [Service.As] and [Service.For]. Nil means all four for
+	// superusers, and IntentAPI and IntentAppPassword for others. Empty means none.
 	//
-	// A user who is no superuser may list and delete a token of any other intent,
-	// but not change, rotate or reveal it.
+	// If a token of a user who is not a superuser has another intent, the user may list
+	// and delete it, but not change, rotate or reveal it.
 	SuperuserIntents []Intent
 	UserIntents      []Intent
 
-	// DefaultLifetime is how long a token lives if no expiry was asked for.
+	// DefaultLifetime is how long a token lives if the caller asks for no expiry time.
 	// Defaults to 30 minutes, or to MaxLifetime if that is less.
 	DefaultLifetime time.Duration
 
-	// MaxLifetime is the longest life that may be asked for. MaxLifetime of the
-	// owner goes before it. Zero is no limit. Where there is a limit, nobody can
-	// make a token that never expires, unless KeepsTokens of the owner or
-	// OptionalExpiry allows it.
+	// MaxLifetime is the longest lifetime that a caller may ask for. MaxLifetime of the
+	// owner overrides it. Zero means no limit. If there is a limit, nobody can make a
+	// token that never expires, except where KeepsTokens of the owner or OptionalExpiry
+	// allows it.
 	MaxLifetime time.Duration
 
-	// FixedAPILifetime gives tokens of IntentAPI the DefaultLifetime, counted from
-	// each creation, change and rotation by a person or a key, whatever was asked for.
-	// No maximum applies to that intent.
+	// FixedAPILifetime gives each token of IntentAPI the DefaultLifetime, whatever the
+	// caller asks for. It starts anew at each creation, change and rotation by a person or
+	// a key. No maximum lifetime applies to that intent.
 	FixedAPILifetime bool
 
 	// OptionalExpiry allows an expiring token to have no expiry time; it then never
-	// expires. This happens if none was asked for, or if it was removed.
+	// expires. A token has none if the caller asks for none, or removes it.
 	OptionalExpiry bool
 
-	// Retention is how long an expired token is kept before [Service.Sweep] deletes
-	// it. It is refused all the while. Defaults to 30 days. Negative means that the
-	// next sweep deletes it.
+	// Retention is how long the store keeps an expired token before [Service.Sweep]
+	// deletes it. Its key is refused meanwhile. Defaults to 30 days. Negative means that
+	// the next sweep deletes it.
 	Retention time.Duration
 
-	// RenewExpired makes [Service.Sweep] give expired tokens of IntentAPI a new key
-	// and the DefaultLifetime, instead of deleting them.
+	// RenewExpired makes [Service.Sweep] renew expired tokens of IntentAPI instead of
+	// deleting them. A renewed token has a new key and the DefaultLifetime.
 	RenewExpired bool
 
-	// MaxTokens is how many tokens a user may have before no more can be made for
-	// them through [Service.As] and [Service.For]. Zero is any number. The limit is
-	// exact, however many services and processes share the store.
+	// MaxTokens is how many tokens a user may have. Beyond that, [Service.As] and
+	// [Service.For] make no more for that user. Zero means no limit. The limit is exact,
+	// even if several services and processes share the store.
 	MaxTokens int
 
-	// MaxTextLength is how many characters the Description and the Managed of a
-	// token may have. What a token has already may stay, and be sent again.
-	// Defaults to 1,000. A list holds as many of these texts in memory as there
-	// are tokens on a page.
+	// MaxTextLength is the longest Description and the longest Managed of a token, in
+	// characters. A longer text that a token already has may stay, and may be sent again.
+	// Defaults to 1,000. It bounds the memory that a page of a list takes.
 	MaxTextLength int
 
-	// UnboundedKeys lets a key make and manage tokens that last longer than the
-	// key itself. Without it, [Service.For] does not. FixedAPILifetime and
-	// RenewExpired make tokens last longer by themselves, so they require it.
+	// UnboundedKeys lets a key make and manage tokens that live longer than the key
+	// itself. Otherwise [Service.For] does not allow that. FixedAPILifetime and
+	// RenewExpired require UnboundedKeys, because they extend tokens by themselves.
 	UnboundedKeys bool
 
-	// UsersSetManaged lets users who are no superusers set and change Managed of
-	// their own tokens. Since names there are unique, one user can take the name
-	// that the application is going to use.
+	// UsersSetManaged lets users who are not superusers set and change Managed of their
+	// own tokens. Its values are unique, so a user can take one that the application
+	// is about to use.
 	UsersSetManaged bool
 
-	// RevokeOnReuse deletes a token when one of its replaced keys is used after its
-	// overlap has ended: somebody must have kept it who should not have. Without
-	// it, such a use is refused and reported like any other.
+	// RevokeOnReuse deletes a token when somebody uses a key that was replaced and whose
+	// overlap has ended: that key has probably leaked. Otherwise such a use is refused
+	// and reported like any other.
 	RevokeOnReuse bool
 }
 
 // Authentik returns the policy of authentik 2024.8. Users may ask for IntentAPI and
 // IntentAppPassword. Tokens of IntentAPI live for 30 minutes from their last
 // change, and the sweep renews them. Those of IntentAppPassword live for 30
-// minutes at most, or for ever, and the sweep deletes the expired ones.
+// minutes at most, or never expire, and the sweep deletes the expired ones.
 func Authentik() Policy {
 	return Policy{
 		SuperuserIntents: []Intent{IntentAPI, IntentAppPassword},
@@ -106,32 +105,24 @@ const (
 	defaultTextLength = 1000
 )
 
-// check returns what is wrong with p.
+// check returns all faults of p.
 func (p *Policy) check() error {
-	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config.Policy."+format, args...)) }
+	errs := []error{
+		notNegative("Policy.DefaultLifetime", p.DefaultLifetime),
+		notNegative("Policy.MaxLifetime", p.MaxLifetime),
+		notNegative("Policy.MaxTokens", p.MaxTokens),
+		notNegative("Policy.MaxTextLength", p.MaxTextLength),
+	}
 	for _, i := range slices.Concat(p.SuperuserIntents, p.UserIntents) {
 		if !i.Valid() {
-			fault("SuperuserIntents, UserIntents: %q is not an intent", i)
+			errs = append(errs, fmt.Errorf("Config.Policy.SuperuserIntents, UserIntents: %q is not an intent", i))
 		}
 	}
-	if p.DefaultLifetime < 0 {
-		fault("DefaultLifetime: %v is negative", p.DefaultLifetime)
-	}
-	if p.MaxLifetime < 0 {
-		fault("MaxLifetime: %v is negative", p.MaxLifetime)
-	}
 	if p.MaxLifetime > 0 && p.DefaultLifetime > p.MaxLifetime {
-		fault("DefaultLifetime: %v is more than MaxLifetime, %v", p.DefaultLifetime, p.MaxLifetime)
-	}
-	if p.MaxTokens < 0 {
-		fault("MaxTokens: %d is negative", p.MaxTokens)
-	}
-	if p.MaxTextLength < 0 {
-		fault("MaxTextLength: %d is negative", p.MaxTextLength)
+		errs = append(errs, fmt.Errorf("Config.Policy.DefaultLifetime: %v is more than MaxLifetime, %v", p.DefaultLifetime, p.MaxLifetime))
 	}
 	if !p.UnboundedKeys && (p.FixedAPILifetime || p.RenewExpired) {
-		fault("UnboundedKeys: FixedAPILifetime and RenewExpired make tokens last longer than the keys they are made with, and require it")
+		errs = append(errs, errors.New("Config.Policy.UnboundedKeys: FixedAPILifetime and RenewExpired require it, because they let a token outlive the key that made it"))
 	}
 	return errors.Join(errs...)
 }
@@ -144,23 +135,15 @@ func (p Policy) withDefaults() Policy {
 		p.UserIntents = []Intent{IntentAPI, IntentAppPassword}
 	}
 	if p.DefaultLifetime == 0 {
-		p.DefaultLifetime = defaultLifetime
-		if p.MaxLifetime > 0 {
-			p.DefaultLifetime = min(p.DefaultLifetime, p.MaxLifetime)
-		}
-	}
-	if p.Retention == 0 {
-		p.Retention = defaultRetention
-	}
-	p.Retention = max(p.Retention, 0)
-	if p.MaxTextLength == 0 {
-		p.MaxTextLength = defaultTextLength
+		p.DefaultLifetime = min(defaultLifetime, cmp.Or(p.MaxLifetime, defaultLifetime))
 	}
 	p.DefaultLifetime = p.DefaultLifetime.Truncate(time.Microsecond)
+	p.Retention = max(cmp.Or(p.Retention, defaultRetention), 0)
+	p.MaxTextLength = cmp.Or(p.MaxTextLength, defaultTextLength)
 	return p
 }
 
-// allowed reports whether by may ask for intent.
+// allowed reports whether by may ask for a token of this intent.
 func (p *Policy) allowed(by *actor, intent Intent) bool {
 	switch {
 	case by.trusted:
@@ -172,37 +155,54 @@ func (p *Policy) allowed(by *actor, intent Intent) bool {
 	}
 }
 
-// mayUse reports whether by, who sees r, may change it, give it another key, or
-// be shown its key. A token that was an earlier user's, with the same ID, is nobody's
-// to use.
+// mayUse reports whether by, who sees r, may change it, replace its key, or reveal it.
+// A token of an earlier user with the same ID is not the user's own.
 func (p *Policy) mayUse(by *actor, r *store.Record) bool {
 	return (by.seesAll() || slices.Contains(p.UserIntents, Intent(r.Intent)) && !by.user.olderToken(r)) && by.holds(r)
 }
 
-// holds reports whether r is within what by may touch. A key that ends holds what
-// has the intent of its own token and expires no later than the key ends.
+// holds reports whether r is within the limits of the acting key. A key that ends may
+// act only on tokens of its own intent that expire no later than the key. For every
+// other actor there is no such limit.
 func (by *actor) holds(r *store.Record) bool {
 	return by.ends.IsZero() ||
 		Intent(r.Intent) == by.intent && r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
 }
 
-// expiry is what decides when a token expires.
+// fixesExpiry reports whether p sets the lifetime of r, whatever a caller asks for.
+func (p *Policy) fixesExpiry(r *store.Record) bool {
+	return p.FixedAPILifetime && Intent(r.Intent) == IntentAPI
+}
+
+// renew starts the lifetime of r anew if p fixes it, and reports whether it did. For
+// trusted code p fixes none.
+func (p *Policy) renew(r *store.Record, by *actor, now time.Time) bool {
+	if by.trusted || !p.fixesExpiry(r) {
+		return false
+	}
+	r.Expires = now.Add(p.DefaultLifetime)
+	return true
+}
+
+// expiry decides whether a token expires, and when.
 type expiry struct {
 	policy *Policy
 	by     *actor
 	owner  *User
-	before *store.Record // the token as it was
+	before *store.Record // the token before the change
 }
 
-// set decides whether r expires and when. r has its new intent already. It notes
-// what p asks for in vain.
+// set sets Expiring and Expires of r, which already has its new intent. It adds to f what
+// p asks for but may not have.
 func (x expiry) set(r *store.Record, p *UpdateParams, f *faults, now time.Time) {
 	x.setExpiring(r, p.Expiring, f, now)
-	x.setExpires(r, p.Expires, f, now)
+	if !x.policy.renew(r, x.by, now) {
+		x.setExpires(r, p.Expires, f, now)
+	}
 	x.confine(r, p.Expires, f)
 }
 
-// setExpiring decides whether r expires. Trusted code and superusers choose.
+// setExpiring sets Expiring. Trusted code and superusers choose it.
 func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Time) {
 	switch {
 	case asked != nil && x.by.seesAll():
@@ -218,53 +218,41 @@ func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Ti
 	}
 }
 
-// setExpires decides when r expires. asked is nil if no time was named, and zero if
-// none is wanted.
+// setExpires sets Expires. asked is nil if p names no time, and zero if it asks for none.
 func (x expiry) setExpires(r *store.Record, asked *time.Time, f *faults, now time.Time) {
-	if x.renew(r, now) {
-		return
-	}
-	latest := x.latest(r, now)
 	if asked != nil {
 		r.Expires = asked.UTC().Truncate(time.Microsecond)
 	}
-	// A time that stays is looked at again if another rule applies to it now.
+	latest := x.latest(r, now)
+	// A time that stays must be checked again if another rule now applies to it.
 	again := r.Expiring && (r.Intent != x.before.Intent || !x.before.Expiring)
-	if (asked != nil || again) && !latest.IsZero() && r.Expires.After(latest) {
+	if (asked != nil || again) && later(r.Expires, latest) {
 		f.add(FieldError{Field: "expires", Code: CodeTooLate, Latest: latest})
 		return
 	}
-	optional := x.policy.OptionalExpiry && !x.fixed(r)
+	optional := x.policy.OptionalExpiry && !x.policy.fixesExpiry(r)
 	if r.Expires.IsZero() && r.Expiring && !optional {
 		r.Expires = now.Add(x.policy.DefaultLifetime)
-		if !latest.IsZero() && r.Expires.After(latest) {
+		if later(r.Expires, latest) {
 			r.Expires = latest
 		}
 	}
 }
 
-// renew gives r the life that the policy fixes, if it fixes one.
-func (x expiry) renew(r *store.Record, now time.Time) bool {
-	if !x.ruled(r) {
-		return false
+// latest returns the latest time at which r may expire, or zero for no limit.
+func (x expiry) latest(r *store.Record, now time.Time) time.Time {
+	lifetime := cmp.Or(x.owner.MaxLifetime, x.policy.MaxLifetime)
+	if lifetime == 0 || x.policy.fixesExpiry(r) {
+		return time.Time{}
 	}
-	r.Expires = now.Add(x.policy.DefaultLifetime)
-	return true
+	return now.Add(lifetime).Truncate(time.Microsecond)
 }
 
-// ruled reports whether the policy alone decides when r expires. Trusted code goes
-// before it.
-func (x expiry) ruled(r *store.Record) bool { return x.fixed(r) && !x.by.trusted }
+// later reports whether t is after limit. A zero limit is no limit.
+func later(t, limit time.Time) bool { return !limit.IsZero() && t.After(limit) }
 
-// storable reports whether t is none, or a time that every store can hold and that
-// is not taken for none once its nanoseconds are cut off.
-func storable(t time.Time) bool {
-	year := t.UTC().Year()
-	return t.IsZero() || year >= 1 && year <= 9999 && !t.Truncate(time.Microsecond).IsZero()
-}
-
-// confine keeps r within what the key of the actor holds. A time that was not asked
-// for is cut.
+// confine keeps r within the limits of the acting key. What the caller asks for beyond
+// them is a fault. A time that the caller did not ask for is cut to the key's.
 func (x expiry) confine(r *store.Record, asked *time.Time, f *faults) {
 	ends := x.by.ends
 	if ends.IsZero() {
@@ -284,25 +272,15 @@ func (x expiry) confine(r *store.Record, asked *time.Time, f *faults) {
 	}
 }
 
-func (x expiry) fixed(r *store.Record) bool {
-	return x.policy.FixedAPILifetime && Intent(r.Intent) == IntentAPI
+// storable reports whether every store can hold t. It also refuses a time that is not
+// zero but becomes zero, which means none, when its nanoseconds are cut off.
+func storable(t time.Time) bool {
+	year := t.UTC().Year()
+	return t.IsZero() || year >= 1 && year <= 9999 && !t.Truncate(time.Microsecond).IsZero()
 }
 
-// latest returns the last instant at which r may expire. It is zero if there is
-// no limit.
-func (x expiry) latest(r *store.Record, now time.Time) time.Time {
-	lifetime := x.policy.MaxLifetime
-	if x.owner.MaxLifetime != 0 {
-		lifetime = x.owner.MaxLifetime
-	}
-	if lifetime == 0 || x.fixed(r) {
-		return time.Time{}
-	}
-	return now.Add(lifetime).Truncate(time.Microsecond)
-}
-
-// Expired reports whether the token is refused at the time now because it has
-// expired.
+// Expired reports whether the token has expired at the time now, so that its key is
+// refused.
 func (t Token) Expired(now time.Time) bool {
 	return expired(t.Expiring, t.Expires, now)
 }
@@ -311,8 +289,8 @@ func expired(expiring bool, expires, now time.Time) bool {
 	return expiring && !expires.IsZero() && !now.Before(expires)
 }
 
-// end returns when the key with this digest, by which r was found, is refused for
-// good. It is zero for never.
+// end returns the time from which the key with this digest, by which r was found, is
+// refused. Zero means never.
 func end(r *store.Record, digest store.Digest) time.Time {
 	var ends time.Time
 	if r.Expiring {

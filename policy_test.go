@@ -178,7 +178,7 @@ func TestExpiryOnCreate(t *testing.T) {
 			}
 			if c.tooLate {
 				latest := clock.Now().Add(c.want)
-				requireFaults(t, err, "expires is later than the owner's tokens may live: "+latest.Format(time.RFC3339Nano))
+				requireFaults(t, err, "expires is after the latest time allowed: "+latest.Format(time.RFC3339Nano))
 				v, _ := errors.AsType[*authtoken.ValidationError](err)
 				require.Equal(t, authtoken.FieldError{Field: "expires", Code: authtoken.CodeTooLate, Latest: latest}, v.Fields[0])
 				return
@@ -373,7 +373,7 @@ func TestNegativeMaxLifetime(t *testing.T) {
 				latest := clock.Now().Add(-time.Minute)
 				token, key, err := access(svc).Create(t.Context(), p)
 				if c.fault {
-					requireFaults(t, err, "expires is later than the owner's tokens may live: "+latest.Format(time.RFC3339Nano))
+					requireFaults(t, err, "expires is after the latest time allowed: "+latest.Format(time.RFC3339Nano))
 					return
 				}
 				require.NoError(t, err)
@@ -394,7 +394,7 @@ func TestChangingIntentIsNoWayRoundTheMaximum(t *testing.T) {
 	require.NoError(t, err)
 	_, err = svc.As(brief.ID).Update(t.Context(), "a", authtoken.UpdateParams{Intent: new(authtoken.IntentAppPassword)})
 	latest := clock.Now().Add(5 * time.Minute)
-	requireFaults(t, err, "expires is later than the owner's tokens may live: "+latest.Format(time.RFC3339Nano))
+	requireFaults(t, err, "expires is after the latest time allowed: "+latest.Format(time.RFC3339Nano))
 }
 
 func TestTimesAreWhatIsStored(t *testing.T) {

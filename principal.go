@@ -10,11 +10,11 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Principal is whom a request speaks for. [Service.Check] makes one from a key,
-// and [SignedIn] one from a user. The zero Principal is nobody.
+// Principal is who sent a request. [Service.Check] makes one from a key, and [SignedIn]
+// makes one from a user's ID. The zero Principal is nobody.
 //
-// Token and User are for reading. They are zero in a principal of SignedIn.
-// Changing them gives nobody more rights.
+// Token and User are for the application to read. SignedIn leaves them zero. Changing
+// them gives nobody more rights.
 type Principal struct {
 	Token Token
 	User  User
@@ -22,32 +22,33 @@ type Principal struct {
 	proof proof
 }
 
-// proof is what makes a principal genuine.
+// proof is the part of a principal that [Service.For] trusts. Only this package sets it.
 type proof struct {
 	kind      actorKind
 	superuser bool
 	user      string
 
-	// These are set by a check.
-	of      *origin      // the services that the key is good for
+	// Check sets these.
+	of      *origin      // of the service that checked the key
 	digest  store.Digest // of the key
-	intent  Intent       // of its token
-	checked int64        // when, in microseconds since 1970
+	intent  Intent       // of the key's token
+	checked int64        // time of the check, in microseconds since 1970
 }
 
-// origin is what a service has in common with those that WithStore derives from it,
-// and with no other.
+// origin identifies a service that New made, together with the services that WithStore
+// derives from it. Its address is its identity, so it must have a size.
 type origin struct{ _ byte }
 
-// justNow is for how long the outcome of a check does for reading.
+// justNow is how long after its check a key may read without being checked again.
 const justNow = time.Second
 
-// SignedIn returns the principal of the user with this ID, who has signed in by
-// other means than a key, such as a session. The application vouches for that.
-// The user is looked up whenever the principal acts: see [Service.For].
+// SignedIn returns the principal of the user with this ID. The application must have
+// signed the user in by other means than a key, such as a session. The user is looked
+// up each time the principal acts: see [Service.For].
 func SignedIn(user string) Principal { return Principal{proof: proof{kind: aPerson, user: user}} }
 
-// Format writes the principal's user and token, without the digest of its key.
+// Format writes the ID of the principal's user, and the identifier of the token if there
+// is one. It never writes the digest of the key.
 func (p Principal) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "user "+p.proof.user)
 	if p.Token.Identifier != "" {
@@ -55,29 +56,32 @@ func (p Principal) Format(f fmt.State, _ rune) {
 	}
 }
 
-// For returns the access of whoever a principal stands for. For a principal that
-// [SignedIn] made it is [Service.As].
+// For returns the access of a principal. For a principal of [SignedIn] it is the access
+// that [Service.As] returns.
 //
-// For a principal that [Service.Check] made it is the access of the key, and so
-// of the key's owner. The key of a token that never expires is as free as its
-// owner. A key that ends, because its token expires or because it has been
-// replaced and its overlap is running, is not. It reads all that its owner may
-// see. But it creates, changes, rotates, reveals and deletes only tokens that
-// have the intent of its own token and that expire no later than the key ends, both
-// before and after the change. For any other token the error matches
-// [ErrForbidden]. A later expiry in the parameters is a [*ValidationError]; an
-// expiry that is not named is cut to the key's. [Access.Revoke] is forbidden. So
-// a key can't be used to get one that lasts longer. UnboundedKeys of [Policy]
-// lifts these limits.
+// For a principal of [Service.Check] it is the access of the key. The key of a token
+// that never expires may do what its owner may. A key ends if its token expires, or if
+// it was replaced and its overlap is running. A key that ends reads everything that its
+// owner may see, but is limited in what it does:
 //
-// Before each such act the token and its owner are read again, past the cache, as
-// they are for reading if the check was more than a second ago. A key that is not
-// accepted any more is an error that matches [ErrRefused]. No key is handed out
-// after the acting key has stopped being good: see [Access.Revoke].
+//   - It creates, changes, rotates, reveals and deletes only tokens that have the intent
+//     of its own token and expire no later than the key ends. This must hold before and
+//     after the change. For any other token the error matches [ErrForbidden].
+//   - A later expiry in the parameters is a [*ValidationError]. If the parameters name no
+//     expiry, it is cut to the end of the key.
+//   - [Access.Revoke] is forbidden.
 //
-// The zero Principal, any other that neither Check nor SignedIn made, and one that
-// Check of another service made, is nobody. Services that [Service.WithStore]
-// derives are the same service.
+// So nobody can use a key to get one that lives longer. UnboundedKeys of [Policy] lifts
+// these limits.
+//
+// Before each such act, the Service reads the key's token and its owner again and does
+// not use the cache. For a method that only reads, it does so if the check is more than
+// a second old. If the key is no longer accepted, the error matches [ErrRefused]. No
+// method returns a key after the acting key has been revoked: see [Access.Revoke].
+//
+// Nobody is the zero Principal, a principal that neither Check nor SignedIn made, and one
+// that Check of another service made. A service that [Service.WithStore] derives counts
+// as the same service.
 func (s *Service) For(who Principal) *Access {
 	a := &Access{s: s}
 	p := &who.proof
@@ -90,8 +94,8 @@ func (s *Service) For(who Principal) *Access {
 	return a
 }
 
-// held reads the token of a key that has been checked before. It is an error if the
-// key is not accepted any more.
+// held reads the token of a key that was checked before. It returns an error if the key
+// is no longer accepted.
 func (s *Service) held(ctx context.Context, p *proof, now time.Time) (store.Record, error) {
 	r, err := s.store.GetByDigest(ctx, p.digest)
 	switch {
@@ -103,7 +107,7 @@ func (s *Service) held(ctx context.Context, p *proof, now time.Time) (store.Reco
 	return r, acceptable(&r, p.digest, []Intent{p.intent}, now)
 }
 
-// holder returns whoever holds a key as an actor.
+// holder returns the actor that a key is, from what the store and the directory say now.
 func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, error) {
 	r, err := s.held(ctx, p, now)
 	if err != nil {
@@ -125,9 +129,10 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 	return by, nil
 }
 
-// stillHeld returns an error if the actor is a key that is not accepted any more. It
-// is asked between a change and the handing out of a key, since the acting key may
-// have been revoked in between. A change of the acting token itself has seen to that.
+// stillHeld returns an error if the actor is a key that is no longer accepted. Methods
+// that return a key call it after the store has written and before they return, since
+// the acting key may be revoked meanwhile. If the acting token itself was changed, the
+// check of its version has already ensured that.
 func (a *Access) stillHeld(ctx context.Context, changed store.PK) error {
 	if a.kind != aKey {
 		return nil

@@ -22,7 +22,7 @@ func TestNoSequenceOfCallsGetsMore(t *testing.T) {
 	for name, newStore := range map[string]func(t *testing.T) store.Store{
 		"memory": func(*testing.T) store.Store { return memory.New() },
 		"SQLite": func(t *testing.T) store.Store {
-			st, err := sqlite.Open(":memory:", sqlite.Config{})
+			st, err := sqlite.Open(t.Context(), ":memory:", sqlite.Config{})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = st.Close() })
 			return st

@@ -74,18 +74,18 @@ func TestKeyThatEnds(t *testing.T) {
 		"a later expiry": {
 			func(key keyThatEnds, p *authtoken.CreateParams) { p.Expires = key.ends.Add(time.Microsecond) },
 			func(key keyThatEnds) string {
-				return "expires is later than the end of the key that is used: " + key.ends.Format(time.RFC3339Nano)
+				return "expires is after the acting key ends: " + key.ends.Format(time.RFC3339Nano)
 			},
 		},
 		"another intent": {
 			func(_ keyThatEnds, p *authtoken.CreateParams) { p.Intent = authtoken.IntentAppPassword },
-			func(keyThatEnds) string { return "intent is more than the key that is used is good for" },
+			func(keyThatEnds) string { return "intent is beyond the limits of the acting key" },
 		},
 		"no expiry": {
 			func(_ keyThatEnds, p *authtoken.CreateParams) { p.Expiring = new(false) },
 			func(key keyThatEnds) string {
 				if key.owner.Superuser {
-					return "expiring is more than the key that is used is good for"
+					return "expiring is beyond the limits of the acting key"
 				}
 				return "" // users who are no superusers do not choose
 			},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/httpadapter"
 	"github.com/authtoken/authtoken/store/memory"
+	"github.com/authtoken/authtoken/store/sqlite"
 	"github.com/authtoken/authtoken/tokenpage"
 )
 
@@ -55,6 +57,43 @@ func TestReadmeGuard(t *testing.T) {
 	require.Equal(t, "reports of user 7\n", w.Body.String())
 }
 
+// The steps to embed the library, from the store to a guarded route.
+func TestReadmeEmbed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	check := func(err error) { require.NoError(t, err) }
+	db, err := sql.Open("sqlite", "app.db")
+	check(err)
+	defer db.Close()
+	_, err = db.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active BOOLEAN, created TIMESTAMP);
+		INSERT INTO users VALUES ('0198c0de-8e21-7b44-8c6d-52a9d1e7f402', 'alice', TRUE, CURRENT_TIMESTAMP)`)
+	check(err)
+	st, err := sqlite.Open(ctx, "tokens.db", sqlite.Config{})
+	check(err)
+	defer st.Close()
+
+	svc, err := authtoken.New(st, authtoken.Config{
+		Users:  usersTable{db},
+		Policy: authtoken.Policy{DefaultLifetime: 30 * 24 * time.Hour}, // 30 minutes if you leave it out
+	})
+	check(err)
+	var background sync.WaitGroup
+	background.Go(func() { _ = svc.RunJanitor(ctx, time.Minute) })
+	defer background.Wait()
+	defer cancel()
+
+	token, key, err := svc.As("0198c0de-8e21-7b44-8c6d-52a9d1e7f402").Create(ctx, authtoken.CreateParams{Description: "CI"})
+	check(err)
+	require.WithinDuration(t, time.Now().AddDate(0, 0, 30), token.Expires, 2*time.Hour)
+	who, err := svc.Authenticate(ctx, key.Reveal())
+	check(err)
+	require.Equal(t, "alice", who.User.Username)
+	_, err = db.Exec(`DELETE FROM users`)
+	check(err)
+	_, err = svc.Authenticate(ctx, key.Reveal())
+	require.ErrorIs(t, err, authtoken.ErrUserInactive)
+}
+
 func TestReadmePage(t *testing.T) {
 	t.Parallel()
 	svc, _ := newReadme(t)
@@ -76,7 +115,7 @@ func TestReadmeRotate(t *testing.T) {
 	ctx := t.Context()
 	svc, old := newReadme(t)
 
-	token, key, err := svc.Rotate(ctx, "deploy", 10*time.Minute) // the key before stays good for as long
+	token, key, err := svc.Rotate(ctx, "deploy", 10*time.Minute) // the old key stays good for 10 minutes
 
 	require.NoError(t, err)
 	require.False(t, token.RetiredUntil.IsZero())
@@ -107,7 +146,7 @@ func TestReadmeConfigure(t *testing.T) {
 		Sealer:        sealer, // from authtoken.NewAESSealer(secret), with 32 random bytes kept apart from the store
 		Observer:      authtoken.LogObserver(slog.Default()),
 		TrackLastUsed: true,   // to the minute
-		CacheSize:     10_000, // what another process changes may take 5 seconds to be seen then
+		CacheSize:     10_000, // changes by other processes are seen up to 5 seconds late
 	})
 
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package authtoken_test
 
 import (
 	"bytes"
+	"database/sql"
 	"debug/buildinfo"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
@@ -28,7 +28,7 @@ func TestReadmeProgram(t *testing.T) {
 	t.Parallel()
 	checkout, err := os.Getwd()
 	require.NoError(t, err)
-	blocks := readmeBlocks(t)
+	blocks := blocksOf(t, "README.md")
 	program, printed, setUp := blocks[0].text, blocks[1].text, blocks[2].text
 	setUp = strings.ReplaceAll(setUp, "/path/to/authtoken", checkout)
 
@@ -76,25 +76,20 @@ func output(t *testing.T, dir, name string, args ...string) string {
 // for the indentation.
 func TestReadmePieces(t *testing.T) {
 	t.Parallel()
-	var tests string
-	for _, name := range []string{"readme_test.go", "readme_lifecycle_test.go",
-		"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go"} {
-		source, err := os.ReadFile(name)
-		require.NoError(t, err)
-		tests += unindented(string(source))
-	}
-	blocks := readmeBlocks(t)
+	blocks := blocksOf(t, "README.md")
 	require.Equal(t, []string{"go", "text"}, []string{blocks[0].language, blocks[1].language}) // the program
 	for _, b := range blocks[2:] {
-		if b.language != "sh" && !strings.Contains(tests, unindented(b.text)) {
-			t.Errorf("in no test:\n%s", b.text)
+		if b.language != "sh" {
+			requireTested(t, b, "readme_test.go", "readme_lifecycle_test.go",
+				"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go")
 		}
 	}
 }
 
 func TestReadmeSQLiteAndMount(t *testing.T) {
 	t.Chdir(t.TempDir())
-	st, err := sqlite.Open("tokens.db", sqlite.Config{})
+	ctx := t.Context()
+	st, err := sqlite.Open(ctx, "tokens.db", sqlite.Config{})
 	require.NoError(t, err)
 	defer st.Close()
 	svc, err := authtoken.New(st, authtoken.Config{})
@@ -118,11 +113,11 @@ func TestReadmeTransaction(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ctx := t.Context()
 	check := func(err error) { require.NoError(t, err) }
-	db, err := sqlx.Open("sqlite", "file:app.db?_txlock=immediate"+
+	db, err := sql.Open("sqlite", "file:app.db?_txlock=immediate"+
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)")
 	check(err)
 	check(sqlite.Migrate(ctx, db, sqlite.Config{})) // or run what sqlite.Migrations returns
-	st, err := sqlite.New(db, sqlite.Config{})
+	st, err := sqlite.New(ctx, db, sqlite.Config{})
 	check(err)
 	defer db.Close()
 	defer st.Close()
@@ -131,7 +126,7 @@ func TestReadmeTransaction(t *testing.T) {
 	svc, err := authtoken.New(st, authtoken.Config{Users: usersTable{db}})
 	check(err)
 
-	tx, err := db.Beginx()
+	tx, err := db.BeginTx(ctx, nil)
 	check(err)
 	defer tx.Rollback()
 	_, err = tx.Exec(`INSERT INTO users VALUES ('7', 'alice', true, CURRENT_TIMESTAMP)`)
@@ -143,7 +138,7 @@ func TestReadmeTransaction(t *testing.T) {
 	_, err = svc.Authenticate(ctx, key.Reveal())
 	check(err)
 	check(st.Backup(ctx, "copy.db"))
-	check(st.Check(ctx))
+	check(st.Ping(ctx))
 }
 
 func TestReadmeAs(t *testing.T) {
@@ -166,19 +161,33 @@ func TestReadmeAs(t *testing.T) {
 	require.Equal(t, "7", token.User)
 }
 
-// readmeBlock is a block of the README between two lines of backquotes.
-type readmeBlock struct{ language, text string }
+// block is a block of a document between two lines of backquotes.
+type block struct{ language, text string }
 
-func readmeBlocks(t *testing.T) []readmeBlock {
+func blocksOf(t *testing.T, document string) []block {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(document)
 	require.NoError(t, err)
-	var blocks []readmeBlock
-	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(string(readme), -1) {
-		blocks = append(blocks, readmeBlock{language: m[1], text: m[2]})
+	var blocks []block
+	for _, m := range regexp.MustCompile("(?ms)^ *```(\\w+)\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, block{language: m[1], text: m[2]})
 	}
-	require.Equal(t, bytes.Count(readme, []byte("```")), 2*len(blocks), "each block says what language it is in")
+	require.Equal(t, bytes.Count(text, []byte("```")), 2*len(blocks), "each block says what language it is in")
 	return blocks
+}
+
+// requireTested fails unless a block stands in one of these files, whatever its
+// indentation.
+func requireTested(t *testing.T, b block, files ...string) {
+	t.Helper()
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		if strings.Contains(unindented(string(source)), unindented(b.text)) {
+			return
+		}
+	}
+	t.Errorf("in no test:\n%s", b.text)
 }
 
 // unindented leaves out the indentation of each line, and what makes it a comment.

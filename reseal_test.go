@@ -114,18 +114,30 @@ func TestResealWithoutCurrent(t *testing.T) {
 
 func TestResealRefuses(t *testing.T) {
 	t.Parallel()
-	svc := sealedBy(t, memory.New(), sealerOf(t, sealingSecret(1)))
-	for _, limit := range []int{0, -1} {
-		_, err := svc.Reseal(t.Context(), "", limit)
-		require.ErrorContains(t, err, "not positive")
+	sealer := sealerOf(t, sealingSecret(1))
+	for name, c := range map[string]struct {
+		sealer authtoken.Sealer
+		cursor string
+		limit  int
+		err    string // empty for none
+	}{
+		"no limit":       {sealer, "", 0, "reseal keys: limit is 0, not positive"},
+		"negative limit": {sealer, "", -1, "reseal keys: limit is -1, not positive"},
+		"wrong cursor":   {sealer, "nonsense", 1, "reseal keys: invalid input: cursor is invalid"},
+		"no sealer":      {nil, "", 1, "reseal keys: " + authtoken.ErrNoSealer.Error()},
+		"nothing to do":  {sealer, "", 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			done, err := sealedBy(t, memory.New(), c.sealer).Reseal(t.Context(), c.cursor, c.limit)
+			if c.err == "" {
+				require.NoError(t, err)
+				require.Zero(t, done)
+			} else {
+				require.EqualError(t, err, c.err)
+			}
+		})
 	}
-	_, err := svc.Reseal(t.Context(), "nonsense", 1)
-	requireFaults(t, err, "cursor is invalid")
-	_, err = sealedBy(t, memory.New(), nil).Reseal(t.Context(), "", 1)
-	require.ErrorIs(t, err, authtoken.ErrNoSealer)
-	done, err := svc.Reseal(t.Context(), "", 1)
-	require.NoError(t, err)
-	require.Zero(t, done)
 }
 
 // meddler is a store in which something happens before each update.

@@ -3,26 +3,18 @@ package authtoken
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
-// Revoke deletes all tokens that fit f and returns them. Their keys are refused from
-// then on, and no token that one of them was making is left. If there is an error, the
-// tokens that are returned have been deleted.
+// Revoke deletes all tokens that match f, and returns them. From then on their keys are
+// refused. If one of those keys was making another token that matches f, that token is
+// deleted too. If there is an error, the tokens that Revoke returns have been deleted.
 //
-// Trusted code and superusers must say whose tokens: f names a User or a Username,
-// or has AllUsers. So a user id that is empty by mistake is an error, not
-// everybody. Anybody else revokes only their own. For a key that ends (see
-// [Service.For]) the error matches [ErrForbidden].
-func (a *Access) Revoke(ctx context.Context, f Filter) ([]Token, error) {
-	tokens, err := a.revoke(ctx, &f)
-	if err != nil {
-		err = fmt.Errorf("revoke tokens: %w", err)
-	}
-	return tokens, err
-}
-
-func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
+// Trusted code and superusers must say whose tokens to delete: f must name a User or a
+// Username, or set AllUsers. So an ID that is empty by mistake is an error, and not
+// everybody. Other users revoke only their own tokens. For a key that ends (see
+// [Service.For]), the error matches [ErrForbidden].
+func (a *Access) Revoke(ctx context.Context, f Filter) (revoked []Token, err error) {
+	defer wrap(&err, "revoke tokens")
 	now := a.s.now()
 	by, err := a.writer(ctx, now)
 	switch {
@@ -31,22 +23,21 @@ func (a *Access) revoke(ctx context.Context, f *Filter) ([]Token, error) {
 	case !by.ends.IsZero():
 		return nil, ErrForbidden
 	case by.seesAll() && f.User == "" && f.Username == "" && !f.AllUsers:
-		return nil, errors.New("the filter names no user; AllUsers is for the tokens of all")
+		return nil, errors.New("the filter names no user: set AllUsers to revoke the tokens of all users")
 	}
-	q, err := a.s.query(ctx, f, by)
+	q, err := a.s.query(ctx, &f, by)
 	if err != nil {
 		return nil, err
 	}
-	// A key that was used while its token was deleted may have made another token that
-	// a store had not seen yet. So look again, until there is none.
-	var all []Token
+	// A key may have made another token while its own was being deleted. So purge again
+	// until nothing is left.
 	for range 100 {
 		tokens, err := a.s.purge(ctx, q, EventRevoked, by, now)
-		all = append(all, tokens...)
+		revoked = append(revoked, tokens...)
 		if err != nil || len(tokens) == 0 {
-			return all, err
+			return revoked, err
 		}
-		ctx = context.WithoutCancel(ctx) // what has begun is done
+		ctx = context.WithoutCancel(ctx) // finish what has begun
 	}
-	return all, nil
+	return revoked, nil
 }

@@ -6,29 +6,30 @@ import (
 	"fmt"
 )
 
-// Sealer encrypts keys for storing, so that they can be shown again. Both
-// methods authenticate associatedData along with the text: what was encrypted
-// with one must not decrypt with another. They must be safe for concurrent use.
-// Any AEAD of Tink (github.com/tink-crypto/tink-go) is a Sealer as it is.
+// Sealer encrypts keys for the store, so that they can be revealed later. Both methods
+// must authenticate associatedData: a text that was encrypted with one value must not
+// decrypt with another. They must be safe for concurrent use. Any AEAD of Tink
+// (github.com/tink-crypto/tink-go) is a Sealer.
 type Sealer interface {
 	Encrypt(plaintext, associatedData []byte) ([]byte, error)
 	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
 }
 
-// AESSealer is a [Sealer] that encrypts with AES-256-GCM and a random nonce.
-// A secret is good for 2^32 encryptions: one for each key that is made or set, and
-// one for each that [Service.Reseal] seals anew. It is safe for concurrent use.
+// AESSealer is a [Sealer] that encrypts with AES-256-GCM and a random nonce. Use one
+// secret for at most 2^32 encryptions: each key that is made or set takes one, and so does
+// each key that [Service.Reseal] seals anew. Make an AESSealer with [NewAESSealer]. It is
+// safe for concurrent use.
 type AESSealer struct {
 	current cipher.AEAD
 	older   []cipher.AEAD
 }
 
-// NewAESSealer returns a sealer that seals with the current secret and opens what
-// the current or an older one sealed. Each secret is 32 random bytes. Keep them
-// apart from the store: whoever has both has the keys.
+// NewAESSealer returns a sealer that encrypts with the current secret, and decrypts with
+// the current and the older ones. Each secret is 32 random bytes. Keep the secrets apart
+// from the store: anybody who has both has the keys.
 //
-// To change the secret, put the new one first and the one it replaces after it, and
-// call [Service.Reseal] until all is sealed anew. Then the older one can go.
+// To change the secret, pass the new one first and the old one after it, and call
+// [Service.Reseal] until every key is sealed anew. Then remove the old one.
 func NewAESSealer(current []byte, older ...[]byte) (*AESSealer, error) {
 	aead, err := newAEAD(current)
 	if err != nil {
@@ -55,7 +56,8 @@ func newAEAD(secret []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Encrypt returns nonce, ciphertext and tag of plaintext, under the current secret.
+// Encrypt encrypts plaintext with the current secret. It returns the nonce, the
+// ciphertext and the tag. The error is always nil.
 func (s *AESSealer) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
 	return s.current.Seal(nil, nil, plaintext, associatedData), nil
 }
@@ -70,8 +72,8 @@ func (s *AESSealer) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 	return plain, err
 }
 
-// Current reports whether ciphertext came from Encrypt with the current secret and
-// the same associatedData, so that there is no need to seal it anew.
+// Current reports whether ciphertext came from Encrypt with the current secret and the
+// same associatedData. If so, [Service.Reseal] leaves it as it is.
 func (s *AESSealer) Current(ciphertext, associatedData []byte) bool {
 	_, err := s.current.Open(nil, nil, ciphertext, associatedData)
 	return err == nil

@@ -11,16 +11,6 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// sealingSecret returns a secret of 32 bytes, another one for each n.
-func sealingSecret(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
-
-func sealerOf(t *testing.T, current []byte, older ...[]byte) *authtoken.AESSealer {
-	t.Helper()
-	s, err := authtoken.NewAESSealer(current, older...)
-	require.NoError(t, err)
-	return s
-}
-
 func TestAESSealer(t *testing.T) {
 	t.Parallel()
 	s := sealerOf(t, make([]byte, 32))
@@ -41,18 +31,18 @@ func TestAESSealer(t *testing.T) {
 func TestAESSealerNeedsWholeSecrets(t *testing.T) {
 	t.Parallel()
 	whole := sealingSecret(1)
-	for _, c := range []struct {
-		secrets [][]byte
-		err     string
-	}{
-		{[][]byte{nil}, "sealing key has 0 bytes, not 32"},
-		{[][]byte{whole[:16]}, "sealing key has 16 bytes, not 32"},
-		{[][]byte{whole, whole, whole[:31]}, "older sealing key 2 has 31 bytes, not 32"},
-		{[][]byte{whole, nil}, "older sealing key 1 has 0 bytes, not 32"},
+	for want, secrets := range map[string][][]byte{
+		"sealing key has 0 bytes, not 32":          {nil},
+		"sealing key has 16 bytes, not 32":         {whole[:16]},
+		"older sealing key 2 has 31 bytes, not 32": {whole, whole, whole[:31]},
+		"older sealing key 1 has 0 bytes, not 32":  {whole, nil},
 	} {
-		s, err := authtoken.NewAESSealer(c.secrets[0], c.secrets[1:]...)
-		require.EqualError(t, err, c.err)
-		require.Nil(t, s)
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s, err := authtoken.NewAESSealer(secrets[0], secrets[1:]...)
+			require.EqualError(t, err, want)
+			require.Nil(t, s)
+		})
 	}
 }
 

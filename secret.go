@@ -9,46 +9,44 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// SetKey gives the token a key that was made elsewhere: at least 32 bytes
-// unless [Config] says otherwise, at most 1024, without white space. The
-// keys it had are refused from then on.
+// SetKey gives the token a key that was made elsewhere. The key has at least 32 bytes,
+// unless MinKeyLength of [Config] says otherwise, and at most 1,024. It must not contain
+// white space or control characters. From then on the token's earlier keys are refused.
 //
-// It is for trusted code and superusers; for others the error matches
-// [ErrForbidden]. Faults in the key are a [*ValidationError] about "key". Other
-// errors are as for [Access.Update].
-func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) error {
+// Only trusted code and superusers may set keys. For others the error matches
+// [ErrForbidden]. If the key has a fault, or another token has or had it, SetKey returns
+// a [*ValidationError] about "key". Other errors are as for [Access.Update].
+func (a *Access) SetKey(ctx context.Context, identifier, key string, conditions ...Condition) (err error) {
+	defer wrap(&err, "set key")
 	s := a.s
-	_, err := a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+	_, err = a.change(ctx, identifier, conditions, EventKeySet, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if !by.seesAll() {
 			return "", ErrForbidden
 		}
-		if e, ok := s.keys.checkImported(key); !ok {
-			return "", fault(e)
+		if err := s.keys.checkImported(key); err != nil {
+			return "", err
 		}
-		// Stores keep current keys apart. A key that another token has had, and that
-		// may be good still, is for us to look out for.
+		// The store refuses only a key that is the current one of another token. That
+		// token's earlier keys may still be valid too.
 		switch other, err := s.store.GetByDigest(ctx, digestOf(key)); {
 		case err == nil && other.PK != r.PK:
 			return "", fault(FieldError{Field: "key", Code: CodeTaken})
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return "", err
 		}
-		return s.replaceKey(r, by, Key{&key}, now, now)
+		return s.replaceKey(r, by, KeyOf(key), now, now)
 	})
-	if err != nil {
-		return fmt.Errorf("set key: %w", err)
-	}
-	return nil
+	return err
 }
 
-// setKey makes key the current one of r.
+// setKey makes key the current key of r. It does not remember the one before.
 func (s *Service) setKey(r *store.Record, key Key) error {
 	r.Digest = digestOf(key.Reveal())
 	r.Sealed = nil
 	if s.sealer == nil {
 		return nil
 	}
-	pk := r.PK // or the whole record would have to be on the heap, sealer or not
+	pk := r.PK // a copy, so that the whole record need not be on the heap
 	sealed, err := s.sealer.Encrypt([]byte(key.Reveal()), pk[:])
 	if err != nil {
 		return fmt.Errorf("seal key: %w", err)
@@ -57,28 +55,13 @@ func (s *Service) setKey(r *store.Record, key Key) error {
 	return nil
 }
 
-// Reveal returns the key of the token. The error matches ErrNoSealer if the key
-// can't be had: it is kept as a digest only, because there is no [Sealer] or was
-// none when the key was made, or it was sealed with a secret that the Sealer does
-// not have. Other errors are as for [Access.Update].
-func (a *Access) Reveal(ctx context.Context, identifier string) (Key, error) {
-	key, err := a.reveal(ctx, identifier)
-	if err != nil {
-		return Key{}, fmt.Errorf("reveal key: %w", err)
-	}
-	return key, nil
-}
-
-// Reveals reports whether the keys of tokens made now can be shown again.
-func (s *Service) Reveals() bool { return s.sealer != nil }
-
-func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
+// Reveal returns the key of the token. The error matches [ErrNoSealer] if there is no
+// [Sealer], if there was none when the key was made, or if the Sealer does not have the
+// secret that sealed the key. Other errors are as for [Access.Delete].
+func (a *Access) Reveal(ctx context.Context, identifier string) (key Key, err error) {
+	defer wrap(&err, "reveal key")
 	s, now := a.s, a.s.now()
-	by, err := a.writer(ctx, now)
-	if err != nil {
-		return Key{}, err
-	}
-	r, err := s.read(ctx, identifier, by, nil)
+	by, r, err := a.target(ctx, identifier, nil, now)
 	switch {
 	case err != nil:
 		return Key{}, err
@@ -94,42 +77,45 @@ func (a *Access) reveal(ctx context.Context, identifier string) (Key, error) {
 	if err := a.stillHeld(ctx, r.PK); err != nil {
 		return Key{}, err
 	}
-	secret := string(plain)
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)
-	return Key{&secret}, nil
+	return KeyOf(string(plain)), nil
 }
 
-// Rotate gives the token a new key, which it returns, and lets the key it had
-// stay good for as long as overlap says; zero is not at all. Nothing else about
-// the token changes, and it lives no longer unless the policy has FixedAPILifetime.
-// At most two keys are good at any time: rotating again ends the overlap before.
+// Reveals reports whether Reveal can return the keys of tokens that are made now.
+func (s *Service) Reveals() bool { return s.sealer != nil }
+
+// Rotate gives the token a new key and returns it. The previous key stays valid for
+// overlap; zero means that it is refused at once. A negative overlap is a
+// [*ValidationError] about "overlap". Other errors are as for [Access.Delete].
 //
-// A token remembers the digests of 17 replaced keys: the last one, and up to 16
-// before it until they have been refused for Retention of [Policy]. At that bound
-// a rotation through a key is [ErrForbidden]. For anybody else the oldest digest is
-// forgotten, which is an event.
+// Nothing else about the token changes. Its lifetime starts anew only if the [Policy] has
+// FixedAPILifetime. Otherwise a token that has expired stays expired, and its new key is
+// refused too.
 //
-// A token that has expired stays expired, without FixedAPILifetime, and its new key is
-// refused like the old one. A negative overlap is a [*ValidationError] about "overlap".
+// At most two keys are valid at any time: to rotate again ends the overlap before. A
+// token remembers the digests of 17 replaced keys: the last one always, and 16 before it
+// until each has been refused for Retention of the Policy. If there are more, Rotate
+// forgets the oldest and sends EventForgotten. A key may not do that: the error matches
+// [ErrForbidden].
 //
-// What comes of a key that is used after its overlap is up to [Policy] and the
-// [Observer].
-func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (Token, Key, error) {
-	var key Key
+// What happens if somebody uses a key after its overlap depends on RevokeOnReuse of the
+// Policy.
+func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Duration, conditions ...Condition) (token Token, key Key, err error) {
+	defer wrap(&err, "rotate key")
 	s := a.s
-	token, err := a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+	token, err = a.change(ctx, identifier, conditions, EventRotated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		if overlap < 0 {
 			return "", fault(FieldError{Field: "overlap", Code: CodeInvalid})
 		}
 		key = s.keys.generate()
-		expiry{policy: &s.policy, by: by}.renew(r, now)
+		s.policy.renew(r, by, now)
 		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
 	if err == nil {
 		err = a.stillHeld(ctx, token.PK)
 	}
 	if err != nil {
-		return Token{}, Key{}, fmt.Errorf("rotate key: %w", err)
+		return Token{}, Key{}, err
 	}
 	return token, key, nil
 }

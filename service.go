@@ -13,20 +13,16 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Service manages tokens. Its own methods, and those of the Access in it, are for
-// trusted code. [Service.As] and [Service.For] narrow them to what a person or a
-// key may do. Make a Service with [New]. It is safe for concurrent use.
+// Service manages tokens. Its methods, with those of the embedded [Access], are for
+// trusted code. [Service.As] and [Service.For] return an Access that is limited to what
+// a person or a key may do. Make a Service with [New]. It is safe for concurrent use.
 type Service struct {
 	Access
-	settings
 	store   store.Store
 	uses    *uses  // nil unless last uses are tracked
-	cache   *cache // nil unless there is one
-	changed *cache // that what is changed is dropped from: cache, or that of the service this one is derived from
-}
+	cache   *cache // nil for no cache
+	changed *cache // every change is dropped from this one; a service that WithStore derives shares it
 
-// settings are what services over different stores can have in common.
-type settings struct {
 	policy   Policy
 	users    Directory
 	keys     keyFormat
@@ -36,36 +32,38 @@ type settings struct {
 	origin   *origin
 }
 
-// WithStore returns a service that is like s and keeps its tokens in st, such as
-// a store in a transaction of the application's:
+// WithStore returns a service that is like s but keeps its tokens in st, for example
+// in a transaction of the application:
 //
 //	token, key, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, params)
 //
-// It costs next to nothing; make one for each transaction. These things are its own:
+// WithStore costs almost nothing: make a service for each transaction. The service
+// differs from s in this:
 //
-//   - It has no cache. What it changes is dropped from the cache of s at once. But
-//     until the transaction is committed s sees the token as it was, and if it is
-//     asked for it meanwhile, may go on accepting it for CacheTTL, as it does
-//     with what another process has changed.
-//   - Events are sent when something is done, which may be rolled back after all. So
-//     may the deletion of a token by RevokeOnReuse of [Policy], if the transaction is
-//     given up because the key was refused: check keys with s.
-//   - With TrackLastUsed, the uses of keys that it has checked are for its own
-//     FlushLastUsed to write, to st. The janitor of s looks after s only.
+//   - It has no cache. Its changes are dropped from the cache of s at once. But until
+//     the transaction commits, s still reads the token as it was. If s reads it during
+//     that time, s may accept its key for another CacheTTL, as after a change by
+//     another process.
+//   - It sends events at once, although the transaction may still be rolled back. A
+//     rollback also undoes the deletion of a token by RevokeOnReuse of [Policy]. So
+//     check keys with s, not with a service in a transaction.
+//   - With TrackLastUsed, it remembers the uses of the keys that it checked itself.
+//     Only its own FlushLastUsed writes them, to st. The janitor of s does not.
 //
-// users is where it looks for users: one that asks within the transaction sees those
-// that were made in it. Nil is the directory of s, which would wait in vain for a connection
-// if the transaction has the only one of the pool.
+// The service looks up users in users. A directory that reads within the transaction
+// also finds users that were made in it. If users is nil, the service asks the
+// directory of s. That call waits for ever if it needs a database connection and the
+// transaction holds the only one of the pool.
 func (s *Service) WithStore(st store.Store, users Directory) *Service {
-	d := &Service{settings: s.settings, store: st, changed: s.changed}
-	d.Access = trusted(d)
+	d := *s
+	d.Access, d.store, d.cache = trusted(&d), st, nil
 	if users != nil {
 		d.users = users
 	}
 	if s.uses != nil {
 		d.uses = new(uses)
 	}
-	return d
+	return &d
 }
 
 // trusted returns the access of trusted code to the tokens of s.
@@ -75,22 +73,15 @@ func trusted(s *Service) Access {
 
 func (s *Service) now() time.Time { return toMicrosecond(s.clock()) }
 
-// toMicrosecond returns t as all times are here: in UTC, and exact to the microsecond.
+// toMicrosecond returns t in UTC, cut to the microsecond, like all times in this package.
 func toMicrosecond(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }
 
-// Create makes a token and returns it with its key. Unless there is a [Sealer], the
-// key can't be had again.
+// Create makes a token and returns it with its key. Without a [Sealer], nobody can get
+// the key again.
 //
-// Faults in p come as a [*ValidationError]; no token is made then.
-func (a *Access) Create(ctx context.Context, p CreateParams) (Token, Key, error) {
-	token, key, err := a.create(ctx, p)
-	if err != nil {
-		return Token{}, Key{}, fmt.Errorf("create token: %w", err)
-	}
-	return token, key, nil
-}
-
-func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error) {
+// If p has faults, Create makes no token and returns a [*ValidationError].
+func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key Key, err error) {
+	defer wrap(&err, "create token")
 	s, now := a.s, a.s.now()
 	by, err := a.writer(ctx, now)
 	if err != nil {
@@ -125,7 +116,7 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 	if err := s.apply(ctx, &r, &u, by, now); err != nil {
 		return Token{}, Key{}, err
 	}
-	key := s.keys.generate()
+	key = s.keys.generate()
 	if err := s.setKey(&r, key); err != nil {
 		return Token{}, Key{}, err
 	}
@@ -134,17 +125,16 @@ func (a *Access) create(ctx context.Context, p CreateParams) (Token, Key, error)
 		return Token{}, Key{}, s.explainTaken(ctx, &r, err)
 	}
 	if err := a.stillHeld(ctx, r.PK); err != nil {
-		// Nobody has seen the key, and nobody will.
+		// Nobody has seen the new key yet, and nobody will.
 		return Token{}, Key{}, errors.Join(err, s.store.Delete(context.WithoutCancel(ctx), r.PK, r.Version))
 	}
-	token := tokenOf(&r)
+	token = tokenOf(&r)
 	s.emitBy(ctx, EventCreated, by, token, now)
 	return token, key, nil
 }
 
-// insert adds r, unless its owner has as many tokens as they may. Trusted code may
-// make any number. If nobody named r, it gets another identifier as long as one is
-// taken.
+// insert adds r to the store. It enforces MaxTokens for everybody except trusted code.
+// If the identifier of r was made here, not named, insert tries others when it is taken.
 func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named bool) error {
 	limit := 0
 	if !by.trusted {
@@ -163,79 +153,71 @@ func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named 
 	}
 }
 
-// Get returns the token with this identifier. If there is none, the error
-// matches [ErrNotFound].
-func (a *Access) Get(ctx context.Context, identifier string) (Token, error) {
+// Get returns the token with this identifier. If no such token exists, or the actor may
+// not see it, the error matches [ErrNotFound].
+func (a *Access) Get(ctx context.Context, identifier string) (token Token, err error) {
+	defer wrap(&err, "get token")
 	by, err := a.reader(ctx)
-	var r store.Record
-	if err == nil {
-		r, err = a.s.read(ctx, identifier, by, nil)
-	}
 	if err != nil {
-		return Token{}, fmt.Errorf("get token: %w", err)
+		return Token{}, err
+	}
+	r, err := a.s.read(ctx, identifier, by, nil)
+	if err != nil {
+		return Token{}, err
 	}
 	return tokenOf(&r), nil
 }
 
-// Update changes the fields of the token that p names and leaves the others as
-// they are. It returns the token as it is afterwards.
+// Update changes the fields that p names, leaves the others as they are, and returns the
+// changed token.
 //
-// Errors are as for Create. They match [ErrNotFound] if there is no such token,
-// and [ErrForbidden] if the actor may not change it. Under a policy with
-// FixedAPILifetime, each update by a person or a key renews the lifetime of a
-// token of IntentAPI.
-func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (Token, error) {
-	token, err := a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
+// If p has faults, Update changes nothing and returns a [*ValidationError]. The error
+// matches [ErrNotFound] if no such token exists or the actor may not see it,
+// [ErrForbidden] if the actor may not change it, and [ErrStale] if a condition does not
+// hold. If the [Policy] has FixedAPILifetime, each update by a person or a key
+// renews the lifetime of a token of IntentAPI.
+func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (token Token, err error) {
+	defer wrap(&err, "update token")
+	return a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
 		return "", a.s.apply(ctx, r, &p, by, now)
 	})
-	if err != nil {
-		return Token{}, fmt.Errorf("update token: %w", err)
-	}
-	return token, nil
 }
 
-// Delete removes the token with this identifier. Its key is refused from then on.
-// If there is no such token, the error matches [ErrNotFound].
-func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) error {
+// Delete removes the token with this identifier. From then on its key is refused.
+// Errors are as for [Access.Update], without the faults.
+func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Condition) (err error) {
+	defer wrap(&err, "delete token")
 	s := a.s
-	err := retry(ctx, len(conditions) > 0, func() error {
+	return retry(ctx, len(conditions) > 0, func() error {
 		now := s.now()
-		by, err := a.writer(ctx, now)
-		if err != nil {
-			return err
-		}
-		r, err := s.read(ctx, identifier, by, conditions)
+		by, r, err := a.target(ctx, identifier, conditions, now)
 		if err != nil {
 			return err
 		}
 		if !by.holds(&r) {
 			return ErrForbidden
 		}
-		err = s.store.Delete(ctx, r.PK, r.Version)
-		s.changed.forget(r)
-		if err == nil {
-			s.emitBy(ctx, EventRevoked, by, tokenOf(&r), now)
+		if err := s.remove(ctx, &r); err != nil {
+			return err
 		}
-		return err
+		s.emitBy(ctx, EventRevoked, by, tokenOf(&r), now)
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("delete token: %w", err)
-	}
-	return nil
 }
 
-// Condition is what must hold for a change to be made. If it does not, nothing is
-// changed and the error matches [ErrStale]. [IfRevision] makes one.
+// Condition must hold for a change to happen. If it does not hold, nothing changes and
+// the error matches [ErrStale]. Make one with [IfRevision]. The zero Condition never
+// holds.
 type Condition struct {
 	revisions []string
 }
 
-// IfRevision returns the condition that the token still has this [Token.Revision],
-// or one of several. So of two people who change a token at once, the second
-// learns of the first. No token has an empty revision.
+// IfRevision returns the condition that the token still has this [Token.Revision], or
+// one of several. If two people change a token at the same time, the condition tells
+// the second of them. No token has an empty revision.
 func IfRevision(revisions ...string) Condition { return Condition{revisions} }
 
-// read returns a record if the actor may know of it and the conditions hold.
+// read returns the record with this identifier if by may see it and the conditions hold.
 func (s *Service) read(ctx context.Context, identifier string, by *actor, conditions []Condition) (store.Record, error) {
 	if !isText(identifier) {
 		return store.Record{}, ErrNotFound
@@ -247,8 +229,7 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	if !by.sees(&r) {
 		return store.Record{}, ErrNotFound
 	}
-	// What somebody does to their own token by its key is done to the token that was
-	// accepted, or not at all.
+	// A key that acts on its own token acts on the version that was checked, or on none.
 	if r.PK == by.via && r.Version != by.version {
 		return store.Record{}, ErrStale
 	}
@@ -260,20 +241,26 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 	return r, nil
 }
 
-// change reads the record, has edit change it, and writes it, until nobody else
-// has written in between. It returns the token as it was written. Edit may return a
-// further event.
+// target returns who acts, and the record of the token that they change or reveal.
+func (a *Access) target(ctx context.Context, identifier string, conditions []Condition, now time.Time) (*actor, store.Record, error) {
+	by, err := a.writer(ctx, now)
+	if err != nil {
+		return nil, store.Record{}, err
+	}
+	r, err := a.s.read(ctx, identifier, by, conditions)
+	return by, r, err
+}
+
+// change reads a record, lets edit change it, and writes it. It starts again if somebody
+// else has written in between. It returns the changed token. Edit may return a second
+// event to send.
 func (a *Access) change(ctx context.Context, identifier string, conditions []Condition, kind EventKind,
 	edit func(r *store.Record, by *actor, now time.Time) (more EventKind, err error)) (Token, error) {
 	s := a.s
 	var token Token
 	err := retry(ctx, len(conditions) > 0, func() error {
 		now := s.now()
-		by, err := a.writer(ctx, now)
-		if err != nil {
-			return err
-		}
-		r, err := s.read(ctx, identifier, by, conditions)
+		by, r, err := a.target(ctx, identifier, conditions, now)
 		if err != nil {
 			return err
 		}
@@ -285,24 +272,61 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 		if err != nil {
 			return err
 		}
-		err = s.store.Update(ctx, r)
-		s.changed.forget(before)
-		if err != nil {
+		if err := s.replace(ctx, &before, r); err != nil {
 			return s.explainTaken(ctx, &r, err)
 		}
-		r.Version++
-		token = tokenOf(&r)
-		s.emitBy(ctx, kind, by, token, now)
-		if more != "" {
-			s.emitBy(ctx, more, by, token, now)
-		}
+		token = s.changedTo(ctx, &r, by, now, kind, more)
 		return nil
 	})
 	return token, err
 }
 
-// retry calls f until it returns something else than ErrStale, with growing
-// pauses. It gives up after some ten seconds of never being first.
+// replace writes r over before, which is the record as it was read.
+func (s *Service) replace(ctx context.Context, before *store.Record, r store.Record) error {
+	err := s.store.Update(ctx, r)
+	s.changed.forget(*before) // even after an error, since the store may have written
+	return err
+}
+
+// remove deletes r.
+func (s *Service) remove(ctx context.Context, r *store.Record) error {
+	err := s.store.Delete(ctx, r.PK, r.Version)
+	s.changed.forget(*r)
+	return err
+}
+
+// readAgain returns err. If err is ErrStale, it first reads r again, so that the caller
+// can retry. It finds r by the digest of a key that the token has or had. A token keeps
+// those digests whatever else changes about it.
+func (s *Service) readAgain(ctx context.Context, r *store.Record, digest store.Digest, err error) error {
+	if !errors.Is(err, store.ErrStale) {
+		return err
+	}
+	found, e := s.store.GetByDigest(ctx, digest)
+	switch {
+	case e != nil:
+		return e
+	case found.PK != r.PK:
+		return store.ErrNotFound
+	}
+	*r = found
+	return err
+}
+
+// changedTo sends the events of a change that replace has made, and returns the changed
+// token. More is a second event, or empty.
+func (s *Service) changedTo(ctx context.Context, r *store.Record, by *actor, now time.Time, kind, more EventKind) Token {
+	r.Version++
+	token := tokenOf(r)
+	s.emitBy(ctx, kind, by, token, now)
+	if more != "" {
+		s.emitBy(ctx, more, by, token, now)
+	}
+	return token
+}
+
+// retry calls f again, after growing pauses, as long as f returns ErrStale. It gives up
+// after about ten seconds. If once is set, it calls f only once.
 func retry(ctx context.Context, once bool, f func() error) error {
 	const attempts = 200
 	pause := 50 * time.Microsecond
@@ -319,5 +343,12 @@ func retry(ctx context.Context, once bool, f func() error) error {
 		case <-timer.C:
 		}
 		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// wrap adds what failed to the error that err points to, if there is one. Defer it.
+func wrap(err *error, doing string) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %w", doing, *err)
 	}
 }

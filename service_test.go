@@ -59,7 +59,7 @@ func TestMaxTokens(t *testing.T) {
 	require.EqualValues(t, 5, made.Load())
 	require.EqualValues(t, 15, full.Load())
 	_, _, err := svc.As(root.ID).Create(t.Context(), authtoken.CreateParams{Identifier: "more", User: alice.ID})
-	requireFaults(t, err, "the owner has as many tokens as they may have: 5")
+	requireFaults(t, err, "the owner has reached the limit of 5 tokens")
 	_, _, err = svc.As(bob.ID).Create(t.Context(), authtoken.CreateParams{Identifier: "other"})
 	require.NoError(t, err, "another user")
 	create(t, svc, authtoken.CreateParams{Identifier: "trusted", User: alice.ID})

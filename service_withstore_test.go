@@ -41,7 +41,7 @@ func TestWithStore(t *testing.T) {
 	_, _, err = other.Create(t.Context(), authtoken.CreateParams{Identifier: "two", User: "8"})
 	requireFaults(t, err, `user "8" does not exist`)
 	_, _, err = other.As("7").Create(t.Context(), authtoken.CreateParams{Identifier: "two"})
-	requireFaults(t, err, "the owner has as many tokens as they may have: 1")
+	requireFaults(t, err, "the owner has reached the limit of 1 tokens")
 	require.Error(t, other.SetKey(t.Context(), "one", importedKey))
 
 	_, err = svc.Authenticate(t.Context(), otherKey)
@@ -149,7 +149,7 @@ func TestWithStoreKeepsToMaxTokens(t *testing.T) {
 				if err == nil {
 					made++
 				} else {
-					requireFaults(t, err, "the owner has as many tokens as they may have: 5")
+					requireFaults(t, err, "the owner has reached the limit of 5 tokens")
 				}
 			}
 			require.Equal(t, limit, made)
@@ -176,7 +176,7 @@ func (a application) begin(t *testing.T) (*sqlx.Tx, *authtoken.Service) {
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback() })
-	return tx, a.WithStore(a.store.WithTx(tx), nil)
+	return tx, a.WithStore(a.store.WithTx(tx.Tx), nil)
 }
 
 const cacheTTL = time.Minute
@@ -186,8 +186,8 @@ func newApplication(t *testing.T) application {
 	db, err := sqlx.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_txlock=immediate&_pragma=journal_mode(WAL)")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
-	st, err := sqlite.New(db, sqlite.Config{})
+	require.NoError(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}))
+	st, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	clock := authtokentest.NewClock(time.Now())
@@ -288,7 +288,7 @@ func TestRevokedOnReuseInATransaction(t *testing.T) {
 
 	tx, err := a.db.Beginx()
 	require.NoError(t, err)
-	_, err = svc.WithStore(a.store.WithTx(tx), nil).Authenticate(t.Context(), old)
+	_, err = svc.WithStore(a.store.WithTx(tx.Tx), nil).Authenticate(t.Context(), old)
 	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	require.NoError(t, tx.Rollback())
 	_, err = svc.Authenticate(t.Context(), key.Reveal())

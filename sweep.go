@@ -9,29 +9,29 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Sweep deals with up to limit tokens whose time is over, as the [Policy] says:
-// it deletes those that have been expired for longer than the Retention or,
-// with RenewExpired, gives tokens of IntentAPI a new key and a new life instead.
-// It returns with how many it has dealt; as long as that is limit, there may be
-// more. Any number of processes may sweep one store at once; each token
-// is dealt with once.
-func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
+// Sweep deletes up to limit tokens that have been expired for the Retention of the
+// [Policy] or longer. If the Policy has RenewExpired, Sweep instead gives such tokens of
+// IntentAPI a new key and the DefaultLifetime.
+//
+// Sweep returns how many tokens it has deleted or renewed. If that is limit, there may be
+// more: call it again. Several processes may sweep one store at the same time. Each token
+// is deleted or renewed once.
+func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
+	defer wrap(&err, "sweep")
 	if limit < 1 {
-		return 0, fmt.Errorf("sweep: limit is %d, not positive", limit)
+		return 0, fmt.Errorf("limit is %d, not positive", limit)
 	}
 	now := s.now()
 	q := store.Query{
-		// The first instant that is not over yet; see Token.Expired.
+		// A token has expired at the very instant Expires, so that instant is included.
 		ExpiryBefore: now.Add(-s.policy.Retention).Add(time.Microsecond),
 		Order:        []store.Order{{Field: store.FieldExpires}},
 		Limit:        limit,
 	}
-	done := 0
 	if s.policy.RenewExpired {
 		q.Intents = []string{string(IntentAPI)}
-		var err error
 		if done, err = s.renew(ctx, q, now); err != nil {
-			return done, fmt.Errorf("sweep: %w", err)
+			return done, err
 		}
 		if q.Limit -= done; q.Limit == 0 {
 			return done, nil
@@ -39,18 +39,15 @@ func (s *Service) Sweep(ctx context.Context, limit int) (int, error) {
 		q.Intents = []string{string(IntentVerification), string(IntentRecovery), string(IntentAppPassword)}
 	}
 	gone, err := s.purge(ctx, q, EventExpired, &s.actor, now)
-	if err != nil {
-		return done, fmt.Errorf("sweep: %w", err)
-	}
-	return done + len(gone), nil
+	return done + len(gone), err
 }
 
-func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int, error) {
+// renew gives the tokens that q matches a new key and a new lifetime.
+func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done int, err error) {
 	records, err := s.store.List(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	done := 0
 	for _, before := range records {
 		r := before
 		r.Expires = now.Add(s.policy.DefaultLifetime)
@@ -58,29 +55,24 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (int,
 		if err != nil {
 			return done, err
 		}
-		err = s.store.Update(ctx, r)
-		s.changed.forget(before)
+		err = s.replace(ctx, &before, r)
 		switch {
 		case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNotFound):
-			continue // somebody else was first
+			continue // another process was faster
 		case err != nil:
 			return done, err
 		}
 		done++
-		r.Version++
-		s.emitBy(ctx, EventRenewed, &s.actor, tokenOf(&r), now)
-		if more != "" {
-			s.emitBy(ctx, more, &s.actor, tokenOf(&r), now)
-		}
+		s.changedTo(ctx, &r, &s.actor, now, EventRenewed, more)
 	}
 	return done, nil
 }
 
-// purge deletes what q matches and tells of it.
+// purge deletes the tokens that q matches, and sends an event of this kind for each.
 func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *actor, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
 	if err != nil {
-		s.changed.forgetAll() // a store may not know itself what it has deleted, as after a broken connection
+		s.changed.forgetAll() // after a broken connection nobody knows what was deleted
 		return nil, err
 	}
 	s.changed.forget(records...)

@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // Intent is what a token is for.
 type Intent string
 
-// The four intents that authentik knows.
+// The four intents, which are those of authentik.
 const (
 	IntentVerification Intent = "verification" // confirms something once, such as an email address
 	IntentAPI          Intent = "api"          // calls an API
@@ -26,52 +27,45 @@ func Intents() []Intent {
 }
 
 // Valid reports whether i is one of the four intents.
-func (i Intent) Valid() bool {
-	switch i {
-	case IntentVerification, IntentAPI, IntentRecovery, IntentAppPassword:
-		return true
-	}
-	return false
-}
+func (i Intent) Valid() bool { return slices.Contains(Intents(), i) }
 
-// Token is a token as applications see it. There is no key in it, nor anything
-// a key could be checked against.
+// Token is a token as applications see it. It holds neither its key nor the key's digest.
 type Token struct {
 	PK          uuid.UUID
-	Identifier  string // unique over all owners
+	Identifier  string // unique among the tokens of all owners
 	Intent      Intent
-	User        string // the owner's ID
+	User        string // ID of the owner
 	Description string // may be empty
-	Managed     string // what manages the token, unique; empty for nothing
+	Managed     string // names what manages the token, and is unique; empty for nothing
 
-	// Expires is when the token stops being good: the first instant at which
-	// it is refused. It means something only if Expiring is true; zero is never.
+	// Expires is the first instant at which the token is refused. It counts only if
+	// Expiring is true. Zero means never.
 	Expires  time.Time
 	Expiring bool
 
 	Created time.Time
 
-	// LastUsed is when the token was last used, give or take a minute, and
-	// LastUsedFrom where from. They are kept only with [Config.TrackLastUsed];
-	// zero is never, or not known.
+	// LastUsed is when the token was last used, to within a minute. LastUsedFrom says
+	// from where. Both are kept only with [Config.TrackLastUsed]. Zero means never, or
+	// not known.
 	LastUsed     time.Time
 	LastUsedFrom string
 
-	// RetiredUntil is when the key before the current one stopped, or stops, being
-	// good. Zero if the token has had one key only.
+	// RetiredUntil is the first instant at which the previous key is refused. Zero means
+	// that the token has had only one key.
 	RetiredUntil time.Time
 
-	// Version starts at 1 and is raised by every change.
+	// Version starts at 1. Every change adds 1.
 	Version int64
 }
 
-// Revision identifies the token as it is now: it changes with every change, and
-// no other token ever has it. It serves as the ETag over HTTP.
+// Revision identifies this version of the token. Every change of a token gives it a
+// new revision, and no two tokens ever have the same. Over HTTP it is the ETag.
 func (t Token) Revision() string {
 	return t.PK.String() + "." + strconv.FormatInt(t.Version, 10)
 }
 
-// tokenOf leaves out what must not leave the service: digests and sealed keys.
+// tokenOf leaves out what must stay inside the service: digests and sealed keys.
 func tokenOf(r *store.Record) Token {
 	return Token{
 		PK:           r.PK,
@@ -90,51 +84,52 @@ func tokenOf(r *store.Record) Token {
 	}
 }
 
-// CreateParams says what token to make. Every field may be left out, but trusted
-// code must name a User.
+// CreateParams says what token to make. Every field may be zero, except that trusted
+// code must name a User. Create removes white space at both ends of each text.
 type CreateParams struct {
-	// Identifier names the token: 1 to 255 characters out of letters a to z and
-	// A to Z, digits, "_" and "-", unique over all owners. If it is empty, one is
-	// made from the description and a short random tail, such as "laptop-7f3k".
-	// White space around it is removed, here and in the other texts.
+	// Identifier names the token. It has 1 to 255 letters a to z and A to Z, digits,
+	// "_" and "-", and is unique among the tokens of all owners. If it is empty, Create
+	// makes one from the description and a short random tail, such as "laptop-7f3k".
 	Identifier string
 
 	// Intent defaults to IntentAPI.
 	Intent Intent
 
-	// User is the owner's ID. For [Service.As] and [Service.For] it defaults to
-	// the user who acts. A user who is no superuser always becomes the owner.
+	// User is the ID of the owner. With [Service.As] and [Service.For] it defaults to the
+	// user who acts. If that user is not a superuser, they become the owner even if User
+	// names another.
 	User string
 
 	// Description is free text of up to MaxTextLength characters: see [Policy].
 	Description string
 
-	// Managed says what manages the token, by a name that no other token has: free
-	// text as for Description. Defaults to nothing.
+	// Managed names what manages the token. It is free text like Description, and no two
+	// tokens have the same. Empty means nothing.
 	Managed string
 
-	// Expires defaults to what the [Policy] says. A time in the past is
-	// accepted and makes a token that is expired already.
+	// Expires is when the token expires. Zero means what the [Policy] says. If it is in
+	// the past, the token has expired when it is made.
 	Expires time.Time
 
-	// Expiring defaults to true. Only trusted code and superusers choose it.
+	// Expiring says whether the token expires. Nil means true, unless the user has
+	// KeepsTokens. It is ignored unless trusted code or a superuser sets it.
 	Expiring *bool
 
-	// Invalid holds faults that were found while the parameters were decoded
-	// from another form. Create reports them together with its own, does not
-	// look at the fields that they name, and makes no token if there are any.
+	// Invalid holds faults that the caller found while decoding the parameters. Create
+	// reports them together with its own and makes no token. It does not check the
+	// fields that they name.
 	Invalid []FieldError
 }
 
-// UpdateParams says what to change about a token. Nil leaves a field as it is.
+// UpdateParams says what to change about a token. A nil field stays as it is.
 type UpdateParams struct {
 	Identifier  *string // renames the token
 	Intent      *Intent
-	User        *string // a token never changes owner: only the owner's ID is accepted
+	User        *string // must be the owner's ID: a token never changes owner
 	Description *string
 	Managed     *string    // "" removes it
-	Expires     *time.Time // the zero time removes it, or asks for the default; see [Policy]
-	Expiring    *bool      // ignored unless trusted code or a superuser says it
+	Expires     *time.Time // zero removes it, or means the default; see [Policy]
+	Expiring    *bool      // ignored unless trusted code or a superuser sets it
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError

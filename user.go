@@ -9,73 +9,71 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// User is a user of the application: what the rules about tokens need to know,
-// and no more.
+// User is a user of the application, as far as the rules about tokens need to know.
 type User struct {
-	// ID is what the application knows the user by, such as a UUID, an email
-	// address or a number: 1 to 255 characters. It is compared byte by byte, and
-	// never changes.
+	// ID identifies the user in the application, such as a UUID, an email address or a
+	// number. It has 1 to 255 characters, is compared byte by byte, and never changes.
 	ID string
 
-	Username  string // empty if users have none
-	Active    bool   // the keys of a user who is not are refused
-	Superuser bool   // sees and manages all tokens
+	Username  string // may be empty
+	Active    bool   // the keys of an inactive user are refused
+	Superuser bool   // sees and manages the tokens of all users
 
-	// Created is when the user was made. The keys of tokens that were made before
-	// are refused. So if an id is given out again, its new user does not inherit the
-	// old one's keys. Zero is not known: no key is refused for it.
+	// Created is when the user was made. Keys of tokens made before that time are
+	// refused. So when an ID is reused, the new user does not inherit the old user's
+	// keys. Zero means not known: then no key is refused for this reason.
 	Created time.Time
 
-	// MaxLifetime is the longest life that a token of this user may be given. It
-	// goes before MaxLifetime of [Policy]. Zero is the policy's. Negative means that
-	// a token may not live at all.
+	// MaxLifetime is the longest lifetime of the user's tokens. It overrides MaxLifetime
+	// of the [Policy]. Zero means that the Policy decides. If it is negative, each token
+	// has expired when it is made.
 	MaxLifetime time.Duration
 
-	// KeepsTokens makes the tokens that this user makes for themselves never
-	// expire. It does not count for superusers, who choose.
+	// KeepsTokens means that the tokens which this user makes for themselves never
+	// expire. It does not apply to superusers, who choose Expiring.
 	KeepsTokens bool
 }
 
-// olderToken reports whether the token of r was made before u was. It was an
-// earlier user's then, with the same ID.
+// olderToken reports whether r was made before u was. If so, r belonged to an earlier
+// user with the same ID.
 func (u *User) olderToken(r *store.Record) bool {
 	return !u.Created.IsZero() && r.Created.UnixMicro() < u.Created.UnixMicro()
 }
 
-// Directory is where the application keeps its users. It is asked at each check
-// of a key, and whenever a user does something. Its methods must be safe for
-// concurrent use.
+// Directory looks up the application's users. The Service asks it at each check of a
+// key, and whenever a user does something. Its methods must be safe for concurrent use.
 type Directory interface {
-	// User returns the user with this ID. If there is none, the error matches
+	// User returns the user with this ID. If no such user exists, the error must match
 	// ErrUserNotFound.
 	User(ctx context.Context, id string) (User, error)
 }
 
-// BatchDirectory is what a [Directory] is too if it can look up many users in one
-// go. [Access.Owners] asks it once for all owners of a page.
+// BatchDirectory is an optional interface of a [Directory]. It looks up many users with
+// one call, so that [Access.Owners] needs only one for all owners of a page.
 type BatchDirectory interface {
-	// Users returns the users with these IDs, by ID. It leaves out those that it
-	// does not know. The IDs are distinct and in the order of [store.CompareUsers].
+	// Users returns the users with these IDs, by ID. It leaves out IDs that no user
+	// has. The IDs are distinct and in the order of [store.CompareUsers].
 	Users(ctx context.Context, ids []string) (map[string]User, error)
 }
 
-// UserFinder is what a [Directory] is too if superusers can list tokens by the
-// username of their owners.
+// UserFinder is an optional interface of a [Directory]. With it, trusted code and
+// superusers can list tokens by the usernames of their owners.
 type UserFinder interface {
-	// UserNamed returns the ID of the user with exactly this username. If there is
-	// none, the error matches ErrUserNotFound.
+	// UserNamed returns the ID of the user with exactly this username. If no such user
+	// exists, the error must match ErrUserNotFound.
 	UserNamed(ctx context.Context, username string) (string, error)
 
-	// UsersMatching returns the IDs of the users in whose username part occurs,
-	// case aside.
+	// UsersMatching returns the IDs of the users whose username contains part, ignoring
+	// case.
 	UsersMatching(ctx context.Context, part string) ([]string, error)
 }
 
-// AnyUser is a [Directory] for applications that know their users elsewhere. It
-// takes every ID for an active user without a name, who is no superuser.
+// AnyUser is a [Directory] for applications that manage their users elsewhere. To it,
+// every valid ID is an active user without a username, who is not a superuser.
 type AnyUser struct{}
 
-// User returns a user with this ID.
+// User returns a user with this ID. If id is not 1 to 255 characters, the error matches
+// ErrUserNotFound.
 func (AnyUser) User(_ context.Context, id string) (User, error) {
 	if !isUserID(id) {
 		return User{}, fmt.Errorf("user %q: %w", id, ErrUserNotFound)
@@ -89,15 +87,17 @@ func isUserID(id string) bool {
 	return id != "" && isText(id) && length(id) <= maxUserIDLength
 }
 
-// UserList is a [Directory] and [UserFinder] that holds its users in memory. It
-// never changes. Make one with [NewUserList].
+// UserList is a [Directory] and [UserFinder] that holds its users in memory. Make one
+// with [NewUserList]. It never changes, and is safe for concurrent use. The zero
+// UserList has no users.
 type UserList struct {
 	users  map[string]User
 	byName map[string]string
 }
 
-// NewUserList returns a directory of users. It is an error if an ID is not 1 to 255
-// characters, or if an ID or a username occurs twice.
+// NewUserList returns a directory of these users. It returns an error if an ID is not 1
+// to 255 characters, or if two users have the same ID or username. Any number of users
+// may have no username.
 func NewUserList(users ...User) (*UserList, error) {
 	l := &UserList{
 		users:  make(map[string]User, len(users)),
@@ -121,7 +121,8 @@ func NewUserList(users ...User) (*UserList, error) {
 	return l, nil
 }
 
-// User returns the user with this ID.
+// User returns the user with this ID. If no such user exists, the error matches
+// ErrUserNotFound.
 func (l *UserList) User(_ context.Context, id string) (User, error) {
 	u, ok := l.users[id]
 	if !ok {
@@ -130,7 +131,8 @@ func (l *UserList) User(_ context.Context, id string) (User, error) {
 	return u, nil
 }
 
-// UserNamed returns the ID of the user with this username.
+// UserNamed returns the ID of the user with exactly this username. If no such user
+// exists, the error matches ErrUserNotFound.
 func (l *UserList) UserNamed(_ context.Context, username string) (string, error) {
 	id, ok := l.byName[username]
 	if !ok {
@@ -139,7 +141,7 @@ func (l *UserList) UserNamed(_ context.Context, username string) (string, error)
 	return id, nil
 }
 
-// UsersMatching returns the IDs of the users in whose username part occurs.
+// UsersMatching returns the IDs of the users whose username contains part, ignoring case.
 func (l *UserList) UsersMatching(_ context.Context, part string) ([]string, error) {
 	var ids []string
 	for name, id := range l.byName {

@@ -13,11 +13,11 @@ import (
 
 const maxIdentifierLength = 255 // characters
 
-// apply checks p and makes r what p asks for, on behalf of by. A record of version 0
-// is in the making.
+// apply checks p and changes r as p asks, on behalf of by. If the version of r is 0, the
+// token is being created.
 //
-// Other tokens are not looked at unless something is wrong with p. Whether names
-// are taken is for the store to say, at the moment of writing.
+// apply reads other tokens only if p has faults, to report taken names as well. Otherwise
+// the store says whether a name is taken, when it writes.
 func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *actor, now time.Time) error {
 	before, f := *r, faults(slices.Clone(p.Invalid))
 	s.setTexts(r, p, by, &f)
@@ -30,8 +30,8 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 		return s.addTaken(ctx, r, f)
 	}
 
-	// Rules that look at several fields come second. Whoever has a field wrong is
-	// not told about them.
+	// Rules about several fields come second. They are not checked if a single field is
+	// wrong.
 	if p.Intent != nil && !s.policy.allowed(by, *p.Intent) {
 		f.add(FieldError{Field: "intent", Code: CodeDenied, Value: r.Intent})
 	}
@@ -44,7 +44,8 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	return f.err()
 }
 
-// setTexts sets the fields that are text.
+// setTexts sets the fields that are text. Like all functions here that take f, it adds
+// what is wrong to f, and leaves alone a field that f already names.
 func (s *Service) setTexts(r *store.Record, p *UpdateParams, by *actor, f *faults) {
 	if p.Identifier != nil && !f.has("identifier") {
 		r.Identifier = f.identifier(*p.Identifier)
@@ -72,15 +73,15 @@ func (s *Service) setIntent(r *store.Record, p *UpdateParams, by *actor, f *faul
 		}
 		r.Intent = string(*p.Intent)
 	}
-	// A time that the policy overwrites need not fit into a store.
-	overwritten := expiry{policy: &s.policy, by: by}.ruled(r)
+	// If the policy will overwrite the time, the store need not be able to hold it.
+	overwritten := s.policy.fixesExpiry(r) && !by.trusted
 	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
 		f.addCode("expires", CodeInvalid)
 	}
 }
 
-// setOwner returns the user that r belongs to or, if it is in the making, will belong
-// to. asked is the ID that was named.
+// setOwner returns the owner of r. If the token is being created, it sets the owner.
+// asked is the ID that the parameters name, or nil.
 func (s *Service) setOwner(ctx context.Context, r *store.Record, asked *string, by *actor, f *faults) (owner User, err error) {
 	creating := r.Version == 0
 	switch {
@@ -97,7 +98,7 @@ func (s *Service) setOwner(ctx context.Context, r *store.Record, asked *string, 
 	}
 	if creating && err == nil && owner.ID != "" {
 		r.User = owner.ID
-		// The clock of whoever made the user may be ahead of this one.
+		// The user may have been made by a clock that is ahead of ours.
 		if made := toMicrosecond(owner.Created); r.Created.Before(made) {
 			r.Created = made
 		}
@@ -105,7 +106,7 @@ func (s *Service) setOwner(ctx context.Context, r *store.Record, asked *string, 
 	return owner, err
 }
 
-// namedOwner looks up the user that was named as the owner.
+// namedOwner returns the owner if the parameters name the user with this ID as owner.
 func (s *Service) namedOwner(ctx context.Context, r *store.Record, id string, by *actor, f *faults) (User, error) {
 	named, err := s.user(ctx, id, by)
 	switch {
@@ -123,8 +124,8 @@ func (s *Service) namedOwner(ctx context.Context, r *store.Record, id string, by
 	return named, nil
 }
 
-// addTaken adds to f which of r's names another token has, and returns what
-// f has come to.
+// addTaken adds a fault to f for each unique field of r whose value another token has,
+// and returns f as an error.
 func (s *Service) addTaken(ctx context.Context, r *store.Record, f faults) error {
 	if r.Identifier != "" && !f.has("identifier") {
 		other, err := s.store.Get(ctx, r.Identifier)
@@ -147,8 +148,8 @@ func (s *Service) addTaken(ctx context.Context, r *store.Record, f faults) error
 	return f.err()
 }
 
-// explainTaken turns a store's error about a value that another token has into a
-// ValidationError about all such values.
+// explainTaken turns a store's error about one taken value into a ValidationError about
+// all taken values of r. It returns any other error as it is.
 func (s *Service) explainTaken(ctx context.Context, r *store.Record, err error) error {
 	taken, ok := errors.AsType[*store.TakenError](err)
 	if !ok {
@@ -161,8 +162,7 @@ func (s *Service) explainTaken(ctx context.Context, r *store.Record, err error) 
 	return s.addTaken(ctx, r, faults{{Field: field, Code: CodeTaken}})
 }
 
-// identifier returns v without the white space around it, after noting what is
-// wrong with it.
+// identifier returns v without white space at its ends, and adds what is wrong with it.
 func (f *faults) identifier(v string) string {
 	v = strings.TrimSpace(v)
 	if v == "" {
@@ -179,8 +179,8 @@ func (f *faults) identifier(v string) string {
 	return v
 }
 
-// text does the same for any other text, of up to limit characters. What the field
-// has already may be longer, since clients send back what they have got.
+// text does the same for any other text of up to limit characters. The text before, which
+// the field has now, may be longer, since clients send back what they received.
 func (f *faults) text(field, v, before string, limit int) string {
 	if !utf8.ValidString(v) {
 		f.addCode(field, CodeNotText)
@@ -204,5 +204,5 @@ func (f *faults) checkLength(field, v string, limit int) {
 // length returns how many characters s has.
 func length(s string) int { return utf8.RuneCountInString(s) }
 
-// isText reports whether a store can be asked for s: see package store.
+// isText reports whether s is a text as package store requires it.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -61,10 +61,10 @@ func TestCreateReportsAllFaultsInOrder(t *testing.T) {
 		}},
 		"rules about several fields": {carol.ID, authtoken.CreateParams{Identifier: "one", Expires: last, Intent: authtoken.IntentRecovery}, []string{
 			"intent may not be chosen or changed by this user",
-			"expires is later than the owner's tokens may live: 2030-01-01T02:00:00Z",
+			"expires is after the latest time allowed: 2030-01-01T02:00:00Z",
 		}},
 		"rules about expiry": {root.ID, authtoken.CreateParams{Identifier: "one", User: carol.ID, Expires: last, Expiring: new(false)}, []string{
-			"expires is later than the owner's tokens may live: 2030-01-01T02:00:00Z",
+			"expires is after the latest time allowed: 2030-01-01T02:00:00Z",
 			"expiring may not be chosen or changed by this user",
 		}},
 		"fields before rules": {carol.ID, authtoken.CreateParams{Identifier: "a b", Expires: last, Intent: authtoken.IntentRecovery}, []string{

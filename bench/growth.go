@@ -100,7 +100,7 @@ func heap() int64 {
 
 // fillSQLite fills a file without waiting for the disk, and opens it anew.
 func (g *grown) fillSQLite(path string) error {
-	st, err := sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
+	st, err := sqlite.Open(context.Background(), path, sqlite.Config{Synchronous: sqlite.Normal})
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (g *grown) fillSQLite(path string) error {
 	var took []float64
 	for range 5 {
 		start := time.Now()
-		if st, err = sqlite.Open(path, sqlite.Config{}); err != nil {
+		if st, err = sqlite.Open(context.Background(), path, sqlite.Config{}); err != nil {
 			return err
 		}
 		took = append(took, time.Since(start).Seconds()*1000)
@@ -128,7 +128,7 @@ func (g *grown) fillSQLite(path string) error {
 		}
 	}
 	g.figure[opening] = summary(took).median
-	if st, err = sqlite.Open(path, sqlite.Config{}); err != nil {
+	if st, err = sqlite.Open(context.Background(), path, sqlite.Config{}); err != nil {
 		return err
 	}
 	return g.serve(st, st.Close)

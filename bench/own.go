@@ -23,7 +23,7 @@ func openOwn(dir string) (keeper, error)       { return openService(dir, sqlite.
 func openOwnNormal(dir string) (keeper, error) { return openService(dir, sqlite.Normal) }
 
 func openService(dir string, synchronous sqlite.Synchronous) (keeper, error) {
-	st, err := sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{Synchronous: synchronous})
+	st, err := sqlite.Open(context.Background(), filepath.Join(dir, "tokens.db"), sqlite.Config{Synchronous: synchronous})
 	if err != nil {
 		return nil, err
 	}

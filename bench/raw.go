@@ -33,7 +33,7 @@ func openRaw(dir string) (keeper, error) { return openStatements(dir) }
 
 func openStatements(dir string) (*statements, error) {
 	path := filepath.Join(dir, "tokens.db")
-	st, err := sqlite.Open(path, sqlite.Config{}) // makes the table
+	st, err := sqlite.Open(context.Background(), path, sqlite.Config{}) // makes the table
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func openServing(kind, dir string) (subject, error) {
 		cfg.CacheSize = 2 * connections
 	}
 	if kind == inSQLite || kind == inCachedSQLite {
-		db, err := sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{})
+		db, err := sqlite.Open(context.Background(), filepath.Join(dir, "tokens.db"), sqlite.Config{})
 		if err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ import (
 var stores = map[string]func(t *testing.T) store.Store{
 	"memory": func(*testing.T) store.Store { return memory.New() },
 	"sqlite": func(t *testing.T) store.Store {
-		s, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s

@@ -25,7 +25,7 @@ import (
 // same from every store, is no failure of the server's, and has all tokens
 // that fit, and no other.
 func FuzzQuery(f *testing.F) {
-	db, err := sqlite.Open(":memory:", sqlite.Config{})
+	db, err := sqlite.Open(f.Context(), ":memory:", sqlite.Config{})
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = db.Close() })
 	stores := []store.Store{memory.New(), db}

@@ -20,7 +20,7 @@ func TestGoldenMemory(t *testing.T) {
 func TestGoldenSQLite(t *testing.T) {
 	t.Parallel()
 	golden.Run(t, func(t *testing.T) store.Store {
-		st, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+		st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, st.Close()) })
 		return st

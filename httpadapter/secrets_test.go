@@ -38,7 +38,7 @@ func TestNoKeyGetsOut(t *testing.T) {
 
 func noKeyGetsOut(t *testing.T, sealed bool) {
 	dir := t.TempDir()
-	st, err := sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{})
+	st, err := sqlite.Open(t.Context(), filepath.Join(dir, "tokens.db"), sqlite.Config{})
 	require.NoError(t, err)
 	defer st.Close()
 

@@ -81,7 +81,7 @@ func mustCopy(t *testing.T, dst, src store.Store) store.CopyStats {
 func TestCopyThereAndBack(t *testing.T) {
 	t.Parallel()
 	const n = 2345 // some pages, the last not full
-	there, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{Synchronous: sqlite.Normal})
+	there, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{Synchronous: sqlite.Normal})
 	require.NoError(t, err)
 	defer there.Close()
 	source := filled(t, n)

@@ -13,7 +13,7 @@ import (
 
 func ExampleCopy() {
 	ctx := context.Background()
-	from, err := sqlite.Open(":memory:", sqlite.Config{})
+	from, err := sqlite.Open(ctx, ":memory:", sqlite.Config{})
 	check(err)
 	defer from.Close()
 	svc, err := authtoken.New(from, authtoken.Config{})

@@ -86,21 +86,14 @@ func (m *Matcher) code(r rune) byte {
 
 // setCode gives r and all letters that equal it the code c.
 func (m *Matcher) setCode(r rune, c byte) {
-	// All that fold to one letter are in one orbit, but not all in an orbit fold to
-	// one letter.
-	for v := unicode.SimpleFold(r); ; v = unicode.SimpleFold(v) {
-		if Fold(v) == Fold(r) {
-			for len(m.codes) <= int(v>>8) {
-				m.codes = append(m.codes, nil)
-			}
-			if m.codes[v>>8] == nil {
-				m.codes[v>>8] = new([256]byte)
-			}
-			m.codes[v>>8][v&0xff] = c
+	for _, v := range Variants(r) {
+		for len(m.codes) <= int(v>>8) {
+			m.codes = append(m.codes, nil)
 		}
-		if v == r {
-			return
+		if m.codes[v>>8] == nil {
+			m.codes[v>>8] = new([256]byte)
 		}
+		m.codes[v>>8][v&0xff] = c
 	}
 }
 

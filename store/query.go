@@ -24,6 +24,14 @@ const (
 	FieldDigest      Field = "digest"
 )
 
+// OrderFields returns the fields that records can be sorted by.
+func OrderFields() []Field {
+	return []Field{
+		FieldPK, FieldManaged, FieldIdentifier, FieldIntent, FieldUser,
+		FieldDescription, FieldExpires, FieldExpiring, FieldCreated, FieldLastUsed,
+	}
+}
+
 // Query selects records. Its zero value matches all of them, by identifier.
 // A record matches if every filter that is set does.
 //

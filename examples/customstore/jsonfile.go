@@ -1,7 +1,6 @@
-// Package customstore is a store to learn from: it keeps a handful of tokens in a
-// JSON file, which is all that a small tool needs. What makes it short is that every
-// write makes a new list out of the old one, and only then takes its place; and that
-// package store knows how to search and sort.
+// Package customstore is a store to learn from. It keeps a handful of tokens in a JSON
+// file, which is enough for a small tool. It is short for two reasons: every write
+// makes a new list and then replaces the old one, and package store searches and sorts.
 package customstore
 
 import (
@@ -40,7 +39,7 @@ func Open(path string) (*Store, error) {
 	return s, err
 }
 
-// write has f change a copy of the records, and keeps it if it is in the file.
+// write lets f change a copy of the records. It keeps the copy once that is in the file.
 func (s *Store) write(ctx context.Context, f func(records []store.Record) ([]store.Record, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +114,7 @@ func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Rec
 		})
 }
 
-// find returns the first record for which the first of the conditions that holds for any does.
+// find tries the conditions in order, and returns the first record that fits one.
 func (s *Store) find(ctx context.Context, conditions ...func(store.Record) bool) (store.Record, error) {
 	records, err := s.List(ctx, store.Query{})
 	if err != nil {
@@ -206,7 +205,7 @@ func current(records []store.Record, pk store.PK, version int64) (int, error) {
 	return i, nil
 }
 
-// taken says which value of r one of records has already.
+// taken returns a TakenError if one of records has a value of r already.
 func taken(records []store.Record, r *store.Record) error {
 	for _, o := range records {
 		switch {

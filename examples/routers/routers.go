@@ -1,6 +1,6 @@
-// Package routers mounts the token API, and guards a route with tokens, in each of
-// the routers that applications use most. Both are made of plain net/http, so
-// that there is little to do: copy the function of your router.
+// Package routers mounts the token API and guards a route, in the routers that
+// applications use most. The API and the guard are plain net/http. Copy the function
+// for your router.
 package routers
 
 import (
@@ -17,7 +17,7 @@ import (
 // A Guard is what [httpadapter.RequireToken] returns.
 type Guard func(http.Handler) http.Handler
 
-// reports is a route of the application's own, which anybody with a token may see.
+// reports is a route of the application, for anybody with a good key.
 func reports(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
 	fmt.Fprintln(w, "reports of user", who.User.ID)
@@ -31,8 +31,8 @@ func NetHTTP(api http.Handler, guard Guard) http.Handler {
 	return mux
 }
 
-// Chi uses github.com/go-chi/chi. Handle leaves the path alone, which is what the
-// API expects; behind Mount it would be the same.
+// Chi uses github.com/go-chi/chi. Handle does not change the path, as the API expects.
+// Mount does not either.
 func Chi(api http.Handler, guard Guard) http.Handler {
 	r := chi.NewRouter()
 	r.Handle("/api/v3/*", api)
@@ -40,8 +40,8 @@ func Chi(api http.Handler, guard Guard) http.Handler {
 	return r
 }
 
-// Gin uses github.com/gin-gonic/gin. Its handlers are not those of net/http, so a
-// guard, which calls the next handler if all is well, is asked whether it did.
+// Gin uses github.com/gin-gonic/gin. Its handlers are not those of net/http. So the guard
+// gets a handler that notes whether the guard has called it.
 func Gin(api http.Handler, guard Guard) http.Handler {
 	r := gin.New()
 	r.Any("/api/v3/*path", gin.WrapH(api))

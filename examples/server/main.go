@@ -1,10 +1,9 @@
-// Command server serves the token API of authentik over SQLite, or from memory:
+// Command server serves authentik's token API over SQLite, or from memory:
 //
 //	go run ./examples/server
 //
-// It is the whole of an embedding application, to be copied from: package
-// serverapp sets up the service and serves it, and this file says where the
-// tokens are kept. With the flag -h it tells its flags.
+// It is a whole application to copy from. Package serverapp makes the service and
+// serves it. This file opens the store. The flag -h lists the flags.
 package main
 
 import (
@@ -25,11 +24,11 @@ var app = serverapp.App{
 	Open:    open,
 }
 
-func open(_ context.Context, db string) (store.Store, func() error, error) {
+func open(ctx context.Context, db string) (store.Store, func() error, error) {
 	if db == ":memory:" {
 		return memory.New(), func() error { return nil }, nil
 	}
-	st, err := sqlite.Open(db, sqlite.Config{})
+	st, err := sqlite.Open(ctx, db, sqlite.Config{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -39,7 +39,7 @@ func TestBinary(t *testing.T) {
 		code int
 		says string
 	}{
-		"flag": {[]string{"-x"}, 2, "server: flag provided but not defined: -x (-h tells the flags)\n"},
+		"flag": {[]string{"-x"}, 2, "server: flag provided but not defined: -x (-h lists the flags)\n"},
 		"file": {[]string{"-users", "absent.json"}, 1, "server: -users: open absent.json: no such file or directory\n"},
 		"help": {[]string{"-h"}, 0, ""},
 	} {

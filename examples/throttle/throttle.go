@@ -1,6 +1,5 @@
-// Package throttle shows how to slow down whoever guesses at keys: each remote
-// address has so many failed checks a minute, and has to wait when they are used
-// up. Requests with a good key cost nothing.
+// Package throttle slows down callers who guess keys. Each remote address may fail a
+// few checks, and then has to wait. Requests with a good key do not count.
 package throttle
 
 import (
@@ -15,8 +14,7 @@ import (
 	"github.com/authtoken/authtoken/httpadapter"
 )
 
-// Throttle counts failed checks by remote address. It may be used from any
-// number of goroutines.
+// Throttle counts failed checks by remote address. It is safe for concurrent use.
 type Throttle struct {
 	limit rate.Limit
 	burst int
@@ -26,17 +24,17 @@ type Throttle struct {
 	hosts map[string]*rate.Limiter
 }
 
-// maxHosts bounds what is kept. When there are more, all start afresh, which
-// is the worst that many addresses together can bring about.
+// maxHosts bounds how many addresses are kept. With one more, all counts start again
+// at zero: that is the most that an attacker with many addresses can achieve.
 const maxHosts = 100_000
 
-// New returns a throttle that lets an address fail burst times, and again once
+// New returns a throttle that lets an address fail burst times at once, and then once
 // every interval.
 func New(interval time.Duration, burst int, now func() time.Time) *Throttle {
 	return &Throttle{limit: rate.Every(interval), burst: burst, now: now, hosts: make(map[string]*rate.Limiter)}
 }
 
-// Guard returns middleware that requires a token and throttles who has none.
+// Guard returns middleware that requires a key, and throttles callers without a good one.
 func (t *Throttle) Guard(svc *authtoken.Service) (func(http.Handler) http.Handler, error) {
 	return httpadapter.RequireToken(svc, httpadapter.GuardConfig{
 		Throttle: t.wait,
@@ -58,7 +56,7 @@ func (t *Throttle) wait(r *http.Request) time.Duration {
 	return 0
 }
 
-// refused takes one off what the sender of r has left.
+// refused counts a failed check of the sender of r.
 func (t *Throttle) refused(r *http.Request, _ error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,8 +71,8 @@ func (t *Throttle) refused(r *http.Request, _ error) {
 	l.AllowN(t.now(), 1)
 }
 
-// host is where r came from. Behind a proxy, take it from a header that the
-// proxy sets, and from nowhere else.
+// host returns the address that r came from. Behind a proxy, take it from a header that
+// the proxy sets, and trust no other header.
 func host(r *http.Request) string {
 	h, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Tokenpage is an application with nothing in it but the page on which its users
-// manage their tokens, to try it out. Signing in is choosing who to be.
+// Tokenpage is the page on which users manage their tokens, to try it out. To sign in,
+// choose a user.
 //
 //	go run ./examples/tokenpage
 package main
@@ -55,7 +55,7 @@ func signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/account/tokens", http.StatusSeeOther)
 }
 
-// guard sends whoever is not signed in to where they can.
+// guard sends users who have not signed in to the page where they can.
 func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user(r) == "" {

@@ -1,6 +1,5 @@
-// Webapp is a small web application whose API is guarded by tokens: clients
-// check in with a key, renew it before it is too late, and are refused when
-// they did not.
+// Webapp is a small web application whose API is guarded by tokens. Clients send a key,
+// and renew it before it expires. A client that does not is refused.
 //
 //	go run ./examples/webapp
 package main
@@ -26,11 +25,11 @@ import (
 
 const (
 	lifetime = 30 * 24 * time.Hour  // of a token
-	overlap  = time.Hour            // for which a key that was renewed stays good
-	maxAge   = 365 * 24 * time.Hour // after which a token can't be renewed any more
+	overlap  = time.Hour            // how long a replaced key stays good
+	maxAge   = 365 * 24 * time.Hour // of a token that is renewed
 )
 
-// app is the application: notes, and the tokens that open them.
+// app is the application: notes, and the tokens that give access to them.
 type app struct {
 	tokens *authtoken.Service
 	log    *slog.Logger
@@ -50,7 +49,7 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 	return &app{tokens: svc, log: log, now: now, notes: make(map[string][]string)}, err
 }
 
-// routes are all behind a token, but for the one that says the server is up.
+// routes returns the routes. All except /healthz need a key.
 func (a *app) routes() (http.Handler, error) {
 	guard, err := httpadapter.RequireToken(a.tokens, httpadapter.GuardConfig{Realm: "notes", ExpiryHeader: "Token-Expires"})
 	if err != nil {
@@ -85,12 +84,12 @@ func (a *app) add(w http.ResponseWriter, r *http.Request) {
 	a.answer(w, http.StatusCreated, note)
 }
 
-// renew gives the client a new key and a new life for its token. The key it
-// has stays good for an hour, in case the answer gets lost.
+// renew gives the client a new key, and its token a new expiry. The old key stays good
+// for an hour, in case the answer gets lost.
 //
-// A key that ends can't renew itself: Service.For forbids it. So the application
-// decides, and does it as trusted code: for the client's own token only, and only
-// until the token is a year old.
+// A key that expires can't renew itself: Service.For forbids it. So the application
+// does it as trusted code, for the client's own token only, and only until the token is
+// a year old.
 func (a *app) renew(w http.ResponseWriter, r *http.Request) {
 	who, _ := httpadapter.Principal(r.Context())
 	end := who.Token.Created.Add(maxAge)
@@ -129,8 +128,8 @@ func (a *app) answer(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// warn logs which tokens will expire within a week of now. An application would
-// write to their owners.
+// warn logs the tokens that expire within a week of now. A real application would write
+// to their owners.
 func (a *app) warn(ctx context.Context, now time.Time) error {
 	for token, err := range a.tokens.ExpiringBetween(ctx, now, now.Add(7*24*time.Hour)) {
 		if err != nil {

@@ -125,7 +125,7 @@ func fillUp(t require.TestingT, path string, report func(string, ...any), makeRo
 	// Closing it and opening it again is all the same: either it can be read, or
 	// the error says why not, and all is there later on.
 	require.NoError(t, st.Close())
-	st, err := sqlite.Open(path, sqlite.Config{})
+	st, err := sqlite.Open(context.Background(), path, sqlite.Config{})
 	if err == nil {
 		d.svc = newService(t, st)
 		d.holds(t)

@@ -64,7 +64,7 @@ func refused(t *testing.T, file, log []byte, want string) {
 		names = append(names, "tokens.db-wal")
 		require.NoError(t, os.WriteFile(path+"-wal", log, 0o600))
 	}
-	st, err := sqlite.Open(path, sqlite.Config{})
+	st, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	if err == nil {
 		_ = st.Close()
 	}

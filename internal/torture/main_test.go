@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"database/sql"
 	"flag"
 	"os"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 func openStore(t require.TestingT, path string) *sqlite.Store {
-	st, err := sqlite.Open(path, sqlite.Config{})
+	st, err := sqlite.Open(context.Background(), path, sqlite.Config{})
 	require.NoError(t, err)
 	return st
 }

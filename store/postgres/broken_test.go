@@ -325,12 +325,12 @@ func TestServerGone(t *testing.T) {
 	t.Run("reads", func(t *testing.T) {
 		t.Parallel()
 		s, cable := plugged(t, server.DSN(t), 20*time.Millisecond)
-		require.NoError(t, s.Check(t.Context()))
+		require.NoError(t, s.Ping(t.Context()))
 		cable.dials(func() error { return gone })
 		cable.breaks(0, requestLost, nil)
 		_, err := s.Get(t.Context(), "a")
 		require.ErrorIs(t, err, gone)
-		require.ErrorIs(t, s.Check(t.Context()), gone)
+		require.ErrorIs(t, s.Ping(t.Context()), gone)
 	})
 }
 

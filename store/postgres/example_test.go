@@ -49,7 +49,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := st.Check(ctx); err != nil {
+	if err := st.Ping(ctx); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -26,11 +26,14 @@ func contend(t *testing.T, records ...store.Record) *contended {
 	t.Helper()
 	dsn := server.DSN(t)
 	c := &contended{name: pgtest.Name()}
-	c.Store = open(t, pgtest.With(dsn, "application_name", c.name), postgres.Config{RetryFor: forever})
+	// PostgreSQL aborts whoever first looks for a deadlock that is there. That is to be
+	// the store, and it looks only once, so it must not look too soon.
+	patient := pgtest.With(dsn, "deadlock_timeout", "3s")
+	c.Store = open(t, pgtest.With(patient, "application_name", c.name), postgres.Config{RetryFor: forever})
 	for _, r := range records {
 		require.NoError(t, c.Create(t.Context(), r, 0))
 	}
-	c.pool = newPool(t, dsn)
+	c.pool = newPool(t, pgtest.With(dsn, "deadlock_timeout", "1h"))
 	var err error
 	c.tx, err = c.pool.Begin(t.Context())
 	require.NoError(t, err)

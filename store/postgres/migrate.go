@@ -4,12 +4,11 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
-	"path"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // migrationFiles are the steps to the present schema, in the order of their names.
@@ -17,19 +16,6 @@ import (
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
-
-// Migration is a step of the schema from one version to the next.
-type Migration struct {
-	// Version is the version of the schema after this step. The first is 1.
-	Version int
-
-	// Name is what the step is about, in letters that suit a file name.
-	Name string
-
-	// SQL is the statements of the step, each with a semicolon at its end. The last
-	// notes that the step has been taken.
-	SQL string
-}
 
 // Migrations returns the steps to the schema that this release of the package
 // needs, for whoever makes them with a tool of their own instead of with
@@ -39,30 +25,12 @@ type Migration struct {
 //
 // The schema keeps account of its steps in a table of its own, so that New and
 // Open know which have been taken, whoever took them.
-func Migrations(cfg Config) ([]Migration, error) {
+func Migrations(cfg Config) ([]store.Migration, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("postgres: migrations: %w", err)
 	}
-	return migrations(prefix(cfg.TablePrefix))
-}
-
-func migrations(p prefix) ([]Migration, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Migration, len(names))
-	for i, name := range names {
-		b, err := migrationFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		_, title, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
-		noted := fmt.Sprintf("\nINSERT INTO authtoken_migrations (version) VALUES (%d);\n", i+1)
-		all[i] = Migration{Version: i + 1, Name: title, SQL: p.in(string(b) + noted)}
-	}
-	return all, nil
+	return store.Migrations(migrationFiles, store.TablePrefix(cfg.TablePrefix))
 }
 
 // Migrate makes the tables of a store in the database of pool, or brings them up
@@ -86,7 +54,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	p := prefix(cfg.TablePrefix)
+	p := store.TablePrefix(cfg.TablePrefix)
 	steps, err := missing(ctx, pool, p)
 	if err != nil || len(steps) == 0 {
 		return err // as nearly always, and without a lock
@@ -112,8 +80,8 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 
 // missing returns the steps that the schema lacks, or why the database can't be
 // used.
-func missing(ctx context.Context, q querier, p prefix) ([]Migration, error) {
-	all, err := migrations(p)
+func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migration, error) {
+	all, err := store.Migrations(migrationFiles, p)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +92,7 @@ func missing(ctx context.Context, q querier, p prefix) ([]Migration, error) {
 	const lookSQL = `SELECT current_setting('server_encoding'), EXISTS (
 		SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
 		WHERE relname = 'authtoken_migrations' AND nspname = ANY(current_schemas(false)))`
-	if err := q.QueryRow(ctx, p.in(lookSQL)).Scan(&encoding, &exists); err != nil {
+	if err := q.QueryRow(ctx, p.In(lookSQL)).Scan(&encoding, &exists); err != nil {
 		return nil, err
 	}
 	if encoding != "UTF8" {
@@ -135,17 +103,14 @@ func missing(ctx context.Context, q querier, p prefix) ([]Migration, error) {
 	}
 	var version int
 	const versionSQL = `SELECT coalesce(max(version), 0) FROM authtoken_migrations`
-	if err := q.QueryRow(ctx, p.in(versionSQL)).Scan(&version); err != nil {
+	if err := q.QueryRow(ctx, p.In(versionSQL)).Scan(&version); err != nil {
 		return nil, err
 	}
-	if version > len(all) {
-		return nil, fmt.Errorf("its schema has version %d, made by a newer release; this one knows versions up to %d", version, len(all))
-	}
-	return all[version:], nil
+	return store.Missing(all, version)
 }
 
 // upToDate returns nil if the schema lacks nothing.
-func upToDate(ctx context.Context, q querier, p prefix) error {
+func upToDate(ctx context.Context, q querier, p store.TablePrefix) error {
 	steps, err := missing(ctx, q, p)
 	if err == nil && len(steps) > 0 {
 		err = fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", p, len(steps))

@@ -138,15 +138,15 @@ func TestSchemaVersions(t *testing.T) {
 	steps, err := postgres.Migrations(postgres.Config{})
 	require.NoError(t, err)
 	require.Len(t, steps, 2)
-	require.Equal(t, postgres.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
-	require.Equal(t, postgres.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
+	require.Equal(t, store.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
+	require.Equal(t, store.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
 	for _, step := range steps {
 		pgtest.Exec(t, dsn, step.SQL)
 	}
 	s, err := postgres.New(t.Context(), pool, postgres.Config{})
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
-	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, s.Ping(t.Context()))
 	require.NoError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "does nothing")
 	holds(t, s, token(1))
 
@@ -157,13 +157,13 @@ func TestSchemaVersions(t *testing.T) {
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
 	require.EqualError(t, err, "postgres: new store: "+newer)
 	require.EqualError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "postgres: migrate: "+newer)
-	require.EqualError(t, s.Check(t.Context()), "postgres: check: "+newer)
+	require.EqualError(t, s.Ping(t.Context()), "postgres: ping: "+newer)
 
 	pgtest.Exec(t, dsn, "DROP TABLE authtoken_tokens, authtoken_earlier_keys, authtoken_owners, authtoken_migrations")
 	for _, limit := range []int{0, 9} {
 		require.ErrorContains(t, s.Create(t.Context(), token(2), limit), "postgres: create token: the tables are not there; Migrate makes them: ")
 	}
-	require.ErrorContains(t, s.Check(t.Context()), "call Migrate first")
+	require.ErrorContains(t, s.Ping(t.Context()), "call Migrate first")
 }
 
 // A step that has been released never changes: whoever has taken it would have
@@ -203,7 +203,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
 	require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
 	s := open(t, dsn, postgres.Config{})
-	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, s.Ping(t.Context()))
 	for n := range users {
 		want := released(n)
 		got, err := s.GetByDigest(t.Context(), want.Retired)
@@ -276,7 +276,7 @@ func TestTablePrefix(t *testing.T) {
 	holds(t, other)
 	holds(t, usual, token(1))
 	holds(t, longest, token(1))
-	require.NoError(t, other.Check(t.Context()))
+	require.NoError(t, other.Ping(t.Context()))
 }
 
 func TestEncodings(t *testing.T) {
@@ -308,7 +308,7 @@ func TestClosedStore(t *testing.T) {
 	for _, s := range []*postgres.Store{opened, onPool} {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close())
-		require.ErrorIs(t, s.Check(t.Context()), postgres.ErrClosed)
+		require.ErrorIs(t, s.Ping(t.Context()), postgres.ErrClosed)
 	}
 	for _, s := range []store.Store{opened, onPool, inTx} {
 		ctx := t.Context()

@@ -76,10 +76,10 @@ func (c Config) forPool(pool *pgxpool.Pool) (Config, error) {
 
 func (c Config) withDefaults() (Config, error) {
 	if c.TablePrefix == "" {
-		c.TablePrefix = string(defaultPrefix)
+		c.TablePrefix = string(store.DefaultTablePrefix)
 	}
 	var errs []error
-	if err := prefix(c.TablePrefix).check(); err != nil {
+	if err := store.TablePrefix(c.TablePrefix).Check(); err != nil {
 		errs = append(errs, fmt.Errorf("TablePrefix: %w", err))
 	}
 	if c.RetryFor < 0 {
@@ -93,7 +93,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // Store is a [store.Store] in a PostgreSQL database. Use Open or New to make one.
 type Store struct {
-	records
+	operations
 	pool *inPool
 	own  bool // whether Close closes the pool
 }
@@ -163,11 +163,11 @@ func newStore(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := upToDate(ctx, pool, prefix(cfg.TablePrefix)); err != nil {
+	if err := upToDate(ctx, pool, store.TablePrefix(cfg.TablePrefix)); err != nil {
 		return nil, err
 	}
 	in := &inPool{pool: pool, retryFor: cfg.RetryFor}
-	return &Store{records: records{runner: in, sql: newStatements(prefix(cfg.TablePrefix))}, pool: in}, nil
+	return &Store{operations: operations{runner: in, sql: newStatements(store.TablePrefix(cfg.TablePrefix))}, pool: in}, nil
 }
 
 // Close waits for the calls that are under way, if Open has made the store, and
@@ -180,11 +180,11 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Check returns nil if keys can be checked now: the store is open, the server
+// Ping returns nil if keys can be checked now: the store is open, the server
 // answers, its schema is one that this release knows, and a token was looked up in
 // it. Otherwise the error says what is wrong; it matches ErrClosed if the
 // store is closed. It is meant for health endpoints, and does not try twice.
-func (s *Store) Check(ctx context.Context) error {
+func (s *Store) Ping(ctx context.Context) error {
 	if s.pool.closed.Load() {
 		return ErrClosed
 	}
@@ -195,13 +195,13 @@ func (s *Store) Check(ctx context.Context) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	return wrap("check", err)
+	return wrap("ping", err)
 }
 
 // Tx is a [store.Store] in a transaction of the application's. Use
 // [Store.WithTx] to make one. It may be used by any number of goroutines, which
 // take turns, and for as long as the transaction lasts.
-type Tx struct{ records }
+type Tx struct{ operations }
 
 var _ store.Store = (*Tx)(nil)
 
@@ -220,5 +220,5 @@ var _ store.Store = (*Tx)(nil)
 //
 // tx must be in a database that has the tables of s.
 func (s *Store) WithTx(tx pgx.Tx) *Tx {
-	return &Tx{records{runner: &inTx{pool: s.pool, tx: tx}, sql: s.sql}}
+	return &Tx{operations{runner: &inTx{pool: s.pool, tx: tx}, sql: s.sql}}
 }

@@ -64,7 +64,7 @@ func (st *statement) filter(q *store.Query) {
 	if q.Expiring != nil && !*q.Expiring {
 		st.and("NOT expiring")
 	}
-	if q.Expiring != nil && *q.Expiring || byExpiry(q) {
+	if q.Expiring != nil && *q.Expiring || q.ByExpiry() {
 		st.and("expiring")
 	}
 	if !q.ExpiryFrom.IsZero() {
@@ -75,9 +75,6 @@ func (st *statement) filter(q *store.Query) {
 	}
 	st.words(q.Words)
 }
-
-// byExpiry reports whether q bounds Expires, so that it must be there.
-func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
 
 // in returns that the column is one of values. More than one are a single
 // argument, since a statement takes no more than 65,535 of those.
@@ -101,38 +98,25 @@ type sortKey struct {
 	nulls  bool // whether values can be
 }
 
-// sortKeys returns what q sorts by. The last is always the pk, even after the
-// identifier, which is as unique: q.After may have the identifier of a record
-// that has since been replaced by another.
+// sortKeys returns what q sorts by.
 func sortKeys(q *store.Query) []sortKey {
-	order := q.Order
-	if len(order) == 0 {
-		order = []store.Order{{Field: store.FieldIdentifier}}
-	}
 	after := q.After
 	if after == nil {
 		after = new(store.Record)
 	}
 	var keys []sortKey
-	seen := make(map[store.Field]bool)
-	for _, o := range slices.Concat(order, []store.Order{{Field: store.FieldPK}}) {
-		key, ok := sortKeyOf(o.Field, after)
-		if !ok || seen[o.Field] {
-			continue
-		}
-		seen[o.Field] = true
+	for _, o := range q.SortedBy() {
 		if o.Field == store.FieldUser { // see store.CompareUsers
 			keys = append(keys, sortKey{column: `octet_length("user")`, desc: o.Desc, value: len(after.User)})
 		}
+		key := sortKeyOf(o.Field, after)
 		key.desc = o.Desc
-		if keys = append(keys, key); o.Field == store.FieldPK {
-			break
-		}
+		keys = append(keys, key)
 	}
 	return keys
 }
 
-func sortKeyOf(f store.Field, r *store.Record) (sortKey, bool) {
+func sortKeyOf(f store.Field, r *store.Record) sortKey {
 	at := func(t pgtype.Timestamptz) sortKey { return sortKey{value: t, null: !t.Valid, nulls: true} }
 	var key sortKey
 	switch f {
@@ -156,11 +140,9 @@ func sortKeyOf(f store.Field, r *store.Record) (sortKey, bool) {
 		key = at(instant(r.Created))
 	case store.FieldLastUsed:
 		key = at(instant(r.LastUsed))
-	default:
-		return sortKey{}, false
 	}
 	key.column = `"` + string(f) + `"`
-	return key, true
+	return key
 }
 
 // page adds what makes q's results a page: what they come after, their order,

@@ -18,7 +18,7 @@ import (
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	ctx, dsn := t.Context(), server.DSN(t)
-	from, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+	from, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 	require.NoError(t, err)
 	defer from.Close()
 	svc, err := authtoken.New(from, authtoken.Config{})
@@ -60,7 +60,7 @@ func TestCopyToSQLiteAndBack(t *testing.T) {
 		require.NoError(t, first.Create(t.Context(), r, 0))
 		want = append(want, r)
 	}
-	through, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+	through, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 	require.NoError(t, err)
 	defer through.Close()
 	second := open(t, server.DSN(t), postgres.Config{})

@@ -31,9 +31,11 @@ func (st *statement) words(ws []store.Word) {
 				continue
 			}
 			seen = append(seen, r)
-			for _, v := range variants(r) {
-				from.WriteRune(v)
-				to.WriteRune(r)
+			for _, v := range store.Variants(r) {
+				if v != r && v > unicode.MaxASCII {
+					from.WriteRune(v)
+					to.WriteRune(r)
+				}
 			}
 		}
 	}
@@ -57,18 +59,4 @@ func (st *statement) words(ws []store.Word) {
 		}
 		st.and("(" + strings.Join(places, " OR ") + ")")
 	}
-}
-
-// variants returns the letters beyond A to Z that stand for r when case is put
-// aside, without r itself.
-func variants(r rune) []rune {
-	var vs []rune
-	// All that fold to one letter are in one orbit, but not all in an orbit
-	// fold to one letter.
-	for v := unicode.SimpleFold(r); v != r; v = unicode.SimpleFold(v) {
-		if v > unicode.MaxASCII && store.Fold(v) == r {
-			vs = append(vs, v)
-		}
-	}
-	return vs
 }

@@ -80,7 +80,7 @@ const (
 
 // statements is SQL for tables of one name.
 type statements struct {
-	prefix prefix
+	prefix store.TablePrefix
 
 	list, count, get, byPK, byDigest, byEither, insert, insertWithin, lockOwner,
 	update, updateEarlier, lastUpdate, delete, touch string
@@ -88,29 +88,29 @@ type statements struct {
 	constraints map[string]store.Field // by name, what they keep unique
 }
 
-func newStatements(p prefix) *statements {
-	list := p.in(selectSQL)
+func newStatements(p store.TablePrefix) *statements {
+	list := p.In(selectSQL)
 	return &statements{
 		prefix:        p,
 		list:          list,
-		count:         p.in(`SELECT count(*) FROM authtoken_tokens`),
+		count:         p.In(`SELECT count(*) FROM authtoken_tokens`),
 		get:           list + ` WHERE identifier = $1`,
 		byPK:          list + ` WHERE pk = $1`,
 		byDigest:      list + ` WHERE digest = $1`,
-		byEither:      p.in(byEitherSQL),
-		insert:        p.in(insertSQL),
-		insertWithin:  p.in(insertWithinSQL),
-		lockOwner:     p.in(lockOwnerSQL),
-		update:        p.in(updateSQL),
-		updateEarlier: p.in(updateEarlierSQL),
-		lastUpdate:    p.in(lastUpdateSQL),
-		delete:        p.in(deleteSQL),
-		touch:         p.in(touchSQL),
+		byEither:      p.In(byEitherSQL),
+		insert:        p.In(insertSQL),
+		insertWithin:  p.In(insertWithinSQL),
+		lockOwner:     p.In(lockOwnerSQL),
+		update:        p.In(updateSQL),
+		updateEarlier: p.In(updateEarlierSQL),
+		lastUpdate:    p.In(lastUpdateSQL),
+		delete:        p.In(deleteSQL),
+		touch:         p.In(touchSQL),
 		constraints: map[string]store.Field{
-			p.in("authtoken_tokens_pkey"):       store.FieldPK,
-			p.in("authtoken_tokens_identifier"): store.FieldIdentifier,
-			p.in("authtoken_tokens_digest"):     store.FieldDigest,
-			p.in("authtoken_tokens_managed"):    store.FieldManaged,
+			p.In("authtoken_tokens_pkey"):       store.FieldPK,
+			p.In("authtoken_tokens_identifier"): store.FieldIdentifier,
+			p.In("authtoken_tokens_digest"):     store.FieldDigest,
+			p.In("authtoken_tokens_managed"):    store.FieldManaged,
 		},
 	}
 }
@@ -134,14 +134,14 @@ func (s *statements) purge(q *store.Query, skip bool) *statement {
 		sel.Order = []store.Order{{Field: store.FieldPK}}
 	}
 	var st statement
-	st.add(s.prefix.in(`WITH doomed AS (SELECT pk AS doomed_pk FROM authtoken_tokens`))
+	st.add(s.prefix.In(`WITH doomed AS (SELECT pk AS doomed_pk FROM authtoken_tokens`))
 	st.filter(&sel)
 	st.page(&sel)
 	st.add(` FOR UPDATE`)
 	if skip {
 		st.add(` SKIP LOCKED`)
 	}
-	st.add(s.prefix.in(`) DELETE FROM authtoken_tokens USING doomed WHERE pk = doomed_pk`))
+	st.add(s.prefix.In(`) DELETE FROM authtoken_tokens USING doomed WHERE pk = doomed_pk`))
 	if skip {
 		st.add(` AND (SELECT count(*) FROM doomed) = ` + st.arg(q.Limit))
 	}

@@ -92,7 +92,7 @@ func restored(t *testing.T, path string) *sqlite.Store {
 	var integrity string
 	require.NoError(t, openRaw(t, path).QueryRow("PRAGMA integrity_check").Scan(&integrity))
 	require.Equal(t, "ok", integrity)
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -111,7 +111,7 @@ func TestBackupUnderLoad(t *testing.T) {
 				writers.Go(func() { h.write(t, s, done) })
 			}
 			for len(h.soFar()) < 500 {
-				require.NoError(t, s.Check(t.Context()))
+				require.NoError(t, s.Ping(t.Context()))
 			}
 			for range 3 {
 				path := filepath.Join(t.TempDir(), "copy.db")
@@ -283,7 +283,7 @@ func TestCloseEndsBackups(t *testing.T) {
 	ctx := &looks{Context: t.Context(), f: func(n int64) error {
 		if n == 3 {
 			go func() { closed <- s.Close() }()
-			for !errors.Is(s.Check(context.Background()), sqlite.ErrClosed) {
+			for !errors.Is(s.Ping(context.Background()), sqlite.ErrClosed) {
 				runtime.Gosched()
 			}
 		}
@@ -303,7 +303,7 @@ func TestBackupOfAnApplication(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "copy.db")
 	require.NoError(t, a.store.Backup(t.Context(), path))
 	db := handleTo(t, path, wal)
-	s, err := sqlite.New(db, sqlite.Config{})
+	s, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	got, err := s.List(t.Context(), store.Query{})

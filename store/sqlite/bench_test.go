@@ -183,7 +183,7 @@ func pathOf(b *testing.B) string { return filepath.Join(b.TempDir(), "tokens.db"
 
 func openAt(b *testing.B, path string) *sqlite.Store {
 	b.Helper()
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(b.Context(), path, sqlite.Config{})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })
 	return s

@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 		"handle in memory": func(t *testing.T) store.Store { return onHandle(t, handleInMemory(t), sqlite.Config{}) },
 		"transaction": func(t *testing.T) store.Store {
 			db := handleInMemory(t)
-			return onHandle(t, db, sqlite.Config{}).WithTx(begin(t, db))
+			return onHandle(t, db, sqlite.Config{}).WithTx(begin(t, db).Tx)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestStore(t *testing.T) {
 
 func openMemory(t *testing.T) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(":memory:", sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), ":memory:", sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

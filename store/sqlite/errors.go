@@ -8,8 +8,6 @@ import (
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/authtoken/authtoken/store"
 )
 
 var (
@@ -82,19 +80,6 @@ func untilFree(ctx context.Context, deadline time.Time, f func() error) error {
 	return err
 }
 
-// The operations, as errors name them.
-const (
-	opCreate      = "create token"
-	opGet         = "get token"
-	opGetByDigest = "get token by digest"
-	opUpdate      = "update token"
-	opDelete      = "delete token"
-	opList        = "list tokens"
-	opCount       = "count tokens"
-	opPurge       = "purge tokens"
-	opTouch       = "touch tokens"
-)
-
 // wrap puts the name of the operation before err, unless err is one that
 // callers expect.
 func (s *Store) wrap(op string, err error) error {
@@ -129,5 +114,3 @@ func reason(err error) error {
 	}
 	return err
 }
-
-var _ store.Store = (*Store)(nil)

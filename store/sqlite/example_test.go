@@ -2,13 +2,12 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"github.com/jmoiron/sqlx"
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/store/sqlite"
@@ -27,8 +26,8 @@ func check(err error) {
 }
 
 // exampleDB opens an application's database, with a table of users.
-func exampleDB(dir string) *sqlx.DB {
-	db := must(sqlx.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+
+func exampleDB(dir string) *sql.DB {
+	db := must(sql.Open("sqlite", "file:"+filepath.Join(dir, "app.db")+
 		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)"))
 	must(db.Exec(`CREATE TABLE users (pk INTEGER PRIMARY KEY, name TEXT)`))
 	return db
@@ -39,7 +38,7 @@ func ExampleOpen() {
 	dir := must(os.MkdirTemp("", ""))
 	defer os.RemoveAll(dir)
 	open := func() (*sqlite.Store, *authtoken.Service) {
-		st := must(sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{}))
+		st := must(sqlite.Open(ctx, filepath.Join(dir, "tokens.db"), sqlite.Config{}))
 		return st, must(authtoken.New(st, authtoken.Config{}))
 	}
 
@@ -63,13 +62,13 @@ func ExampleStore_WithTx() {
 	defer db.Close()
 
 	check(sqlite.Migrate(ctx, db, sqlite.Config{}))
-	st := must(sqlite.New(db, sqlite.Config{}))
+	st := must(sqlite.New(ctx, db, sqlite.Config{}))
 	defer st.Close()
 	svc := must(authtoken.New(st, authtoken.Config{}))
 
 	// A user and their first token come together, or not at all.
 	for _, name := range []string{"alice", "bob"} {
-		tx := must(db.Beginx())
+		tx := must(db.BeginTx(ctx, nil))
 		result := must(tx.Exec(`INSERT INTO users (name) VALUES (?)`, name))
 		pk := must(result.LastInsertId())
 		_, _, err := svc.WithStore(st.WithTx(tx), nil).Create(ctx, authtoken.CreateParams{Identifier: name, User: strconv.FormatInt(pk, 10)})
@@ -90,7 +89,7 @@ func ExampleStore_Backup() {
 	ctx := context.Background()
 	dir := must(os.MkdirTemp("", ""))
 	defer os.RemoveAll(dir)
-	st := must(sqlite.Open(filepath.Join(dir, "tokens.db"), sqlite.Config{}))
+	st := must(sqlite.Open(ctx, filepath.Join(dir, "tokens.db"), sqlite.Config{}))
 	defer st.Close()
 	svc := must(authtoken.New(st, authtoken.Config{}))
 	_, key, err := svc.Create(ctx, authtoken.CreateParams{Identifier: "ci", User: "7"})
@@ -100,19 +99,19 @@ func ExampleStore_Backup() {
 	check(st.Backup(ctx, path))
 
 	// To restore it is to open it.
-	copied := must(sqlite.Open(path, sqlite.Config{}))
+	copied := must(sqlite.Open(ctx, path, sqlite.Config{}))
 	defer copied.Close()
 	who := must(svc.WithStore(copied, nil).Authenticate(ctx, key.Reveal()))
 	fmt.Println(who.Token.Identifier)
 	// Output: ci
 }
 
-func ExampleStore_Check() {
+func ExampleStore_Ping() {
 	ctx := context.Background()
-	st := must(sqlite.Open(":memory:", sqlite.Config{}))
-	fmt.Println(st.Check(ctx))
+	st := must(sqlite.Open(ctx, ":memory:", sqlite.Config{}))
+	fmt.Println(st.Ping(ctx))
 	check(st.Close())
-	fmt.Println(st.Check(ctx))
+	fmt.Println(st.Ping(ctx))
 	// Output:
 	// <nil>
 	// sqlite: store is closed

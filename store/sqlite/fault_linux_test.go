@@ -92,7 +92,7 @@ func TestCommitInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "tokens.db")
-			s, err := sqlite.Open(path, sqlite.Config{})
+			s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 			require.NoError(t, err)
 			defer s.Close()
 			require.NoError(t, s.Create(t.Context(), token(1), 0))
@@ -109,14 +109,14 @@ func TestCommitInDoubt(t *testing.T) {
 			require.Equal(t, sqlite3.SQLITE_IOERR_FSYNC, e.Code())
 			require.Equal(t, 1, count(s), "it is not there")
 
-			after, err := sqlite.Open(crashed(t, path), sqlite.Config{})
+			after, err := sqlite.Open(t.Context(), crashed(t, path), sqlite.Config{})
 			require.NoError(t, err)
 			defer after.Close()
 			require.NotEqual(t, 1, count(after), "but after a crash it is")
 
 			// What is written next takes its place.
 			require.NoError(t, s.Create(t.Context(), token(3), 0))
-			after, err = sqlite.Open(crashed(t, path), sqlite.Config{})
+			after, err = sqlite.Open(t.Context(), crashed(t, path), sqlite.Config{})
 			require.NoError(t, err)
 			defer after.Close()
 			require.Equal(t, 2, count(after))
@@ -133,7 +133,7 @@ func TestNothingInDoubtInATransaction(t *testing.T) {
 	s := onHandle(t, db, sqlite.Config{})
 	tx := begin(t, db)
 	err := withFault(t, syscall.EIO, syncs, func() error {
-		in := s.WithTx(tx)
+		in := s.WithTx(tx.Tx)
 		for n := range 100 { // until the cache is full, and is written to the file
 			if err := in.Create(t.Context(), token(n), 0); err != nil {
 				return err
@@ -164,7 +164,7 @@ func TestWritesThatTheSystemRefuses(t *testing.T) {
 		t.Run(errno.Error(), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "tokens.db")
-			opened, err := sqlite.Open(path, sqlite.Config{})
+			opened, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 			require.NoError(t, err)
 			defer opened.Close()
 			db, err := sqlx.Open("sqlite", path)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 const (
@@ -210,7 +212,7 @@ func (f *file) target() string {
 // checkContents looks into a file that isn't empty.
 func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 	err := untilFree(ctx, time.Now().Add(f.cfg.BusyTimeout), func() error {
-		_, err := missing(ctx, db, prefix(f.cfg.TablePrefix))
+		_, err := missing(ctx, db, store.TablePrefix(f.cfg.TablePrefix))
 		return err
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ func TestPathIsNotAURI(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		for range 2 {
-			s, err := sqlite.Open(path, sqlite.Config{})
+			s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 			require.NoError(t, err)
 			_ = s.Create(t.Context(), token(1), 0)
 			_, err = s.Get(t.Context(), token(1).Identifier)
@@ -42,7 +42,7 @@ func TestPathIsNotAURI(t *testing.T) {
 
 func TestRelativePathOutlivesTheWorkingDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
-	s, err := sqlite.Open("tokens.db", sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), "tokens.db", sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	t.Chdir(t.TempDir())
@@ -74,7 +74,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "tokens.db")
 			require.NoError(t, os.WriteFile(path, c.bytes, 0o600))
-			_, err := sqlite.Open(path, sqlite.Config{})
+			_, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 			t.Log(err)
 			require.ErrorContains(t, err, path)
 			require.ErrorContains(t, err, c.reason)
@@ -96,7 +96,7 @@ func TestPlacesThatCannotBeUsed(t *testing.T) {
 		filepath.Join(dir, "file", "db"):    "not a directory",
 		filepath.Join(dir, "a\x00b"):        "invalid argument",
 	} {
-		_, err := sqlite.Open(path, sqlite.Config{})
+		_, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 		t.Log(err)
 		require.ErrorContains(t, err, "sqlite: open "+path)
 		require.ErrorContains(t, err, reason)
@@ -122,7 +122,7 @@ func TestNewerFileWithALogIsUntouched(t *testing.T) {
 		require.NotEmpty(t, b)
 		require.NoError(t, os.WriteFile(filepath.Join(copied, name), b, 0o600))
 	}
-	_, err = sqlite.Open(filepath.Join(copied, "tokens.db"), sqlite.Config{})
+	_, err = sqlite.Open(t.Context(), filepath.Join(copied, "tokens.db"), sqlite.Config{})
 	require.ErrorContains(t, err, "newer release")
 	for _, name := range []string{"tokens.db", "tokens.db-wal"} {
 		before, err := os.ReadFile(filepath.Join(dir, name))
@@ -184,7 +184,7 @@ func TestFilesThatAreGone(t *testing.T) {
 				files++
 			}
 			for _, name := range []string{path, link} {
-				_, err := sqlite.Open(name, sqlite.Config{})
+				_, err := sqlite.Open(t.Context(), name, sqlite.Config{})
 				t.Log(err)
 				require.ErrorContains(t, err, name+": "+c.reason+path+c.suffix)
 				now, err := os.ReadFile(path + c.suffix)
@@ -217,7 +217,7 @@ func TestFilesThatWereNeverMade(t *testing.T) {
 				if empty {
 					require.NoError(t, os.WriteFile(path, nil, 0o600))
 				}
-				s, err := sqlite.Open(path, sqlite.Config{})
+				s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 				require.NoError(t, err, "%s of %d bytes", suffix, len(b))
 				require.NoError(t, s.Create(t.Context(), token(1), 0))
 				require.NoError(t, s.Close())
@@ -231,7 +231,7 @@ func TestFilesThatWereNeverMade(t *testing.T) {
 func TestDeletedSecretsAreOverwritten(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	s, err := sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{Synchronous: sqlite.Normal})
 	require.NoError(t, err)
 	defer s.Close()
 	secrets := func(r *store.Record) [][]byte { return [][]byte{r.Digest[:], r.Retired[:], r.Sealed} }
@@ -284,7 +284,7 @@ func TestDeletedSecretsAreOverwritten(t *testing.T) {
 func TestConfigFaultsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	_, err := sqlite.Open(path, sqlite.Config{Synchronous: 7, BusyTimeout: -1, MaxWaiting: -1})
+	_, err := sqlite.Open(t.Context(), path, sqlite.Config{Synchronous: 7, BusyTimeout: -1, MaxWaiting: -1})
 	require.ErrorContains(t, err, "Synchronous")
 	require.ErrorContains(t, err, "BusyTimeout")
 	require.ErrorContains(t, err, "MaxWaiting")
@@ -297,7 +297,7 @@ func TestLivesInAnApplicationsDatabase(t *testing.T) {
 	db := openRaw(t, path)
 	_, err := db.Exec(`PRAGMA user_version = 7; CREATE TABLE tokens (x); CREATE TABLE users (y); INSERT INTO users VALUES (1)`)
 	require.NoError(t, err)
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.NoError(t, s.Close())
@@ -311,7 +311,7 @@ func TestLivesInAnApplicationsDatabase(t *testing.T) {
 func TestReopenShowsEverything(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	full := token(1)
 	full.Managed, full.Sealed, full.Retired = "m", []byte{0, 1}, store.Digest{1}
@@ -323,7 +323,7 @@ func TestReopenShowsEverything(t *testing.T) {
 		require.NoError(t, s.Create(t.Context(), r, 0))
 	}
 	require.NoError(t, s.Close())
-	s, err = sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
+	s, err = sqlite.Open(t.Context(), path, sqlite.Config{Synchronous: sqlite.Normal})
 	require.NoError(t, err)
 	defer s.Close()
 	got, err := s.List(t.Context(), store.Query{})
@@ -336,7 +336,7 @@ func TestReopenShowsEverything(t *testing.T) {
 func databaseOf(t *testing.T, n int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	s, err := sqlite.Open(path, sqlite.Config{Synchronous: sqlite.Normal})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{Synchronous: sqlite.Normal})
 	require.NoError(t, err)
 	for i := range n {
 		require.NoError(t, s.Create(t.Context(), token(i), 0))

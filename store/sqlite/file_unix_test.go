@@ -35,7 +35,7 @@ func TestNewFilesAreTheirOwnersAlone(t *testing.T) {
 				require.NoError(t, os.Symlink("tokens.db", filepath.Join(dir, name)))
 			}
 			before := syscall.Umask(umask)
-			s, err := sqlite.Open(filepath.Join(dir, name), sqlite.Config{})
+			s, err := sqlite.Open(t.Context(), filepath.Join(dir, name), sqlite.Config{})
 			if err == nil {
 				err = s.Create(t.Context(), token(1), 0)
 			}
@@ -61,7 +61,7 @@ func TestFilesKeepTheirPermissions(t *testing.T) {
 	path := filepath.Join(dir, "tokens.db")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	require.NoError(t, os.Chmod(path, 0o660))
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
@@ -87,7 +87,7 @@ func linked(t *testing.T) (path, real string) {
 func TestLinkedFileIsItsOwnersAlone(t *testing.T) { //nolint:paralleltest // changes the umask
 	defer syscall.Umask(syscall.Umask(0o022))
 	path, real := linked(t)
-	st, err := sqlite.Open(path, sqlite.Config{})
+	st, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	defer st.Close()
 	for _, end := range []string{"", "-wal", "-shm"} {
@@ -109,7 +109,7 @@ func TestLinkedFileIsItsOwnersAlone(t *testing.T) { //nolint:paralleltest // cha
 func TestLinkedFileThatIsGone(t *testing.T) {
 	t.Parallel()
 	path, real := linked(t)
-	st, err := sqlite.Open(path, sqlite.Config{})
+	st, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	log, err := os.ReadFile(real + "-wal")
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestLinkedFileThatIsGone(t *testing.T) {
 	require.NoError(t, st.Close())
 	require.NoError(t, os.Remove(real))
 	require.NoError(t, os.WriteFile(real+"-wal", log, 0o600))
-	st, err = sqlite.Open(path, sqlite.Config{})
+	st, err = sqlite.Open(t.Context(), path, sqlite.Config{})
 	if err == nil {
 		_ = st.Close()
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	modernc "modernc.org/sqlite"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // New returns a store in a database that the application has opened, by way of
@@ -36,14 +39,16 @@ import (
 // The store needs no busy_timeout. It waits by itself, for as long as cfg says, for
 // the lock, and for a connection to write through; for one to read through
 // it waits until the caller's context ends.
-func New(db *sqlx.DB, cfg Config) (*Store, error) {
-	s := &Store{}
+//
+// New looks at the tables. If ctx ends before it could, it fails.
+func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
+	s := newStore()
 	cfg, err := cfg.forHandle(db)
 	if cfg.Synchronous == Normal {
 		err = errors.Join(err, errors.New("Synchronous: it is for the application to set, on its handle"))
 	}
 	if err == nil {
-		err = s.use(db, cfg)
+		err = s.use(ctx, sqlx.NewDb(db, "sqlite"), cfg)
 	}
 	if err != nil {
 		_ = s.closeDBs()
@@ -53,7 +58,7 @@ func New(db *sqlx.DB, cfg Config) (*Store, error) {
 }
 
 // forHandle is withDefaults for what is on a handle of the application's.
-func (c Config) forHandle(db *sqlx.DB) (Config, error) {
+func (c Config) forHandle(db *sql.DB) (Config, error) {
 	c, err := c.withDefaults()
 	if db == nil {
 		err = errors.Join(errors.New("db is nil"), err)
@@ -62,18 +67,18 @@ func (c Config) forHandle(db *sqlx.DB) (Config, error) {
 }
 
 // use has s work on the connections of db.
-func (s *Store) use(db *sqlx.DB, cfg Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.BusyTimeout)
+func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
+	waiting, cancel := context.WithTimeout(ctx, cfg.BusyTimeout)
 	defer cancel()
 	s.pool = db
 	s.writer = newBorrower(db, cfg)
 	s.committer = newCommitter(s.writer, cfg.MaxWaiting)
 	s.reader = newReader(db, db, cfg)
-	err := untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error {
-		if err := checkDriver(ctx, db); err != nil {
+	err := untilFree(waiting, time.Now().Add(cfg.BusyTimeout), func() error {
+		if err := checkDriver(waiting, db); err != nil {
 			return err
 		}
-		steps, err := missing(ctx, db, s.reader.prefix)
+		steps, err := missing(waiting, db, s.reader.prefix)
 		if err != nil {
 			return err
 		}
@@ -81,13 +86,16 @@ func (s *Store) use(db *sqlx.DB, cfg Config) error {
 			return fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", cfg.TablePrefix, len(steps))
 		}
 		var path string
-		if err := db.GetContext(ctx, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
+		if err := db.GetContext(waiting, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
 			return err
 		}
 		s.where = placeOf(path)
-		return s.reader.prepareAll(ctx)
+		return s.reader.prepareAll(waiting)
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
 		return errNoConnection(cfg.BusyTimeout)
 	}
 	return reason(err)
@@ -115,7 +123,7 @@ func checkDriver(ctx context.Context, db *sqlx.DB) error {
 // newBorrower returns a writer that takes a connection of db for each transaction.
 func newBorrower(db *sqlx.DB, cfg Config) *writer {
 	return &writer{
-		prepared:    prepared{prefix: prefix(cfg.TablePrefix)},
+		prepared:    prepared{prefix: store.TablePrefix(cfg.TablePrefix)},
 		busyTimeout: cfg.BusyTimeout,
 		pool:        db,
 	}

@@ -23,8 +23,8 @@ func onOneConnection(t *testing.T) (*sqlx.DB, *Store) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(1)
-	require.NoError(t, Migrate(t.Context(), db, Config{}))
-	s, err := New(db, Config{})
+	require.NoError(t, Migrate(t.Context(), db.DB, Config{}))
+	s, err := New(t.Context(), db.DB, Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return db, s
@@ -62,7 +62,7 @@ func TestNoTransactionComesBackToThePool(t *testing.T) {
 			go func() {
 				defer close(done)
 				defer func() { _ = recover() }()
-				_ = s.write(context.Background(), "test", func(ctx context.Context, inTx bool) error {
+				_ = s.write(context.Background(), "test", func(ctx context.Context, _ *writer, inTx bool) error {
 					if !inTx {
 						return errNeedsTx
 					}

@@ -52,8 +52,8 @@ func handleInMemory(t *testing.T) *sqlx.DB {
 // onHandle makes a store in the database of db.
 func onHandle(t *testing.T, db *sqlx.DB, cfg sqlite.Config) *sqlite.Store {
 	t.Helper()
-	require.NoError(t, sqlite.Migrate(t.Context(), db, cfg))
-	s, err := sqlite.New(db, cfg)
+	require.NoError(t, sqlite.Migrate(t.Context(), db.DB, cfg))
+	s, err := sqlite.New(t.Context(), db.DB, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -81,16 +81,16 @@ func TestHandlesThatCannotBeUsed(t *testing.T) {
 	require.NoError(t, closed.Close())
 
 	for name, c := range map[string]struct {
-		db               *sqlx.DB
+		db               *sql.DB
 		toNew, toMigrate string
 	}{
 		"nil":           {nil, "db is nil", "db is nil"},
-		"closed":        {closed, "database is closed", "database is closed"},
-		"no tables":     {handle(t, wal), "call Migrate first", ""},
-		"newer version": {newer, "newer release", "newer release"},
-		"UTF-16":        {utf16, "UTF-16le", "UTF-16le"},
+		"closed":        {closed.DB, "database is closed", "database is closed"},
+		"no tables":     {handle(t, wal).DB, "call Migrate first", ""},
+		"newer version": {newer.DB, "newer release", "newer release"},
+		"UTF-16":        {utf16.DB, "UTF-16le", "UTF-16le"},
 	} {
-		_, err := sqlite.New(c.db, sqlite.Config{})
+		_, err := sqlite.New(t.Context(), c.db, sqlite.Config{})
 		require.ErrorContains(t, err, c.toNew, name)
 		err = sqlite.Migrate(t.Context(), c.db, sqlite.Config{})
 		if c.toMigrate == "" {
@@ -139,7 +139,7 @@ func TestCloseLeavesTheHandleOpen(t *testing.T) {
 	s := onHandle(t, db, sqlite.Config{})
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	tx := begin(t, db)
-	inTx := s.WithTx(tx)
+	inTx := s.WithTx(tx.Tx)
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, inTx.Create(t.Context(), token(2), 0), sqlite.ErrClosed)
 	require.NoError(t, tx.Rollback())
@@ -149,7 +149,7 @@ func TestCloseLeavesTheHandleOpen(t *testing.T) {
 	require.ErrorIs(t, err, sqlite.ErrClosed)
 	require.Zero(t, db.Stats().InUse)
 
-	s, err = sqlite.New(db, sqlite.Config{})
+	s, err = sqlite.New(t.Context(), db.DB, sqlite.Config{})
 	require.NoError(t, err)
 	require.NoError(t, get(s, token(1).Identifier))
 	require.NoError(t, s.Close())
@@ -224,7 +224,7 @@ func TestHandleOfADriverAround(t *testing.T) {
 	s := onHandle(t, around(t, func(err error) error { return fmt.Errorf("traced: %w", err) }), sqlite.Config{})
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
 	require.ErrorIs(t, s.Create(t.Context(), token(1), 0), store.ErrTaken)
-	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, s.Ping(t.Context()))
 	dir := t.TempDir()
 	require.ErrorContains(t, s.Backup(t.Context(), filepath.Join(dir, "copy.db")), "has no backup")
 	entries, err := os.ReadDir(dir)
@@ -244,8 +244,8 @@ func TestHandleOfAnotherDriver(t *testing.T) {
 			t.Parallel()
 			const refusal = "the driver of the handle is a *sqlite_test.aroundDriver, which is not modernc.org/sqlite"
 			db := around(t, fault)
-			require.ErrorContains(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}), "sqlite: migrate: "+refusal)
-			_, err := sqlite.New(db, sqlite.Config{})
+			require.ErrorContains(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}), "sqlite: migrate: "+refusal)
+			_, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 			require.ErrorContains(t, err, "sqlite: new store: "+refusal)
 			require.Zero(t, db.Stats().InUse)
 		})
@@ -262,7 +262,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 	err := s.Create(t.Context(), token(1), 0)
 	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
-	_, err = sqlite.New(db, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
+	_, err = sqlite.New(t.Context(), db.DB, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
 	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
 
 	// Or what its contexts ask for.
@@ -272,7 +272,7 @@ func TestNoConnectionIsFree(t *testing.T) {
 		func() error { return patient.Create(ctx, token(1), 0) },
 		func() error { _, err := patient.Get(ctx, "x"); return err },
 		func() error { _, err := patient.List(ctx, store.Query{}); return err },
-		func() error { return patient.Check(ctx) },
+		func() error { return patient.Ping(ctx) },
 		func() error { return patient.Backup(ctx, filepath.Join(t.TempDir(), "copy.db")) },
 	}
 	errs := make(chan error, len(calls))
@@ -410,11 +410,11 @@ func TestNewConnectionsWaitForTheLock(t *testing.T) {
 	for _, call := range []func() error{
 		func() error { return s.Create(t.Context(), token(1), 0) },
 		func() error { return get(s, token(1).Identifier) },
-		func() error { return s.Check(t.Context()) },
+		func() error { return s.Ping(t.Context()) },
 		func() error { return s.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db")) },
-		func() error { return sqlite.Migrate(t.Context(), db, sqlite.Config{}) },
+		func() error { return sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}) },
 		func() error {
-			again, err := sqlite.New(db, sqlite.Config{})
+			again, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 			if err == nil {
 				err = again.Close()
 			}
@@ -431,7 +431,7 @@ func TestNewConnectionsWaitForTheLock(t *testing.T) {
 func TestCancelledWhileLocked(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.db")
-	opened, err := sqlite.Open(path, sqlite.Config{BusyTimeout: time.Minute})
+	opened, err := sqlite.Open(t.Context(), path, sqlite.Config{BusyTimeout: time.Minute})
 	require.NoError(t, err)
 	defer opened.Close()
 	lent := onHandle(t, handleTo(t, path, ""), sqlite.Config{BusyTimeout: time.Minute})

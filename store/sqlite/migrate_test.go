@@ -29,12 +29,12 @@ func schema(t *testing.T, db *sqlx.DB) []string {
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	db := handle(t, wal)
-	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}))
+	require.NoError(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}))
 	before := schema(t, db)
-	s, err := sqlite.New(db, sqlite.Config{})
+	s, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), token(1), 0))
-	require.NoError(t, sqlite.Migrate(t.Context(), db, sqlite.Config{Synchronous: sqlite.Normal})) // as for Open
+	require.NoError(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{Synchronous: sqlite.Normal})) // as for Open
 	require.Equal(t, before, schema(t, db))
 	require.NoError(t, get(s, token(1).Identifier))
 	require.NoError(t, s.Close())
@@ -46,14 +46,14 @@ func TestMigrateAllOrNothing(t *testing.T) {
 	_, err := db.Exec(`CREATE TABLE x (authtoken_tokens_expires); CREATE INDEX authtoken_tokens_expires ON x (authtoken_tokens_expires)`)
 	require.NoError(t, err)
 	before := schema(t, db)
-	require.ErrorContains(t, sqlite.Migrate(t.Context(), db, sqlite.Config{}), "sqlite: migrate: migration 1: ")
+	require.ErrorContains(t, sqlite.Migrate(t.Context(), db.DB, sqlite.Config{}), "sqlite: migrate: migration 1: ")
 	require.Equal(t, before, schema(t, db))
 	_, err = db.Exec("BEGIN IMMEDIATE; ROLLBACK")
 	require.NoError(t, err, "no transaction is open")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, sqlite.Migrate(ctx, handleInMemory(t), sqlite.Config{}), context.Canceled)
+	require.ErrorIs(t, sqlite.Migrate(ctx, handleInMemory(t).DB, sqlite.Config{}), context.Canceled)
 }
 
 // Whoever runs the migrations with a tool of their own gets the same tables, and
@@ -86,16 +86,16 @@ func TestMigrationsByHand(t *testing.T) {
 			require.NoError(t, tx.Commit())
 		}
 		migrated := handle(t, wal)
-		require.NoError(t, sqlite.Migrate(t.Context(), migrated, cfg))
+		require.NoError(t, sqlite.Migrate(t.Context(), migrated.DB, cfg))
 		require.Equal(t, schema(t, migrated), schema(t, db))
 
 		before := schema(t, db)
-		s, err := sqlite.New(db, cfg)
+		s, err := sqlite.New(t.Context(), db.DB, cfg)
 		require.NoError(t, err)
 		require.NoError(t, s.Create(t.Context(), token(1), 0))
 		require.NoError(t, s.Close())
-		require.NoError(t, sqlite.Migrate(t.Context(), db, cfg))
-		s, err = sqlite.Open(path, cfg)
+		require.NoError(t, sqlite.Migrate(t.Context(), db.DB, cfg))
+		s, err = sqlite.Open(t.Context(), path, cfg)
 		require.NoError(t, err)
 		require.NoError(t, get(s, token(1).Identifier))
 		require.NoError(t, s.Close())
@@ -136,18 +136,18 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 		return path
 	}
 	fresh := handleTo(t, filepath.Join(t.TempDir(), "fresh.db"), wal)
-	require.NoError(t, sqlite.Migrate(t.Context(), fresh, sqlite.Config{}))
+	require.NoError(t, sqlite.Migrate(t.Context(), fresh.DB, sqlite.Config{}))
 	migrated := schema(t, fresh)
 	for name, open := range map[string]func(t *testing.T, path string) *sqlite.Store{
 		"Open": func(t *testing.T, path string) *sqlite.Store {
-			s, err := sqlite.Open(path, sqlite.Config{})
+			s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			return s
 		},
 		"Migrate": func(t *testing.T, path string) *sqlite.Store {
 			db := handleTo(t, path, wal)
-			_, err := sqlite.New(db, sqlite.Config{})
+			_, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
 			require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
 			return onHandle(t, db, sqlite.Config{})
 		},
@@ -156,7 +156,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 			t.Parallel()
 			path := released(t)
 			s := open(t, path)
-			require.NoError(t, s.Check(t.Context()))
+			require.NoError(t, s.Ping(t.Context()))
 			for i := range numbered {
 				want := rotated(i)
 				got, err := s.GetByDigest(t.Context(), want.Retired)
@@ -206,7 +206,7 @@ func migrate(path string, report func(string)) {
 	together(migrators, func(int) {
 		db, err := sqlx.Open("sqlite", path) // without a busy_timeout
 		if err == nil {
-			err = sqlite.Migrate(context.Background(), db, sqlite.Config{})
+			err = sqlite.Migrate(context.Background(), db.DB, sqlite.Config{})
 			defer db.Close()
 		}
 		if err != nil {
@@ -224,7 +224,7 @@ func TestTwoProcessesMigrate(t *testing.T) {
 		for _, counts := range play(t, "migrate", path) {
 			require.Equal(t, map[string]int{"migrated": migrators}, counts)
 		}
-		s, err := sqlite.New(handleTo(t, path, ""), sqlite.Config{})
+		s, err := sqlite.New(t.Context(), handleTo(t, path, "").DB, sqlite.Config{})
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 	}
@@ -239,7 +239,7 @@ func TestTablePrefix(t *testing.T) {
 	for i, prefix := range prefixes {
 		cfg := sqlite.Config{TablePrefix: prefix}
 		if i%2 == 0 {
-			s, err := sqlite.Open(path, cfg)
+			s, err := sqlite.Open(t.Context(), path, cfg)
 			require.NoError(t, err)
 			defer s.Close()
 			stores[i] = s
@@ -282,10 +282,10 @@ func TestConfigFaults(t *testing.T) {
 	for _, prefix := range []string{"A_", "1_", "a-", "a b", "é", `"`, "a;b", "sqlite_", "sqlite_x", strings.Repeat("a", 41), " ", "a\x00"} {
 		cfg := sqlite.Config{TablePrefix: prefix, BusyTimeout: -1}
 		path := filepath.Join(t.TempDir(), "tokens.db")
-		_, openErr := sqlite.Open(path, cfg)
-		_, newErr := sqlite.New(handleInMemory(t), cfg)
+		_, openErr := sqlite.Open(t.Context(), path, cfg)
+		_, newErr := sqlite.New(t.Context(), handleInMemory(t).DB, cfg)
 		_, migrationsErr := sqlite.Migrations(cfg)
-		for _, err := range []error{openErr, newErr, migrationsErr, sqlite.Migrate(t.Context(), handleInMemory(t), cfg)} {
+		for _, err := range []error{openErr, newErr, migrationsErr, sqlite.Migrate(t.Context(), handleInMemory(t).DB, cfg)} {
 			require.ErrorContains(t, err, "TablePrefix: ", prefix)
 			require.ErrorContains(t, err, "BusyTimeout: ", prefix)
 		}
@@ -293,7 +293,7 @@ func TestConfigFaults(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	}
 
-	_, err := sqlite.New(nil, sqlite.Config{Synchronous: sqlite.Normal, MaxWaiting: -1})
+	_, err := sqlite.New(t.Context(), nil, sqlite.Config{Synchronous: sqlite.Normal, MaxWaiting: -1})
 	require.ErrorContains(t, err, "db is nil")
 	require.ErrorContains(t, err, "Synchronous: ")
 	require.ErrorContains(t, err, "MaxWaiting: ")

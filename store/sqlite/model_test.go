@@ -70,7 +70,7 @@ func TestPurgeMatchesTheContract(t *testing.T) {
 
 func open(tb testing.TB, cfg sqlite.Config) *sqlite.Store {
 	tb.Helper()
-	s, err := sqlite.Open(filepath.Join(tb.TempDir(), "tokens.db"), cfg)
+	s, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "tokens.db"), cfg)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s

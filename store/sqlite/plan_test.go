@@ -15,7 +15,7 @@ import (
 // release makes of it.
 func TestQueriesUseTheirIndex(t *testing.T) {
 	t.Parallel()
-	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), Config{})
 	require.NoError(t, err)
 	defer s.Close()
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // A preparer prepares statements: a *sqlx.DB, a *sqlx.Conn or a *sqlx.Tx.
@@ -23,7 +25,7 @@ type preparer interface {
 // for has been prepared.
 type prepared struct {
 	db     preparer
-	prefix prefix
+	prefix store.TablePrefix
 	stmts  map[string]*sql.Stmt // by their SQL, with the default prefix
 }
 
@@ -32,7 +34,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := p.stmts[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := p.db.PrepareContext(ctx, p.prefix.in(query))
+	stmt, err := p.db.PrepareContext(ctx, p.prefix.In(query))
 	if err != nil {
 		return nil, err
 	}

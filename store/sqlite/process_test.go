@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 		migrate(os.Args[1], report)
 		return
 	}
-	s, err := sqlite.Open(os.Args[1], sqlite.Config{})
+	s, err := sqlite.Open(context.Background(), os.Args[1], sqlite.Config{})
 	if err == nil {
 		roles[name](context.Background(), s, report)
 		err = s.Close()
@@ -178,7 +178,7 @@ func TestTwoProcessesCreateWithinALimit(t *testing.T) {
 			}
 		}
 		require.Equal(t, map[string]int{"created": ownersLimit, store.ErrLimit.Error(): 2*attempts - ownersLimit}, total)
-		s, err := sqlite.Open(path, sqlite.Config{})
+		s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 		require.NoError(t, err)
 		n, err := s.Count(t.Context(), store.Query{})
 		require.NoError(t, err)
@@ -214,7 +214,7 @@ func incrementOne(ctx context.Context, s *sqlite.Store, report func(string)) {
 func TestTwoProcessesUpdateOneToken(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
-	s, err := sqlite.Open(path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Create(t.Context(), store.Record{Identifier: "counter", Description: "0", Digest: store.Digest{1}}, 0))

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/authtoken/authtoken/store"
@@ -57,7 +56,7 @@ func (st *statement) filter(q *store.Query) {
 	if q.Expiring != nil {
 		st.and("expiring = ?", *q.Expiring)
 	}
-	if byExpiry(q) {
+	if q.ByExpiry() {
 		st.and("expiring = 1")
 	}
 	if !q.ExpiryFrom.IsZero() {
@@ -73,9 +72,6 @@ func (st *statement) filter(q *store.Query) {
 		}
 	}
 }
-
-// byExpiry reports whether q bounds Expires, so that it must be there.
-func byExpiry(q *store.Query) bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
 
 // addIn adds that the column is one of values. More than one are a single
 // argument, since SQLite takes no more than 32,766 of those.
@@ -102,14 +98,8 @@ type sortKey struct {
 	value    func(*store.Record) any
 }
 
-// sortKeys returns what q sorts by. The last is always the pk, even after the
-// identifier, which is as unique: q.After may have the identifier of a record
-// that has since been replaced by another.
+// sortKeys returns what q sorts by.
 func sortKeys(q *store.Query) []sortKey {
-	order := q.Order
-	if len(order) == 0 {
-		order = []store.Order{{Field: store.FieldIdentifier}}
-	}
 	// A search through all tokens reads the table from end to end and sorts what
 	// it finds. To look at them in the order of an index, as the planner
 	// would if it weren't kept from it by the "+", ends sooner if many match. But if few
@@ -117,14 +107,9 @@ func sortKeys(q *store.Query) []sortKey {
 	search := len(q.Words) > 0 && q.Users == nil
 
 	var keys []sortKey
-	seen := make(map[store.Field]bool)
-	for _, o := range slices.Concat(order, []store.Order{{Field: store.FieldPK}}) {
-		key, ok := sortKeyOf(o.Field)
-		if !ok || seen[o.Field] {
-			continue
-		}
-		seen[o.Field] = true
-		if o.Field == store.FieldExpires && byExpiry(q) {
+	for _, o := range q.SortedBy() {
+		key := sortKeyOf(o.Field)
+		if o.Field == store.FieldExpires && q.ByExpiry() {
 			key.nullable = false // lets the index do the sorting
 		}
 		add := func(key sortKey) {
@@ -138,9 +123,6 @@ func sortKeys(q *store.Query) []sortKey {
 			add(userLength)
 		}
 		add(key)
-		if o.Field == store.FieldPK {
-			break
-		}
 	}
 	return keys
 }
@@ -149,31 +131,31 @@ func sortKeys(q *store.Query) []sortKey {
 // count characters.
 var userLength = sortKey{column: "octet_length(user)", value: func(r *store.Record) any { return len(r.User) }}
 
-func sortKeyOf(f store.Field) (sortKey, bool) {
+func sortKeyOf(f store.Field) sortKey {
+	key := sortKey{column: string(f)}
 	switch f {
 	case store.FieldPK:
-		return sortKey{column: "pk", value: func(r *store.Record) any { return r.PK[:] }}, true
+		key.value = func(r *store.Record) any { return r.PK[:] }
 	case store.FieldIdentifier:
-		return sortKey{column: "identifier", value: func(r *store.Record) any { return r.Identifier }}, true
+		key.value = func(r *store.Record) any { return r.Identifier }
 	case store.FieldIntent:
-		return sortKey{column: "intent", value: func(r *store.Record) any { return r.Intent }}, true
+		key.value = func(r *store.Record) any { return r.Intent }
 	case store.FieldUser:
-		return sortKey{column: "user", value: func(r *store.Record) any { return r.User }}, true
+		key.value = func(r *store.Record) any { return r.User }
 	case store.FieldDescription:
-		return sortKey{column: "description", value: func(r *store.Record) any { return r.Description }}, true
+		key.value = func(r *store.Record) any { return r.Description }
 	case store.FieldManaged:
-		return sortKey{column: "managed", nullable: true, value: func(r *store.Record) any { return text(r.Managed) }}, true
+		key.value, key.nullable = func(r *store.Record) any { return text(r.Managed) }, true
 	case store.FieldExpires:
-		return sortKey{column: "expires", nullable: true, value: func(r *store.Record) any { return micros(r.Expires) }}, true
+		key.value, key.nullable = func(r *store.Record) any { return micros(r.Expires) }, true
 	case store.FieldExpiring:
-		return sortKey{column: "expiring", value: func(r *store.Record) any { return r.Expiring }}, true
+		key.value = func(r *store.Record) any { return r.Expiring }
 	case store.FieldCreated:
-		return sortKey{column: "created", nullable: true, value: func(r *store.Record) any { return micros(r.Created) }}, true
+		key.value, key.nullable = func(r *store.Record) any { return micros(r.Created) }, true
 	case store.FieldLastUsed:
-		return sortKey{column: "last_used", nullable: true, value: func(r *store.Record) any { return micros(r.LastUsed) }}, true
-	default:
-		return sortKey{}, false
+		key.value, key.nullable = func(r *store.Record) any { return micros(r.LastUsed) }, true
 	}
+	return key
 }
 
 // page adds what makes q's results a page: what they come after, their order,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -38,7 +37,7 @@ type reader struct {
 // newReader returns a reader that uses prepared statements for points, and leaves
 // all else to lists.
 func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) *reader {
-	return &reader{prepared{db: points, prefix: prefix(cfg.TablePrefix)}, lists}
+	return &reader{prepared{db: points, prefix: store.TablePrefix(cfg.TablePrefix)}, lists}
 }
 
 // prepareAll prepares all there is to prepare.
@@ -68,99 +67,24 @@ func (r *reader) one(ctx context.Context, rec *store.Record, query string, args 
 		return err
 	}
 	err = scanRecord(stmt.QueryRowContext(ctx, args...), rec)
+	if err != nil {
+		*rec = store.Record{}
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.ErrNotFound
 	}
 	return err
 }
 
-// Get implements [store.Store].
-func (s *Store) Get(ctx context.Context, identifier string) (store.Record, error) {
-	return s.point(ctx, opGet, func(ctx context.Context, r *store.Record) error {
-		return s.reader.get(ctx, identifier, r)
-	})
-}
-
-// GetByDigest implements [store.Store].
-func (s *Store) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
-	return s.point(ctx, opGetByDigest, func(ctx context.Context, r *store.Record) error {
-		return s.reader.getByDigest(ctx, digest, r)
-	})
-}
-
-// List implements [store.Store].
-func (s *Store) List(ctx context.Context, q store.Query) ([]store.Record, error) {
-	var records []store.Record
-	err := s.read(ctx, opList, func(ctx context.Context) (err error) {
-		records, err = list(ctx, s.reader.lists, s.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return records, nil
-}
-
-// Count implements [store.Store].
-func (s *Store) Count(ctx context.Context, q store.Query) (int, error) {
-	var n int
-	err := s.read(ctx, opCount, func(ctx context.Context) (err error) {
-		n, err = count(ctx, s.reader.lists, s.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-// point reads one record. It looks at the context before, and not again: for a
-// context that can be cancelled the driver starts a goroutine with each
-// statement, which costs a third of the speed, and there is next to nothing to
-// cancel in twenty microseconds. Only for a connection of somebody else's pool it
-// may have to wait longer.
-func (s *Store) point(ctx context.Context, op string, f func(ctx context.Context, r *store.Record) error) (store.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return store.Record{}, s.wrap(op, err)
-	}
-	if s.pool == nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	var r store.Record
-	err := s.read(ctx, op, func(ctx context.Context) error { return f(ctx, &r) })
-	if err != nil {
-		return store.Record{}, err
-	}
-	return r, nil
-}
-
-// read has f read.
-func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context) error) error {
-	err := ctx.Err()
-	switch {
-	case err != nil:
-	case s.closed.Load():
-		err = ErrClosed
-	case s.pool != nil: // its connections may not wait by themselves
-		err = untilFree(ctx, time.Now().Add(s.writer.busyTimeout), func() error { return f(ctx) })
-	default:
-		err = f(ctx)
-	}
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // also where the driver says "interrupted"
-	}
-	return s.wrap(op, err)
-}
-
 // list returns the records that q selects.
-func list(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) ([]store.Record, error) {
+func list(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query) ([]store.Record, error) {
 	var records []store.Record
 	err := each(ctx, db, p, q, func(r *store.Record) { records = append(records, *r) })
 	return records, err
 }
 
 // count returns how many records match q.
-func count(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query) (int, error) {
+func count(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query) (int, error) {
 	var n int
 	if !inSQL(q) {
 		all := *q
@@ -169,21 +93,21 @@ func count(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query
 		return n, err
 	}
 	var st statement
-	st.add(p.in("SELECT count(*) FROM authtoken_tokens"))
+	st.add(p.In("SELECT count(*) FROM authtoken_tokens"))
 	st.filter(q)
 	err := sqlx.GetContext(ctx, db, &n, st.sql.String(), st.args...)
 	return n, err
 }
 
 // each calls f for the records that q selects, in order.
-func each(ctx context.Context, db sqlx.QueryerContext, p prefix, q *store.Query, f func(*store.Record)) error {
+func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query, f func(*store.Record)) error {
 	inGo := !inSQL(q)
 	sel := *q
 	if inGo {
 		sel.Words, sel.Offset, sel.Limit = nil, 0, 0
 	}
 	var st statement
-	st.add(p.in("SELECT " + columns + " FROM authtoken_tokens"))
+	st.add(p.In("SELECT " + columns + " FROM authtoken_tokens"))
 	st.filter(&sel)
 	st.page(&sel)
 	rows, err := db.QueryContext(ctx, st.sql.String(), st.args...)

@@ -21,7 +21,7 @@ func BenchmarkDearest(b *testing.B) {
 }
 
 func newDearest(tb testing.TB) store.Store {
-	s, err := sqlite.Open(filepath.Join(tb.TempDir(), "tokens.db"), sqlite.Config{})
+	s, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "tokens.db"), sqlite.Config{})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -56,7 +57,7 @@ func openWithoutPrivileges(path string) error {
 			runtime.LockOSThread() // for good, so that the thread ends with the goroutine
 			_ = syscall.Setfsuid(65534)
 		}
-		s, err := sqlite.Open(path, sqlite.Config{})
+		s, err := sqlite.Open(context.Background(), path, sqlite.Config{})
 		if err == nil {
 			err = s.Close()
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/authtoken/authtoken/store"
@@ -57,7 +56,7 @@ func (st *statement) addWord(w *store.Word) {
 // isPlain reports whether LIKE will do for word.
 func isPlain(word string) bool {
 	for _, r := range word {
-		if r == '%' || r == '_' || r >= utf8.RuneSelf && len(variants(r)) > 1 {
+		if r == '%' || r == '_' || r >= utf8.RuneSelf && len(store.Variants(r)) > 1 {
 			return false
 		}
 	}
@@ -69,7 +68,7 @@ func glob(word string) string {
 	var b strings.Builder
 	b.WriteByte('*')
 	for _, r := range word {
-		switch v := variants(r); {
+		switch v := store.Variants(r); {
 		case len(v) > 1:
 			b.WriteString("[" + string(v) + "]")
 		case r == '*', r == '?', r == '[':
@@ -80,17 +79,4 @@ func glob(word string) string {
 	}
 	b.WriteByte('*')
 	return b.String()
-}
-
-// variants returns the characters that equal r, case aside; r is one of them.
-func variants(r rune) []rune {
-	same := []rune{r}
-	// All that fold to one letter are in one orbit, but not all in an orbit
-	// fold to one letter.
-	for v := unicode.SimpleFold(r); v != r; v = unicode.SimpleFold(v) {
-		if store.Fold(v) == store.Fold(r) {
-			same = append(same, v)
-		}
-	}
-	return same
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"slices"
 	"testing"
 	"unicode"
 
@@ -10,32 +9,11 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// That variants finds all of them rests on tables of Unicode, of which there will
-// be new versions.
-func TestVariantsAreAllThatFoldToTheSame(t *testing.T) {
-	t.Parallel()
-	folded := make(map[rune][]rune) // for those that don't only equal themselves
-	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if f := store.Fold(r); f != r {
-			folded[f] = append(folded[f], r)
-		}
-	}
-	for f, want := range folded {
-		want = append(want, f)
-		slices.Sort(want)
-		for _, r := range want {
-			got := variants(r)
-			slices.Sort(got)
-			require.Equal(t, want, got, "%U", r)
-		}
-	}
-}
-
 // Every letter, whatever its case in the word and the text, is found in SQL if
 // and only if it is in Go.
 func TestPatternsMatchAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	s, err := Open(":memory:", Config{})
+	s, err := Open(t.Context(), ":memory:", Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Create(t.Context(), store.Record{Digest: store.Digest{1}}, 0))

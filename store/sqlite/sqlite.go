@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // Config is how a store uses its database. Its zero value is fine.
@@ -68,9 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, fmt.Errorf("MaxWaiting: %d is negative", c.MaxWaiting))
 	}
 	if c.TablePrefix == "" {
-		c.TablePrefix = string(defaultPrefix)
+		c.TablePrefix = string(store.DefaultTablePrefix)
 	}
-	if err := prefix(c.TablePrefix).check(); err != nil {
+	if err := store.TablePrefix(c.TablePrefix).Check(); err != nil {
 		errs = append(errs, fmt.Errorf("TablePrefix: %w", err))
 	}
 	if c.BusyTimeout == 0 {
@@ -84,6 +86,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // Store is a [store.Store] in a SQLite database. Use Open or New to make one.
 type Store struct {
+	operations
 	committer *committer
 	writer    *writer
 	reader    *reader
@@ -108,6 +111,12 @@ type Store struct {
 	backups   sync.RWMutex // held for reading by each backup
 }
 
+func newStore() *Store {
+	s := &Store{}
+	s.operations = operations{s}
+	return s
+}
+
 // Open opens the database in the file at path, and makes it if it isn't there;
 // the directory must be. Path is a path and never a URI. Only ":memory:" is
 // special: a new database in memory, for this store alone, that is gone when it
@@ -130,16 +139,16 @@ type Store struct {
 // that are gone can't be found in the file. They can in -wal until that is written
 // back and started over, at the latest when the last process closes the database.
 //
-// Call Close when done.
-func Open(path string, cfg Config) (*Store, error) {
-	s, err := open(path, cfg)
+// If ctx ends while the database is locked, Open fails. Call Close when done.
+func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
+	s, err := open(ctx, path, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(path string, cfg Config) (_ *Store, err error) {
+func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	cfg, err = cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -151,7 +160,7 @@ func open(path string, cfg Config) (_ *Store, err error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := newStore()
 	defer func() {
 		if err != nil {
 			_ = s.closeDBs()
@@ -162,10 +171,10 @@ func open(path string, cfg Config) (_ *Store, err error) {
 		if s.writeDB, err = f.openMemory(); err != nil {
 			return nil, err
 		}
-		if err := newBorrower(s.writeDB, cfg).migrate(context.Background(), s.writeDB); err != nil {
+		if err := newBorrower(s.writeDB, cfg).migrate(ctx, s.writeDB); err != nil {
 			return nil, err
 		}
-		return s, s.use(s.writeDB, cfg)
+		return s, s.use(ctx, s.writeDB, cfg)
 	}
 	if err := f.create(); err != nil {
 		return nil, err
@@ -175,10 +184,10 @@ func open(path string, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	s.writer = newWriter(s.writeConn, cfg)
-	if err := s.writer.migrate(context.Background(), s.writeConn); err != nil {
+	if err := s.writer.migrate(ctx, s.writeConn); err != nil {
 		return nil, err
 	}
-	if err := s.writer.prepareAll(context.Background()); err != nil {
+	if err := s.writer.prepareAll(ctx); err != nil {
 		return nil, err
 	}
 	s.where = placeOf(f.path)
@@ -190,7 +199,7 @@ func open(path string, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	s.reader = newReader(s.pointDB, s.listDB, cfg)
-	return s, s.reader.prepareAll(context.Background())
+	return s, s.reader.prepareAll(ctx)
 }
 
 // Close waits for the writes that have begun or are waiting, and closes the

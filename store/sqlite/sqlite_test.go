@@ -20,10 +20,10 @@ import (
 
 func TestMemoryIsPrivate(t *testing.T) {
 	t.Parallel()
-	a, err := sqlite.Open(":memory:", sqlite.Config{})
+	a, err := sqlite.Open(t.Context(), ":memory:", sqlite.Config{})
 	require.NoError(t, err)
 	defer a.Close()
-	b, err := sqlite.Open(":memory:", sqlite.Config{})
+	b, err := sqlite.Open(t.Context(), ":memory:", sqlite.Config{})
 	require.NoError(t, err)
 	defer b.Close()
 	require.NoError(t, a.Create(t.Context(), token(1), 0))
@@ -39,7 +39,7 @@ func TestMemoryIsPrivate(t *testing.T) {
 // transaction of a group, which may yet fail.
 func TestMemoryUnderLoad(t *testing.T) {
 	t.Parallel()
-	s, err := sqlite.Open(":memory:", sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), ":memory:", sqlite.Config{})
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for c := range 16 {
@@ -67,7 +67,7 @@ func get(s *sqlite.Store, identifier string) error {
 
 func TestClosedStore(t *testing.T) {
 	t.Parallel()
-	s, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
@@ -89,7 +89,7 @@ func TestClosedStore(t *testing.T) {
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, path := range []string{filepath.Join(t.TempDir(), "tokens.db"), ":memory:"} {
-		s, err := sqlite.Open(path, sqlite.Config{})
+		s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

@@ -10,14 +10,13 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/authtoken/authtoken/store"
 )
 
 // Tx is a [store.Store] in a transaction of the application's. Use
 // [Store.WithTx] to make one. It may be used by any number of goroutines, which
 // take turns, and for as long as the transaction lasts.
 type Tx struct {
+	operations
 	store *Store
 
 	mu     sync.Mutex
@@ -25,8 +24,6 @@ type Tx struct {
 	reader reader
 	failed error // after which SQLite may have rolled back by itself
 }
-
-var _ store.Store = (*Tx)(nil)
 
 // WithTx returns a store that does everything in tx. It sees what tx has written
 // so far. What it writes itself is there for others when the application commits
@@ -45,13 +42,12 @@ var _ store.Store = (*Tx)(nil)
 // _txlock=immediate stands in the handle's name. If it was not, has read something,
 // and others have written before it writes for the first time, SQLite refuses
 // that write, and will refuse it again.
-func (s *Store) WithTx(tx *sqlx.Tx) *Tx {
-	p := prepared{db: tx, prefix: s.reader.prefix}
-	return &Tx{
-		store:  s,
-		writer: writer{prepared: p},
-		reader: reader{prepared: p, lists: tx},
-	}
+func (s *Store) WithTx(tx *sql.Tx) *Tx {
+	db := &sqlx.Tx{Tx: tx}
+	p := prepared{db: db, prefix: s.reader.prefix}
+	t := &Tx{store: s, writer: writer{prepared: p}, reader: reader{prepared: p, lists: db}}
+	t.operations = operations{t}
+	return t
 }
 
 // do has f done in the transaction, in its turn.
@@ -109,13 +105,20 @@ func mayRollBack(code int) bool {
 	return false
 }
 
-// write has f write. Like in the committer, it is not for ctx to interrupt.
-func (t *Tx) write(ctx context.Context, op string, f func(ctx context.Context) error) error {
+func (t *Tx) point(ctx context.Context, op string, f func(ctx context.Context, rd *reader) error) error {
+	return t.do(ctx, op, func() error { return f(context.WithoutCancel(ctx), &t.reader) })
+}
+
+func (t *Tx) read(ctx context.Context, op string, f func(ctx context.Context, rd *reader) error) error {
+	return t.do(ctx, op, func() error { return f(ctx, &t.reader) })
+}
+
+func (t *Tx) write(ctx context.Context, op string, f func(ctx context.Context, w *writer, inTx bool) error) error {
 	return t.do(ctx, op, func() error {
 		if err := t.begun(); err != nil {
 			return err
 		}
-		return f(context.WithoutCancel(ctx))
+		return f(context.WithoutCancel(ctx), &t.writer, true)
 	})
 }
 
@@ -131,83 +134,4 @@ func (t *Tx) begun() error {
 	_ = t.writer.run(rollbackSQL)
 	t.failed = errors.New("SQLite has rolled back by itself")
 	return t.failed
-}
-
-// point reads one record, which takes no time worth interrupting.
-func (t *Tx) point(ctx context.Context, op string, f func(ctx context.Context, r *store.Record) error) (store.Record, error) {
-	var r store.Record
-	if err := t.do(ctx, op, func() error { return f(context.WithoutCancel(ctx), &r) }); err != nil {
-		return store.Record{}, err
-	}
-	return r, nil
-}
-
-// Create implements [store.Store].
-func (t *Tx) Create(ctx context.Context, r store.Record, limit int) error {
-	return t.write(ctx, opCreate, func(ctx context.Context) error { return t.writer.create(ctx, true, &r, limit) })
-}
-
-// Get implements [store.Store].
-func (t *Tx) Get(ctx context.Context, identifier string) (store.Record, error) {
-	return t.point(ctx, opGet, func(ctx context.Context, r *store.Record) error { return t.reader.get(ctx, identifier, r) })
-}
-
-// GetByDigest implements [store.Store].
-func (t *Tx) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
-	return t.point(ctx, opGetByDigest, func(ctx context.Context, r *store.Record) error { return t.reader.getByDigest(ctx, digest, r) })
-}
-
-// Update implements [store.Store].
-func (t *Tx) Update(ctx context.Context, r store.Record) error {
-	return t.write(ctx, opUpdate, func(ctx context.Context) error { return t.writer.update(ctx, true, &r) })
-}
-
-// Delete implements [store.Store].
-func (t *Tx) Delete(ctx context.Context, pk store.PK, version int64) error {
-	return t.write(ctx, opDelete, func(ctx context.Context) error { return t.writer.delete(ctx, true, &pk, version) })
-}
-
-// List implements [store.Store].
-func (t *Tx) List(ctx context.Context, q store.Query) (records []store.Record, err error) {
-	err = t.do(ctx, opList, func() (err error) {
-		records, err = list(ctx, t.reader.lists, t.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return records, nil
-}
-
-// Count implements [store.Store].
-func (t *Tx) Count(ctx context.Context, q store.Query) (n int, err error) {
-	err = t.do(ctx, opCount, func() (err error) {
-		n, err = count(ctx, t.reader.lists, t.reader.prefix, &q)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-// Purge implements [store.Store].
-func (t *Tx) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
-	err = t.write(ctx, opPurge, func(ctx context.Context) error {
-		return t.writer.together(func() (err error) {
-			purged, err = t.writer.purge(ctx, true, &q)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return purged, nil
-}
-
-// Touch implements [store.Store].
-func (t *Tx) Touch(ctx context.Context, uses []store.Use) error {
-	return t.write(ctx, opTouch, func(ctx context.Context) error {
-		return t.writer.together(func() error { return t.writer.touch(ctx, true, uses) })
-	})
 }

@@ -40,7 +40,7 @@ func newApplication(t *testing.T, parameters string) application {
 // holds checks what another process would find.
 func (a application) holds(users int, want ...store.Record) {
 	a.Helper()
-	other, err := sqlite.Open(a.path, sqlite.Config{})
+	other, err := sqlite.Open(a.Context(), a.path, sqlite.Config{})
 	require.NoError(a, err)
 	got, err := other.List(a.Context(), store.Query{Order: []store.Order{{Field: store.FieldUser}, {Field: store.FieldCreated}}})
 	require.NoError(a, err)
@@ -86,7 +86,7 @@ func TestTxCommitsAndRollsBack(t *testing.T) {
 	for _, commit := range []bool{true, false} {
 		a := newApplication(t, wal)
 		tx := begin(t, a.db)
-		st := a.store.WithTx(tx)
+		st := a.store.WithTx(tx.Tx)
 		_, err := tx.Exec(`INSERT INTO users VALUES ('alice')`)
 		require.NoError(t, err)
 		after := a.changes(st)
@@ -114,11 +114,11 @@ func TestTxCommitsAndRollsBack(t *testing.T) {
 func TestTxOfAnotherHandle(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, wal)
-	opened, err := sqlite.Open(a.path, sqlite.Config{})
+	opened, err := sqlite.Open(a.Context(), a.path, sqlite.Config{})
 	require.NoError(t, err)
 	defer opened.Close()
 	tx := begin(t, a.db)
-	after := a.changes(opened.WithTx(tx))
+	after := a.changes(opened.WithTx(tx.Tx))
 	require.NoError(t, tx.Commit())
 	a.holds(0, after...)
 }
@@ -128,7 +128,7 @@ func TestTxGoesOnAfterAnOutcome(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, wal)
 	tx := begin(t, a.db)
-	st := a.store.WithTx(tx)
+	st := a.store.WithTx(tx.Tx)
 	_, err := tx.Exec(`INSERT INTO users VALUES ('alice')`)
 	require.NoError(t, err)
 	fail := func() {
@@ -167,7 +167,7 @@ func TestTxChangesAllOrNothing(t *testing.T) {
 		fixed(3).Identifier))
 	require.NoError(t, err)
 	tx := begin(t, a.db)
-	st := a.store.WithTx(tx)
+	st := a.store.WithTx(tx.Tx)
 	require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 	_, err = st.Purge(t.Context(), store.Query{Order: []store.Order{{Field: store.FieldUser}}})
 	require.ErrorContains(t, err, "sqlite: purge tokens: ")
@@ -210,7 +210,7 @@ func TestTxAfterAFullDisk(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t, wal)
 	tx := begin(t, a.db)
-	st := a.store.WithTx(tx)
+	st := a.store.WithTx(tx.Tx)
 	require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 	var pages int
 	require.NoError(t, tx.Get(&pages, `PRAGMA page_count`))
@@ -252,17 +252,17 @@ func TestTxAfterAnErrorOfTheApplications(t *testing.T) {
 			t.Parallel()
 			a := newApplication(t, wal)
 			tx := begin(t, a.db)
-			st := a.store.WithTx(tx)
+			st := a.store.WithTx(tx.Tx)
 			require.NoError(t, st.Create(t.Context(), fixed(5), 0))
 			require.Error(t, spoil(tx))
 			for _, write := range []func() error{
 				func() error { return st.Create(t.Context(), fixed(6), 0) },
 				func() error { return st.Delete(t.Context(), fixed(1).PK, 1) },
-				func() error { return a.store.WithTx(tx).Create(t.Context(), fixed(6), 0) },
+				func() error { return a.store.WithTx(tx.Tx).Create(t.Context(), fixed(6), 0) },
 				func() error {
-					return a.store.WithTx(tx).Touch(t.Context(), []store.Use{{PK: fixed(1).PK, At: time.Now()}})
+					return a.store.WithTx(tx.Tx).Touch(t.Context(), []store.Use{{PK: fixed(1).PK, At: time.Now()}})
 				},
-				func() error { _, err := a.store.WithTx(tx).Purge(t.Context(), store.Query{}); return err },
+				func() error { _, err := a.store.WithTx(tx.Tx).Purge(t.Context(), store.Query{}); return err },
 			} {
 				require.ErrorContains(t, write(), "rolled back by itself")
 			}
@@ -280,7 +280,7 @@ func TestTxWithoutTheLock(t *testing.T) {
 
 	// It has read before others wrote.
 	tx := begin(t, a.db)
-	st := a.store.WithTx(tx)
+	st := a.store.WithTx(tx.Tx)
 	_, err = st.Get(t.Context(), fixed(1).Identifier)
 	require.NoError(t, err)
 	require.NoError(t, a.store.Create(t.Context(), fixed(5), 0))
@@ -293,7 +293,7 @@ func TestTxWithoutTheLock(t *testing.T) {
 	locked := handleTo(t, a.path, wal)
 	other := begin(t, locked)
 	tx = begin(t, a.db)
-	st = a.store.WithTx(tx)
+	st = a.store.WithTx(tx.Tx)
 	require.ErrorContains(t, st.Create(t.Context(), fixed(6), 0), "locked")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -312,7 +312,7 @@ func TestTxOfAContextThatEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tx, err := a.db.BeginTxx(ctx, nil)
 	require.NoError(t, err)
-	st := a.store.WithTx(tx)
+	st := a.store.WithTx(tx.Tx)
 	require.NoError(t, st.Create(ctx, fixed(5), 0))
 	cancel()
 	require.ErrorIs(t, st.Create(ctx, fixed(6), 0), context.Canceled)
@@ -327,9 +327,9 @@ func TestTxOfAnApplicationThatPanics(t *testing.T) {
 	require.Panics(t, func() {
 		tx := a.db.MustBegin()
 		defer tx.Rollback()
-		a.changes(a.store.WithTx(tx))
+		a.changes(a.store.WithTx(tx.Tx))
 		panic("application")
 	})
-	require.NoError(t, a.store.Check(t.Context()))
+	require.NoError(t, a.store.Ping(t.Context()))
 	a.holds(0, before()...)
 }

@@ -87,7 +87,7 @@ type writer struct {
 // newWriter returns the writer on a connection that is the store's own.
 func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 	return &writer{
-		prepared:    prepared{db: conn, prefix: prefix(cfg.TablePrefix)},
+		prepared:    prepared{db: conn, prefix: store.TablePrefix(cfg.TablePrefix)},
 		busyTimeout: cfg.BusyTimeout,
 		conn:        conn,
 	}
@@ -353,83 +353,45 @@ func (w *writer) purge(ctx context.Context, inTx bool, q *store.Query) (purged [
 	if !inTx {
 		return nil, errNeedsTx
 	}
-	if purged, err = list(ctx, w.db, w.prefix, q); err != nil {
-		return nil, err
-	}
-	for i := range purged {
-		r := &purged[i]
-		if _, err := w.exec(ctx, inTx, deleteSQL, r.PK[:], r.Version); err != nil {
-			return nil, err
+	err = w.together(func() error {
+		if purged, err = list(ctx, w.db, w.prefix, q); err != nil {
+			return err
 		}
-		if len(r.Earlier) > 0 {
-			if err := w.indexEarlier(ctx, &r.PK, nil); err != nil {
-				return nil, err
+		for i := range purged {
+			r := &purged[i]
+			if _, err := w.exec(ctx, inTx, deleteSQL, r.PK[:], r.Version); err != nil {
+				return err
+			}
+			if len(r.Earlier) > 0 {
+				if err := w.indexEarlier(ctx, &r.PK, nil); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return purged, nil
+		return nil
+	})
+	return purged, err
 }
 
 func (w *writer) touch(ctx context.Context, inTx bool, uses []store.Use) error {
-	if !inTx && len(uses) > 1 {
-		return errNeedsTx
-	}
-	for i := range uses {
-		u := &uses[i]
-		if u.At.IsZero() {
-			continue // none is not later than anything
-		}
-		at := u.At.UnixMicro()
-		if _, err := w.exec(ctx, inTx, touchSQL, at, u.From, u.PK[:], at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// write has the leader do f. Once begun, f is not for ctx to interrupt, or
-// nobody could say whether it took effect, and others may be in the transaction.
-func (s *Store) write(ctx context.Context, op string, f func(ctx context.Context, inTx bool) error) error {
-	err := s.committer.do(ctx, func(inTx bool) error {
-		if !inTx { // or begin has done it
-			if err := s.writer.borrow(ctx, time.Now().Add(s.writer.busyTimeout)); err != nil {
+	touch := func() error {
+		for i := range uses {
+			u := &uses[i]
+			if u.At.IsZero() {
+				continue // none is not later than anything
+			}
+			at := u.At.UnixMicro()
+			if _, err := w.exec(ctx, inTx, touchSQL, at, u.From, u.PK[:], at); err != nil {
 				return err
 			}
-			defer s.writer.giveBack()
 		}
-		return f(context.WithoutCancel(ctx), inTx)
-	})
-	return s.wrap(op, err)
-}
-
-// Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, r store.Record, limit int) error {
-	return s.write(ctx, opCreate, func(ctx context.Context, inTx bool) error { return s.writer.create(ctx, inTx, &r, limit) })
-}
-
-// Update implements [store.Store].
-func (s *Store) Update(ctx context.Context, r store.Record) error {
-	return s.write(ctx, opUpdate, func(ctx context.Context, inTx bool) error { return s.writer.update(ctx, inTx, &r) })
-}
-
-// Delete implements [store.Store].
-func (s *Store) Delete(ctx context.Context, pk store.PK, version int64) error {
-	return s.write(ctx, opDelete, func(ctx context.Context, inTx bool) error { return s.writer.delete(ctx, inTx, &pk, version) })
-}
-
-// Purge implements [store.Store].
-func (s *Store) Purge(ctx context.Context, q store.Query) (purged []store.Record, err error) {
-	err = s.write(ctx, opPurge, func(ctx context.Context, inTx bool) (err error) {
-		purged, err = s.writer.purge(ctx, inTx, &q)
-		return err
-	})
-	if err != nil {
-		return nil, err
+		return nil
 	}
-	return purged, nil
-}
-
-// Touch implements [store.Store].
-func (s *Store) Touch(ctx context.Context, uses []store.Use) error {
-	return s.write(ctx, opTouch, func(ctx context.Context, inTx bool) error { return s.writer.touch(ctx, inTx, uses) })
+	switch {
+	case len(uses) <= 1:
+		return touch()
+	case !inTx:
+		return errNeedsTx
+	}
+	return w.together(touch)
 }

@@ -21,7 +21,7 @@ import (
 // the refusal, and those in the same group don't.
 func TestRefusedInAGroup(t *testing.T) {
 	t.Parallel()
-	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	_, err = driver.Limit(s.writeConn.Conn, sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
@@ -49,7 +49,7 @@ func TestRefusedInAGroup(t *testing.T) {
 // belief that there is a transaction would commit each statement on its own.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	limit := func(pages int) {
@@ -103,7 +103,7 @@ func TestFullDisk(t *testing.T) {
 // key from being checked.
 func TestListsLeavePointReadsAlone(t *testing.T) {
 	t.Parallel()
-	s, err := Open(filepath.Join(t.TempDir(), "tokens.db"), Config{})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), Config{})
 	require.NoError(t, err)
 	defer s.Close()
 	for range s.listDB.Stats().MaxOpenConnections {
@@ -126,10 +126,10 @@ func TestLockedForTooLong(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	const timeout = 300 * time.Millisecond
-	s, err := Open(path, Config{BusyTimeout: timeout})
+	s, err := Open(t.Context(), path, Config{BusyTimeout: timeout})
 	require.NoError(t, err)
 	defer s.Close()
-	other, err := Open(path, Config{})
+	other, err := Open(t.Context(), path, Config{})
 	require.NoError(t, err)
 	defer other.Close()
 	require.NoError(t, other.writer.begin(t.Context(), time.Now()))

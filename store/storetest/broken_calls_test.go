@@ -12,15 +12,29 @@ import (
 // always is a context that never ends.
 var always = context.Background()
 
-// stepwise does things under the lock one after the other, and lets others in
-// between.
+// patience is how often stepwise yields at most. That is a few milliseconds, and a
+// goroutine that is ready to run does so long before.
+const patience = 10_000
+
+// stepwise takes the steps under the lock, one after the other. Between two of them
+// it waits until another goroutine has used the store, if there is one that does.
 func (s *naive) stepwise(steps ...func()) {
-	for _, step := range steps {
+	for i, step := range steps {
+		var before int
 		_ = s.locked(always, func() error {
 			step()
+			before = s.calls
 			return nil
 		})
-		for range 20 {
+		used := func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.calls > before
+		}
+		for range patience {
+			if i == len(steps)-1 || used() {
+				break
+			}
 			runtime.Gosched()
 		}
 	}
@@ -124,14 +138,16 @@ var brokenCalls = []broken{
 			if err != nil {
 				return nil, err
 			}
+			var steps []func()
 			for _, r := range rs {
-				n.stepwise(func() {
+				steps = append(steps, func() {
 					if x := n.find(r.PK); x != nil {
 						purged = append(purged, clone(*x))
 						n.remove(r.PK)
 					}
 				})
 			}
+			n.stepwise(steps...)
 			return purged, nil
 		}}
 	}},
@@ -180,9 +196,11 @@ var brokenCalls = []broken{
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			var steps []func()
 			for _, use := range uses {
-				n.stepwise(func() { n.touch([]store.Use{use}) })
+				steps = append(steps, func() { n.touch([]store.Use{use}) })
 			}
+			n.stepwise(steps...)
 			return nil
 		}}
 	}},

@@ -19,7 +19,8 @@ func TestNaive(t *testing.T) {
 
 // naive is the simplest store there is: a slice and a mutex.
 type naive struct {
-	mu sync.Mutex
+	mu    sync.Mutex
+	calls int // how often the store was used
 	slice
 }
 
@@ -28,6 +29,7 @@ var _ store.Store = (*naive)(nil)
 func (s *naive) locked(ctx context.Context, f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls++
 	if err := ctx.Err(); err != nil {
 		return err
 	}

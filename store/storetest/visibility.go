@@ -263,16 +263,21 @@ func (s subject) together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// during calls write once and each of reads over and over until write is done,
-// each from two goroutines.
+// during calls write once and each of reads over and over until write is done, each
+// from two goroutines. The write begins when all of them have read once.
 func (s subject) during(write func(), reads ...func()) {
 	var done atomic.Bool
+	var ready sync.WaitGroup
+	ready.Add(2 * len(reads))
 	s.together(1+2*len(reads), func(i int) {
 		if i == 0 {
+			ready.Wait()
 			write()
 			done.Store(true)
 			return
 		}
+		reads[i%len(reads)]()
+		ready.Done()
 		for !done.Load() && !s.Failed() {
 			reads[i%len(reads)]()
 		}

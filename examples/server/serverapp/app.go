@@ -1,6 +1,6 @@
-// Package serverapp is the server of examples/server without its store, so that
-// programs that differ only in where they keep tokens can share it. It is here
-// to be read and copied; its API is no part of what the library promises.
+// Package serverapp is the server of examples/server. It leaves the choice of store to
+// its caller, so that the programs for SQLite and PostgreSQL share it. Read it and copy
+// from it; its API is not part of what the library promises.
 package serverapp
 
 import (
@@ -23,18 +23,18 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// App is a server of the token API, whose fields say where it keeps its tokens.
+// App is a server of the token API. Its fields say where it keeps tokens.
 type App struct {
 	DB      string // default of the flag -db
 	DBUsage string // what -db may be
 
-	// Open opens the store that -db names. The function it returns closes the
-	// store again, once nothing uses it any more.
+	// Open opens the store that -db names. The function that it returns closes the
+	// store. It is called when nothing uses the store any more.
 	Open func(ctx context.Context, db string) (store.Store, func() error, error)
 }
 
-// Main serves until the process is told to stop, and returns its exit code: 2 if
-// the flags are wrong, 1 if anything else is.
+// Main serves until the process is told to stop, and returns its exit code: 2 if the
+// flags are wrong, 1 if anything else is, and 0 otherwise.
 func (a App) Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,7 +51,7 @@ func (a App) Main() int {
 	return 1
 }
 
-// Run serves until ctx is done, and returns nil if that was all that happened.
+// Run serves until ctx is done. Then it returns nil.
 func (a App) Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
 	o, err := a.parse(args, getenv)
 	if errors.Is(err, flag.ErrHelp) {
@@ -111,8 +111,7 @@ func (a App) Run(ctx context.Context, args []string, getenv func(string) string,
 	})
 }
 
-// shutdownTime is how long requests may take that are under way when the server
-// is told to stop.
+// shutdownTime is how long the server waits for open requests when it is told to stop.
 const shutdownTime = 10 * time.Second
 
 func serve(ctx context.Context, listener net.Listener, server *http.Server) error {

@@ -18,8 +18,8 @@ const (
 	bootstrapUser  = "1"
 )
 
-// bootstrap sees to it that the bootstrap token is there and, unless ownKey is
-// empty, that ownKey is its key. It returns the key if it has made one.
+// bootstrap makes the bootstrap token if it is not there. Unless ownKey is empty, it
+// makes ownKey its key. It returns the key if it has made one.
 func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (authtoken.Key, error) {
 	fail := func(err error) (authtoken.Key, error) {
 		return authtoken.Key{}, fmt.Errorf("token %q: %w", bootstrapToken, err)
@@ -44,7 +44,7 @@ func bootstrap(ctx context.Context, svc *authtoken.Service, ownKey string) (auth
 		return key, nil
 	}
 	if err := setBootstrapKey(ctx, svc, ownKey); err != nil {
-		if made { // nobody would ever know the key it has
+		if made { // nobody knows the key that it has
 			err = errors.Join(err, svc.Delete(ctx, bootstrapToken, authtoken.IfRevision(token.Revision())))
 		}
 		return authtoken.Key{}, err
@@ -60,7 +60,7 @@ func setBootstrapKey(ctx context.Context, svc *authtoken.Service, key string) er
 	if err != nil {
 		return err
 	}
-	// Whatever has become of it since it was made, with this key it opens the API.
+	// Somebody may have changed the token. With this key it must open the API.
 	_, err = svc.Update(ctx, bootstrapToken, authtoken.UpdateParams{
 		Intent:   new(authtoken.IntentAPI),
 		Expiring: new(false),
@@ -68,8 +68,7 @@ func setBootstrapKey(ctx context.Context, svc *authtoken.Service, key string) er
 	return err
 }
 
-// welcome prints how to use the server. key is the zero Key unless it was made
-// just now.
+// welcome prints how to use the server. key is the zero Key if no token was made.
 func welcome(w io.Writer, addr net.Addr, o *options, key authtoken.Key) error {
 	var b strings.Builder
 	secret := key.Reveal()
@@ -86,8 +85,7 @@ func welcome(w io.Writer, addr net.Addr, o *options, key authtoken.Key) error {
 		secret = "$" + envBootstrapKey
 	}
 
-	// A name of its own each time, so that what is printed can be pasted after
-	// every start.
+	// The name is new at each start, so that the commands work again.
 	name := "demo-" + strings.ToLower(rand.Text()[:6])
 	curl := func(method, path, body string) {
 		fmt.Fprintf(&b, `  curl -X %s '%s/api/v3/core/tokens/%s' -H "Authorization: Bearer %s" -H 'Content-Type: application/json' -d '%s'`+"\n",
@@ -102,8 +100,8 @@ func welcome(w io.Writer, addr net.Addr, o *options, key authtoken.Key) error {
 	return err
 }
 
-// clientURL returns where this machine reaches the server: an address that stands
-// for all of its addresses is none to connect to.
+// clientURL returns the URL at which this machine reaches the server. Clients can't
+// connect to an address that stands for all addresses, such as 0.0.0.0.
 func clientURL(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return fmt.Sprintf("http://localhost:%d", tcp.Port)

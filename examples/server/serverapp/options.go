@@ -20,7 +20,7 @@ const (
 	envSealKey      = "AUTHTOKEN_SEAL_KEY"
 )
 
-// options are what the flags and the environment come to.
+// options are what the flags and the environment say.
 type options struct {
 	addr     string
 	db       string
@@ -29,16 +29,16 @@ type options struct {
 	events   bool // to be logged
 	policy   authtoken.Policy
 
-	bootstrapKey string           // "" for one of the server's making
+	bootstrapKey string           // "" if the server is to make one
 	sealer       authtoken.Sealer // nil for none
 }
 
 // usageError is a fault in the flags.
 type usageError struct{ fault string }
 
-func (e *usageError) Error() string { return e.fault + " (-h tells the flags)" }
+func (e *usageError) Error() string { return e.fault + " (-h lists the flags)" }
 
-// flags returns the flags, which are parsed into o and usersFile.
+// flags returns the flags. Parsing them sets o and usersFile.
 func (a App) flags(o *options, usersFile *string) *flag.FlagSet {
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // what is wrong comes back as an error
@@ -60,7 +60,7 @@ func (a App) flags(o *options, usersFile *string) *flag.FlagSet {
 	return fs
 }
 
-// help prints what the flags are.
+// help lists the flags.
 func (a App) help(w io.Writer) error {
 	fs := a.flags(new(options), new(string))
 	fs.SetOutput(w)
@@ -77,8 +77,8 @@ Environment:
 	return err
 }
 
-// parse returns the options, or an error that names the flag, the file or the
-// variable that is wrong.
+// parse returns the options. The error names the flag, the file or the variable that
+// is wrong.
 func (a App) parse(args []string, getenv func(string) string) (*options, error) {
 	var o options
 	var usersFile string
@@ -106,8 +106,8 @@ func (a App) parse(args []string, getenv func(string) string) (*options, error) 
 	return &o, nil
 }
 
-// readUsers returns the users in the file or, if there is no file, a single one. It
-// makes sure that the bootstrap token has an owner, and is of use.
+// readUsers returns the users in the file. If path is empty, there is one user, the
+// owner of the bootstrap token. That owner must be an active superuser.
 func readUsers(path string) ([]httpadapter.Profile, authtoken.Directory, error) {
 	profiles := []httpadapter.Profile{{
 		ID: bootstrapUser, Username: "admin", Name: "Administrator", Active: true, Superuser: true,
@@ -138,7 +138,7 @@ func readUsers(path string) ([]httpadapter.Profile, authtoken.Directory, error) 
 	return profiles, list, nil
 }
 
-// newSealer returns nil for no key. The error says nothing of what is in the key.
+// newSealer returns nil for no key. The error does not quote the key.
 func newSealer(hexKey string) (authtoken.Sealer, error) {
 	if hexKey == "" {
 		return nil, nil

@@ -3,11 +3,11 @@
 //
 //	go run ./examples/copy -from tokens.db -to postgres://app@db.example.com/app
 //
-// Each of the two is the path of an SQLite file or the URL of a PostgreSQL
-// database. What the destination has already is left alone, what only it has is
-// deleted, and in the end the numbers are compared: see [store.Copy]. So the command
-// can be repeated, after it was interrupted or once the application has stopped. It
-// says how far it is on the standard error, and what it did on the standard output.
+// Each of the two is the path of a SQLite file or the URL of a PostgreSQL database. The
+// command leaves alone what the destination has already, deletes what only the
+// destination has, and compares the numbers in the end: see [store.Copy]. So it can be
+// repeated, after an interruption or once the application has stopped. It reports
+// progress on the standard error, and the result on the standard output.
 package main
 
 import (
@@ -88,7 +88,7 @@ type closingStore interface {
 
 func open(ctx context.Context, name string) (closingStore, error) {
 	if !isURL(name) {
-		return sqlite.Open(name, sqlite.Config{})
+		return sqlite.Open(ctx, name, sqlite.Config{})
 	}
 	if !strings.Contains(name, "pool_max_conns=") {
 		separator := "?"

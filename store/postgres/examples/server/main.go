@@ -3,9 +3,8 @@
 //
 //	go run ./examples/server -db postgres://app@db.example.com/app
 //
-// What the database's URL leaves out comes from where psql looks as well:
-// PGHOST, PGPASSWORD and the like. Any number of servers may run over one
-// database. With the flag -h it tells its flags.
+// Like psql, it takes what the URL leaves out from PGHOST, PGPASSWORD and the like. Any
+// number of servers may run over one database. The flag -h lists the flags.
 package main
 
 import (

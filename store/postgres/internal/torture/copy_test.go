@@ -74,7 +74,7 @@ func TestCopyThereAndBack(t *testing.T) {
 
 func openFile(t *testing.T) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), sqlite.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

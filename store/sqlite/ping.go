@@ -48,7 +48,7 @@ func (p place) String() string {
 	return p.path
 }
 
-// Check returns nil if keys can be checked now: the store is open, the file is
+// Ping returns nil if keys can be checked now: the store is open, the file is
 // where it was and the same, its schema is one that this release knows, and a token
 // was looked up in it. Otherwise the error says what is wrong; it matches
 // ErrClosed if the store is closed.
@@ -57,12 +57,12 @@ func (p place) String() string {
 // of a key. It does not look for damage beyond the pages that it reads, nor does it
 // write: that there is room on the disk, and that nobody keeps the lock, shows
 // only when something is written. Writers never wait for it.
-func (s *Store) Check(ctx context.Context) error {
-	return s.read(ctx, "check "+s.where.String(), func(ctx context.Context) error {
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping "+s.where.String(), func(ctx context.Context, rd *reader) error {
 		if err := s.where.check(); err != nil {
 			return err
 		}
-		steps, err := missing(ctx, s.reader.lists, s.reader.prefix)
+		steps, err := missing(ctx, rd.lists, rd.prefix)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (s *Store) Check(ctx context.Context) error {
 			return errors.New("its tables are gone")
 		}
 		var r store.Record
-		err = s.reader.getByDigest(ctx, store.Digest{1}, &r)
+		err = rd.getByDigest(ctx, store.Digest{1}, &r)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}

@@ -15,13 +15,13 @@ import (
 // records is the methods of [store.Store], wherever their statements are run.
 // Each write is a transaction of its own, and all but a Create with a limit are a
 // single statement.
-type records struct {
+type operations struct {
 	runner
 	sql *statements
 }
 
 // Create implements [store.Store].
-func (s *records) Create(ctx context.Context, r store.Record, limit int) error {
+func (s *operations) Create(ctx context.Context, r store.Record, limit int) error {
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		err := s.insert(ctx, q, &r, limit)
 		if !inDoubt || !isOutcome(err) {
@@ -39,7 +39,7 @@ func (s *records) Create(ctx context.Context, r store.Record, limit int) error {
 	return wrap("create token", err)
 }
 
-func (s *records) insert(ctx context.Context, q querier, r *store.Record, limit int) (err error) {
+func (s *operations) insert(ctx context.Context, q querier, r *store.Record, limit int) (err error) {
 	switch {
 	case limit != 0:
 		return s.insertWithin(ctx, q, r, max(limit, 0))
@@ -58,7 +58,7 @@ func (s *records) insert(ctx context.Context, q querier, r *store.Record, limit 
 // owner is locked first, by a statement of its own, so that the next one sees what
 // those who had it locked before have added. Under an isolation where it would
 // not, PostgreSQL aborts whoever has waited, who then tries again.
-func (s *records) insertWithin(ctx context.Context, q querier, r *store.Record, limit int) error {
+func (s *operations) insertWithin(ctx context.Context, q querier, r *store.Record, limit int) error {
 	tx, err := q.Begin(ctx)
 	if err != nil {
 		return err
@@ -81,20 +81,20 @@ func (s *records) insertWithin(ctx context.Context, q querier, r *store.Record, 
 }
 
 // Get implements [store.Store].
-func (s *records) Get(ctx context.Context, identifier string) (store.Record, error) {
+func (s *operations) Get(ctx context.Context, identifier string) (store.Record, error) {
 	return s.point(ctx, "get token", func(ctx context.Context, q querier) (store.Record, error) {
 		return one(ctx, q, s.sql.get, identifier)
 	})
 }
 
 // GetByDigest implements [store.Store].
-func (s *records) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
+func (s *operations) GetByDigest(ctx context.Context, digest store.Digest) (store.Record, error) {
 	return s.point(ctx, "get token by digest", func(ctx context.Context, q querier) (store.Record, error) {
 		return s.digest(ctx, q, digest)
 	})
 }
 
-func (s *records) digest(ctx context.Context, q querier, digest store.Digest) (store.Record, error) {
+func (s *operations) digest(ctx context.Context, q querier, digest store.Digest) (store.Record, error) {
 	if digest == (store.Digest{}) {
 		return store.Record{}, store.ErrNotFound
 	}
@@ -106,7 +106,7 @@ func (s *records) digest(ctx context.Context, q querier, digest store.Digest) (s
 }
 
 // point reads one record.
-func (s *records) point(ctx context.Context, op string, f func(context.Context, querier) (store.Record, error)) (store.Record, error) {
+func (s *operations) point(ctx context.Context, op string, f func(context.Context, querier) (store.Record, error)) (store.Record, error) {
 	var r store.Record
 	err := s.read(ctx, func(ctx context.Context, q querier) (err error) {
 		r, err = f(ctx, q)
@@ -129,7 +129,7 @@ func one(ctx context.Context, q querier, sql string, arg any) (store.Record, err
 }
 
 // Update implements [store.Store].
-func (s *records) Update(ctx context.Context, r store.Record) error {
+func (s *operations) Update(ctx context.Context, r store.Record) error {
 	var id store.PK
 	_, _ = rand.Read(id[:]) // which never fails
 	args := []any{
@@ -166,7 +166,7 @@ func (s *records) Update(ctx context.Context, r store.Record) error {
 }
 
 // Delete implements [store.Store].
-func (s *records) Delete(ctx context.Context, pk store.PK, version int64) error {
+func (s *operations) Delete(ctx context.Context, pk store.PK, version int64) error {
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		tag, err := q.Exec(ctx, s.sql.delete, uuid(pk), version)
 		if err != nil || tag.RowsAffected() > 0 {
@@ -185,7 +185,7 @@ func (s *records) Delete(ctx context.Context, pk store.PK, version int64) error 
 }
 
 // List implements [store.Store].
-func (s *records) List(ctx context.Context, q store.Query) ([]store.Record, error) {
+func (s *operations) List(ctx context.Context, q store.Query) ([]store.Record, error) {
 	var listed []store.Record
 	err := s.read(ctx, func(running context.Context, db querier) error {
 		listed = nil
@@ -199,7 +199,7 @@ func (s *records) List(ctx context.Context, q store.Query) ([]store.Record, erro
 
 // each calls f for the records that q selects, in order. The statement is run with
 // running, which in a transaction of the application's does not end when ctx does.
-func (s *records) each(ctx, running context.Context, db querier, q *store.Query, f func(*store.Record)) error {
+func (s *operations) each(ctx, running context.Context, db querier, q *store.Query, f func(*store.Record)) error {
 	var st statement
 	st.add(s.sql.list)
 	if inSQL(q) {
@@ -256,7 +256,7 @@ func collect(ctx context.Context, db querier, st *statement) (all []store.Record
 }
 
 // Count implements [store.Store].
-func (s *records) Count(ctx context.Context, q store.Query) (int, error) {
+func (s *operations) Count(ctx context.Context, q store.Query) (int, error) {
 	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
 	var n int
 	err := s.read(ctx, func(running context.Context, db querier) error {
@@ -279,7 +279,7 @@ func (s *records) Count(ctx context.Context, q store.Query) (int, error) {
 // records that others are writing or purging at that moment, if there are enough
 // without them: so several instances that sweep at once share the work. If there
 // are not, or without a Limit, it waits for the others and leaves out nothing.
-func (s *records) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
+func (s *operations) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
 	var purged []store.Record
 	err := s.write(ctx, false, func(ctx context.Context, db querier, _ bool) (err error) {
 		if q.Limit > 0 && q.Offset <= 0 {
@@ -299,7 +299,7 @@ func (s *records) Purge(ctx context.Context, q store.Query) ([]store.Record, err
 }
 
 // Touch implements [store.Store].
-func (s *records) Touch(ctx context.Context, uses []store.Use) error {
+func (s *operations) Touch(ctx context.Context, uses []store.Use) error {
 	latest := make(map[store.PK]store.Use, len(uses))
 	for _, u := range uses {
 		// None is not later than anything.

@@ -13,7 +13,7 @@ import (
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
-func TestCheck(t *testing.T) {
+func TestPing(t *testing.T) {
 	t.Parallel()
 	// Each has a store on its file when something happens to it.
 	for _, c := range []struct {
@@ -57,7 +57,7 @@ func TestCheck(t *testing.T) {
 			contents := databaseOf(t, 200)
 			for name, use := range map[string]func(path string) *sqlite.Store{
 				"Open": func(path string) *sqlite.Store {
-					s, err := sqlite.Open(path, sqlite.Config{})
+					s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
 					require.NoError(t, err)
 					t.Cleanup(func() { require.NoError(t, s.Close()) })
 					return s
@@ -71,31 +71,31 @@ func TestCheck(t *testing.T) {
 					return // not while it is open
 				}
 				if c.name != "overwritten" { // or its pages were known already
-					require.NoError(t, s.Check(t.Context()))
+					require.NoError(t, s.Ping(t.Context()))
 				}
 				c.happens(t, path)
-				err := s.Check(t.Context())
+				err := s.Ping(t.Context())
 				if c.reason == "" {
 					require.NoError(t, err, name)
 					continue
 				}
-				require.ErrorContains(t, err, "sqlite: check "+path+": ", name)
+				require.ErrorContains(t, err, "sqlite: ping "+path+": ", name)
 				require.ErrorContains(t, err, c.reason, name)
 			}
 		})
 	}
 }
 
-func TestCheckOfMemory(t *testing.T) {
+func TestPingOfMemory(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*sqlite.Store{openMemory(t), onHandle(t, handleInMemory(t), sqlite.Config{})} {
-		require.NoError(t, s.Check(t.Context()))
+		require.NoError(t, s.Ping(t.Context()))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := s.Check(ctx)
+		err := s.Ping(ctx)
 		require.ErrorIs(t, err, context.Canceled)
-		require.ErrorContains(t, err, "sqlite: check database in memory: ")
+		require.ErrorContains(t, err, "sqlite: ping database in memory: ")
 		require.NoError(t, s.Close())
-		require.ErrorIs(t, s.Check(t.Context()), sqlite.ErrClosed)
+		require.ErrorIs(t, s.Ping(t.Context()), sqlite.ErrClosed)
 	}
 }

@@ -1,0 +1,101 @@
+package store_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+func TestTablePrefix(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[store.TablePrefix]bool{
+		store.DefaultTablePrefix: true,
+		"a":                      true,
+		"_":                      true,
+		"tokens_2":               true,
+		store.TablePrefix(strings.Repeat("a", 40)): true,
+		store.TablePrefix(strings.Repeat("a", 41)): false,
+		"":        false,
+		"2a":      false,
+		"A":       false,
+		"a-b":     false,
+		"a b":     false,
+		"ä":       false,
+		"a;--":    false,
+		"sqlite_": false,
+	} {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, p.Check() == nil)
+		})
+	}
+	require.Equal(t, "SELECT * FROM app_tokens", store.TablePrefix("app_").In("SELECT * FROM authtoken_tokens"))
+}
+
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{
+		"migrations/0002_more.sql":   {Data: []byte("ALTER TABLE authtoken_tokens;")},
+		"migrations/0001_tokens.sql": {Data: []byte("CREATE TABLE authtoken_tokens;")},
+		"migrations/README":          {},
+	}
+	all, err := store.Migrations(files, "app_")
+	require.NoError(t, err)
+	require.Equal(t, []store.Migration{
+		{Version: 1, Name: "tokens", SQL: "CREATE TABLE app_tokens;\nINSERT INTO app_migrations (version) VALUES (1);\n"},
+		{Version: 2, Name: "more", SQL: "ALTER TABLE app_tokens;\nINSERT INTO app_migrations (version) VALUES (2);\n"},
+	}, all)
+	for version, want := range []int{2, 1, 0} {
+		steps, err := store.Missing(all, version)
+		require.NoError(t, err)
+		require.Len(t, steps, want)
+	}
+	_, err = store.Missing(all, 3)
+	require.ErrorContains(t, err, "newer release")
+}
+
+func TestSortedBy(t *testing.T) {
+	t.Parallel()
+	field := func(f store.Field) store.Order { return store.Order{Field: f} }
+	for name, c := range map[string]struct{ order, want []store.Order }{
+		"nothing":          {nil, []store.Order{field("identifier"), field("pk")}},
+		"one":              {[]store.Order{{Field: "user", Desc: true}}, []store.Order{{Field: "user", Desc: true}, field("pk")}},
+		"one twice":        {[]store.Order{field("user"), {Field: "user", Desc: true}}, []store.Order{field("user"), field("pk")}},
+		"more than the PK": {[]store.Order{{Field: "pk", Desc: true}, field("user")}, []store.Order{{Field: "pk", Desc: true}}},
+		"no such field":    {[]store.Order{field("digest"), field("secret"), field("user")}, []store.Order{field("user"), field("pk")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := store.Query{Order: c.order}
+			require.Equal(t, c.want, q.SortedBy())
+		})
+	}
+}
+
+// That Variants finds all of them rests on tables of Unicode, of which there will be new
+// versions.
+func TestVariants(t *testing.T) {
+	t.Parallel()
+	folded := make(map[rune][]rune) // for those that don't only equal themselves
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if f := store.Fold(r); f != r {
+			folded[f] = append(folded[f], r)
+		}
+	}
+	for f, want := range folded {
+		want = append(want, f)
+		slices.Sort(want)
+		for _, r := range want {
+			got := store.Variants(r)
+			require.Equal(t, r, got[0])
+			slices.Sort(got)
+			require.Equal(t, want, got, "%U", r)
+		}
+	}
+}
