@@ -65,7 +65,7 @@ var sentences = []struct {
 	{"date", "date", codeOver, "This day is over. Enter a later one."},
 	{"date", "date", codeTooFar, "Enter a day no later than {day}."},
 
-	{"overlap", "overlap", codeNotOffered, "Choose what becomes of the present key."},
+	{"overlap", "overlap", codeNotOffered, "Choose what happens to the present key."},
 
 	{"words", "search", authtoken.CodeTooMany, "Search for at most {limit} words."},
 	{"words", "search", authtoken.CodeTooLong, "Search for a shorter text, of up to {limit} characters."},
