@@ -13,17 +13,17 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// Clock is a clock that stands still until it is moved. It may be used from any
-// number of goroutines.
+// Clock is a clock that stands still until a test moves it. It is safe for concurrent
+// use. Make one with [NewClock]: the zero Clock shows the zero time.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that stands at now.
+// NewClock returns a clock that shows now.
 func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
-// Now returns the time the clock shows.
+// Now returns the time that the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,9 +44,9 @@ func (c *Clock) Set(now time.Time) {
 	c.now = now
 }
 
-// NewService returns a service with this configuration over a new in-memory
-// store, and its clock, which stands at the present until it is moved. cfg.Now
-// must be nil.
+// NewService returns a service with this configuration over a new in-memory store, and
+// its clock. The clock shows the present time until the test moves it. cfg.Now must be
+// nil. If anything is wrong, the test fails at once.
 func NewService(t testing.TB, cfg authtoken.Config) (*authtoken.Service, *Clock) {
 	t.Helper()
 	if cfg.Now != nil {
@@ -61,15 +61,15 @@ func NewService(t testing.TB, cfg authtoken.Config) (*authtoken.Service, *Clock)
 	return svc, clock
 }
 
-// Server is a server that stands in for authentik: the policy is
-// authtoken.Authentik(), and keys can be viewed.
+// Server is a server that takes the place of authentik. Its policy is
+// authtoken.Authentik(), and keys can be viewed. Make one with [NewServer].
 type Server struct {
-	// URL is the server's, without a path: "http://127.0.0.1:40123". The API is
+	// URL is the URL of the server, without a path: "http://127.0.0.1:40123". The API is
 	// at URL + "/api/v3".
 	URL string
 
-	// Superuser is the first superuser among the users, and Key the key of a
-	// token of theirs, named "test", that never expires.
+	// Superuser is the first active superuser among the users. Key is the key of the
+	// token "test", which belongs to that superuser and never expires.
 	Superuser authtoken.User
 	Key       string
 
@@ -77,8 +77,8 @@ type Server struct {
 	Clock   *Clock
 }
 
-// Profiles returns the users that a Server has if none are given: the superuser
-// "akadmin" with ID 1, and "alice" and "bob" with 2 and 3.
+// Profiles returns the users that a Server has by default: the superuser "akadmin" with
+// the ID 1, "alice" with the ID 2, and "bob" with the ID 3.
 func Profiles() []httpadapter.Profile {
 	return []httpadapter.Profile{
 		{ID: "1", Username: "akadmin", Name: "authentik Default Admin", Email: "akadmin@example.com", Active: true, Superuser: true},
@@ -87,7 +87,7 @@ func Profiles() []httpadapter.Profile {
 	}
 }
 
-// Users returns the users of Profiles, for a directory.
+// Users returns the users of [Profiles], for a directory.
 func Users() []authtoken.User { return users(Profiles()) }
 
 func users(profiles []httpadapter.Profile) []authtoken.User {
@@ -98,9 +98,9 @@ func users(profiles []httpadapter.Profile) []authtoken.User {
 	return users
 }
 
-// NewServer starts a server on a port of the loopback interface, which stops when
-// the test ends. One of its users, which default to [Profiles], must be an active
-// superuser.
+// NewServer starts a server on a port of the loopback interface. The server stops when the
+// test ends. Its users default to [Profiles]. One of them must be an active superuser. If
+// anything is wrong, the test fails at once.
 func NewServer(t testing.TB, profiles ...httpadapter.Profile) *Server {
 	t.Helper()
 	if len(profiles) == 0 {
@@ -136,8 +136,8 @@ func NewServer(t testing.TB, profiles ...httpadapter.Profile) *Server {
 	return s
 }
 
-// KeyOf returns the key of a token of the user with this ID, named "test-<ID>",
-// that never expires and may call the API. The token is made on the first call.
+// KeyOf returns a key of the user with this ID. It can call the API and never expires. The
+// first call makes its token, which is named "test-<ID>".
 func (s *Server) KeyOf(t testing.TB, user string) string {
 	t.Helper()
 	identifier := "test-" + user

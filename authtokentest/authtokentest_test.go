@@ -62,7 +62,7 @@ func TestServiceClock(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrKeyExpired)
 }
 
-// fatal is a testing.TB that notes Fatal instead of ending the test.
+// fatal is a testing.TB that records calls of Fatal instead of ending the test.
 type fatal struct {
 	testing.TB
 	said bool

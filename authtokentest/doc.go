@@ -1,14 +1,14 @@
-// Package authtokentest gives tests a token service over the in-memory store, or
-// a whole server that speaks authentik's token API, in one line:
+// Package authtokentest is for tests of applications that use tokens. In one line, it makes
+// a server with authentik's token API:
 //
 //	srv := authtokentest.NewServer(t)
 //	client := myapp.NewClient(srv.URL, srv.Key)
 //
-// A service alone, on a clock that the test moves:
+// It also makes a service over the in-memory store, with a clock that the test moves:
 //
 //	svc, clock := authtokentest.NewService(t, authtoken.Config{})
 //	clock.Advance(time.Hour)
 //
-// Everything stops and goes away with the test, and whatever goes wrong while it
-// is set up fails the test at once.
+// Everything stops when the test ends. If anything is wrong while it is set up, the test
+// fails at once.
 package authtokentest

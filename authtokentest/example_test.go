@@ -10,8 +10,7 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// A service on a clock that stands still, where there is no test to give to
-// NewService.
+// Without a test for NewService, make a service with the clock.
 func ExampleClock() {
 	ctx := context.Background()
 	clock := authtokentest.NewClock(time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC))

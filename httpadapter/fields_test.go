@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,21 +157,4 @@ func TestExpiresThatIsOverwritten(t *testing.T) {
 			}
 		})
 	}
-}
-
-// authentik's own rotation has no body, and renews the token.
-func TestRotateWithoutABody(t *testing.T) {
-	t.Parallel()
-	a := newAPIWith(t, authtoken.Config{Policy: authtoken.Authentik()}, httpadapter.Config{})
-	require.Equal(t, http.StatusCreated, a.do(t, "alice", "POST", tokens, `{"identifier":"new"}`).Code)
-	a.clock.Advance(20 * time.Minute)
-	w := a.do(t, "alice", "POST", tokens+"new/rotate/", "")
-	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	var rotated struct {
-		Key     string
-		Expires time.Time
-	}
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &rotated))
-	require.NotEmpty(t, rotated.Key)
-	require.Equal(t, a.clock.Now().Add(30*time.Minute), rotated.Expires)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,4 +176,42 @@ func TestFiltersAreTrimmed(t *testing.T) {
 	// No token expires at the first instant, which is asked for all the same.
 	w := a.do(t, "akadmin", "GET", tokens+"?expires=0001-01-01", "")
 	require.Equal(t, []string{}, listed(t, w))
+}
+
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
+	for query, want := range map[string]string{
+		"intent=foo":                         `{"intent":["Select a valid choice. foo is not one of the available choices."]}`,
+		"expires=zzz":                        `{"expires":["Enter a valid date/time."]}`,
+		"expiring=maybe":                     `{"expiring":["Must be a valid boolean."]}`,
+		"identifier=%00":                     `{"identifier":["Null characters are not allowed."]}`,
+		"search=" + strings.Repeat("a,", 9):  `{"search":["Search for at most 8 words."]}`,
+		"search=" + strings.Repeat("a", 256): `{"search":["Ensure this field has no more than 255 characters."]}`,
+		"expires=1&intent=2&expiring=3": `{"expires":["Enter a valid date/time."],"expiring":["Must be a valid boolean."],` +
+			`"intent":["Select a valid choice. 2 is not one of the available choices."]}`,
+	} {
+		requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?"+query, ""), http.StatusBadRequest, want)
+	}
+	for _, page := range []string{"0", "-1", "2", "x", "1.0", "99999999999999999999"} {
+		requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?page="+page, ""), http.StatusNotFound, `{"detail":"Invalid page."}`)
+	}
+	for query, count := range map[string]string{
+		"page=":                        `"count":3`,
+		"page=1&page_size=x":           `"count":3,"current":1,"total_pages":1`,
+		"page=2&page_size=2":           `{"next":0,"previous":1,"count":3,"current":2,"total_pages":2,"start_index":3,"end_index":3}`,
+		"page_size=2":                  `{"next":2,"previous":0,"count":3,"current":1,"total_pages":2,"start_index":1,"end_index":2}`,
+		"identifier=no&identifier=":    `"count":3`,
+		"identifier=%20key-bob%20":     `"count":1`,
+		"search=100%":                  `"count":0`,
+		"search=key;-%zz":              `"count":0`,
+		"search=key-%25%ff":            `"count":0`,
+		"expiring=FALSE":               `"count":3`,
+		"expires=2031-01-01T00:00:00Z": `{"next":0,"previous":0,"count":0,"current":1,"total_pages":1,"start_index":0,"end_index":0}`,
+	} {
+		w := a.do(t, "akadmin", "GET", tokens+"?"+query, "")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Contains(t, w.Body.String(), count, query)
+		require.Contains(t, w.Body.String(), `"autocomplete":{}`)
+	}
 }

@@ -2,8 +2,6 @@ package httpadapter_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,65 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
-	"github.com/authtoken/authtoken/authtokentest"
 	"github.com/authtoken/authtoken/httpadapter"
 	"github.com/authtoken/authtoken/store/memory"
 )
-
-// guarded is a route behind RequireToken, and a service with two tokens of
-// alice to call it with.
-type guarded struct {
-	http.Handler
-	svc              *authtoken.Service
-	clock            *authtokentest.Clock
-	api, appPassword string
-	seen             authtoken.Principal
-	calls            int
-}
-
-func newGuarded(t *testing.T, cfg httpadapter.GuardConfig) *guarded {
-	t.Helper()
-	users, err := authtoken.NewUserList(authtokentest.Users()...)
-	require.NoError(t, err)
-	g := new(guarded)
-	g.svc, g.clock = authtokentest.NewService(t, authtoken.Config{Users: users, TrackLastUsed: true})
-	for intent, key := range map[authtoken.Intent]*string{
-		authtoken.IntentAPI: &g.api, authtoken.IntentAppPassword: &g.appPassword,
-	} {
-		_, k, err := g.svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: string(intent), User: "2", Intent: intent,
-			Expires: time.Date(2040, 1, 2, 3, 4, 5, 0, time.UTC), Expiring: new(intent == authtoken.IntentAPI)})
-		require.NoError(t, err)
-		*key = k.Reveal()
-	}
-	guard, err := httpadapter.RequireToken(g.svc, cfg)
-	require.NoError(t, err)
-	g.Handler = guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var ok bool
-		g.seen, ok = httpadapter.Principal(r.Context())
-		require.True(t, ok)
-		g.calls++
-		w.WriteHeader(http.StatusNoContent)
-	}))
-	return g
-}
-
-func (g *guarded) do(t *testing.T, prepare func(*http.Request)) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), "GET", "/things", nil)
-	prepare(r)
-	w := httptest.NewRecorder()
-	g.ServeHTTP(w, r)
-	return w
-}
-
-func header(name, value string) func(*http.Request) {
-	return func(r *http.Request) { r.Header.Set(name, value) }
-}
-
-func basic(username, password string) func(*http.Request) {
-	return func(r *http.Request) { r.SetBasicAuth(username, password) }
-}
 
 func TestRequireToken(t *testing.T) {
 	t.Parallel()
@@ -127,49 +69,6 @@ func TestRefusalsLookTheSame(t *testing.T) {
 	require.Equal(t, unknown, answer(key.Reveal()), "expired")
 }
 
-func TestSources(t *testing.T) {
-	t.Parallel()
-	g := newGuarded(t, httpadapter.GuardConfig{
-		Realm:        `the "things"`,
-		Intents:      []authtoken.Intent{authtoken.IntentAPI, authtoken.IntentAppPassword},
-		Sources:      []httpadapter.Source{httpadapter.FromHeader("X-Api-Key"), httpadapter.FromBasic(), httpadapter.FromBearer()},
-		ExpiryHeader: "Token-Expires",
-	})
-	for name, prepare := range map[string]func(*http.Request){
-		"header": header("x-api-key", g.api),
-		"basic":  basic("alice", g.appPassword),
-		"bearer": header("Authorization", "Bearer "+g.api),
-	} {
-		require.Equal(t, http.StatusNoContent, g.do(t, prepare).Code, name)
-	}
-	w := g.do(t, basic("alice", g.appPassword))
-	require.Empty(t, w.Header().Values("Token-Expires"), "it does not expire")
-	for name, prepare := range map[string]func(*http.Request){
-		"another's name": basic("bob", g.appPassword),
-		"no name":        basic("", g.appPassword),
-		"the first counts": func(r *http.Request) {
-			r.Header.Set("X-Api-Key", "wrong")
-			r.SetBasicAuth("alice", g.appPassword)
-		},
-	} {
-		w := g.do(t, prepare)
-		require.Equal(t, http.StatusUnauthorized, w.Code, name)
-		require.Equal(t, []string{`Basic realm="the \"things\""`, `Bearer realm="the \"things\"", error="invalid_token"`},
-			w.Header().Values("WWW-Authenticate"))
-	}
-}
-
-func TestIntentsBySource(t *testing.T) {
-	t.Parallel()
-	password := httpadapter.FromBasic()
-	password.Intents = []authtoken.Intent{authtoken.IntentAppPassword}
-	g := newGuarded(t, httpadapter.GuardConfig{Sources: []httpadapter.Source{httpadapter.FromBearer(), password}})
-	require.Equal(t, http.StatusNoContent, g.do(t, basic("alice", g.appPassword)).Code)
-	require.Equal(t, http.StatusNoContent, g.do(t, header("Authorization", "Bearer "+g.api)).Code)
-	require.Equal(t, http.StatusUnauthorized, g.do(t, basic("alice", g.api)).Code)
-	require.Equal(t, http.StatusUnauthorized, g.do(t, header("Authorization", "Bearer "+g.appPassword)).Code)
-}
-
 func TestRequireTokenReportsAllFaults(t *testing.T) {
 	t.Parallel()
 	_, err := httpadapter.RequireToken(nil, httpadapter.GuardConfig{
@@ -200,16 +99,6 @@ func TestThrottle(t *testing.T) {
 	require.Len(t, refused, 1, "no key was looked at")
 	wait = 0
 	require.Equal(t, http.StatusNoContent, g.do(t, header("Authorization", "Bearer "+g.api)).Code)
-}
-
-// flaky is a directory that is down once it says so.
-type flaky struct{ down bool }
-
-func (f *flaky) User(_ context.Context, pk string) (authtoken.User, error) {
-	if f.down {
-		return authtoken.User{}, errors.New("directory down")
-	}
-	return authtoken.User{ID: pk, Active: true}, nil
 }
 
 func TestGuardFailures(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 //go:embed templates assets
 var files embed.FS
 
-// parseTemplates does not fail: the templates are embedded, and every test parses them.
+// parseTemplates can't fail: the templates are embedded, and every test parses them.
 func parseTemplates() map[string]*template.Template {
 	templates := make(map[string]*template.Template)
 	for _, name := range []string{"list", "new", "edit", "rotate", "revoke", "key", "message"} {
@@ -44,20 +44,19 @@ func loadAssets() *assets {
 	return a
 }
 
-// contentTypes are spelled out since some systems have their own idea of them.
+// contentTypes are not taken from the system, since some systems have others.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 
-// serve answers with the asset of this name, to anybody: there is nothing in it
-// that is not in the library.
+// serve answers with the asset of this name. Anybody may see it: all of it is public.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request, name string) {
 	header := w.Header()
 	body, ok := a.files[name]
 	if !ok {
-		// One of another version, which may be back in a moment.
+		// It may be an asset of another version, which another process serves.
 		header.Set("Cache-Control", "no-store")
 		http.Error(w, "There is no such asset.", http.StatusNotFound)
 		return

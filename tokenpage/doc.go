@@ -1,39 +1,41 @@
-// Package tokenpage is a page on which people manage their own tokens: they list,
-// make, rename, rotate and revoke them, and see when each expires and was last
-// used. Superusers do so with everybody's.
+// Package tokenpage is a page on which people manage their own tokens. They can list, make,
+// rename, rotate and revoke them, and see when each token expires and was last used.
+// Superusers manage everybody's tokens.
 //
 // People name a token in their own words, such as "Müller's laptop". The name is the
-// token's description, and any number of tokens can have the same one. The page
-// shows the token's identifier small beside it, and never changes it: see
-// [authtoken.CreateParams]. A token without a description is called by its identifier.
+// token's description. Any number of tokens can have the same name. Beside it, the page
+// shows the token's identifier in small letters, and never changes it: see
+// [authtoken.CreateParams]. If a token has no description, its identifier is its name.
 //
 //	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: signedIn})
 //	mux.Handle("/account/tokens", page)
 //
 // # Where to mount it
 //
-// Anywhere, on one path. All of its links, forms and redirects are queries such as
-// "?do=edit&token=deploy", which a browser takes to be about the path it is at; so
-// there is no prefix to strip or to configure, and a proxy may rename the path.
+// Mount it anywhere, on one path. All of its links, forms and redirects are queries such
+// as "?do=edit&token=deploy", which browsers resolve against the present path. So there is
+// no prefix to strip or to configure, and a proxy may rename the path.
 //
 // # What the application provides
 //
-// Config.Authenticate says who is signed in. Whoever is not gets a plain 403:
-// to send people to a sign-in page instead, guard the path as any other. The
-// application's session cookie should be SameSite=Lax or Strict, and the site be
-// served over HTTPS. Without it, browsers say less about where a request comes
-// from, so that a proxy must then pass on the Host that it was asked for.
+// [Config].Authenticate returns who is signed in. If nobody is, the answer is a plain 403.
+// To send people to a sign-in page instead, guard the path like any other.
+//
+// The application's session cookie should be SameSite=Lax or Strict, and the site should
+// use HTTPS. Without HTTPS, browsers say less about the origin of a request. Then a proxy
+// must pass on the Host header that it got.
 //
 // # What it takes care of
 //
-// Who may do what is up to the service, in the name of whoever is signed in.
-// Requests that change something are refused if a browser says that they come
-// from another origin, and do nothing if the token was changed since the form
-// was shown. After a change, a cookie named "tokenpage-done" tells the list what to
-// say was done, once and for a minute at most. The key of a token is in the one
-// answer to the request that made it, which must not be stored, and nowhere else. The
-// page works without JavaScript.
-//
-// Its Content-Security-Policy allows no script, style or image but its own, and no
-// frame around it.
+//   - The service decides what the user who is signed in may do.
+//   - A request that changes something is refused if a browser says that it comes from
+//     another origin.
+//   - A form changes nothing if the token has changed since the form was shown.
+//   - After a change, a cookie named "tokenpage-done" tells the list what was done. The
+//     list says it once. The cookie lasts at most a minute.
+//   - Only the answer to the request that made a key shows it. Browsers and proxies must
+//     not store that answer.
+//   - The page works without JavaScript.
+//   - Its Content-Security-Policy allows only its own scripts, styles and images, and no
+//     frame around it.
 package tokenpage

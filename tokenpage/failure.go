@@ -8,7 +8,7 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// pageError is an error that has a page of its own.
+// pageError is an error with the page that reports it.
 type pageError struct {
 	status         int
 	title, message string
@@ -38,7 +38,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error
 		answer = errNoToken
 	case errors.Is(err, authtoken.ErrForbidden):
 		answer = errForbidden
-	case errors.Is(err, authtoken.ErrRefused): // since the sign-in
+	case errors.Is(err, authtoken.ErrRefused): // the key was valid at the sign-in
 		answer = errSignedOut
 	default:
 		answer = h.internal(r, err)
@@ -50,8 +50,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c call, err error
 	}
 }
 
-// internal reports a failure of the application's, whatever else err matches, and
-// returns the page to answer with.
+// internal logs err, which is a failure of the application whatever it matches. It
+// returns the page that reports it.
 func (h *Handler) internal(r *http.Request, err error) *pageError {
 	// A client that has gone away is not worth a line in the log.
 	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {

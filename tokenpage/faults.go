@@ -11,29 +11,29 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// Codes of faults that only a form can have.
+// Codes of faults that only forms have.
 const (
-	codeNotOffered authtoken.Code = "not_offered" // not one of the choices of the form
+	codeNotOffered authtoken.Code = "not_offered" // the form has other choices
 	codeNoChoice   authtoken.Code = "no_choice"   // the form has no such choice
 	codeBadDate    authtoken.Code = "bad_date"    // Value is an example
-	codeOver       authtoken.Code = "over"        // a day that is over
-	codeTooFar     authtoken.Code = "too_far"     // Latest is the last day there is
+	codeOver       authtoken.Code = "over"        // the day is over
+	codeTooFar     authtoken.Code = "too_far"     // Latest is the last day that can be chosen
 )
 
 const (
 	unusableName   = "The name has a character that can't be used. Enter the name again."
 	unusableSearch = "The search has a character that can't be used. Enter the search again."
-	badLuck        = "The token could not be made this time. Try again." // nobody chose what is taken
+	badLuck        = "The token could not be made this time. Try again." // the identifier or the key is random
 
-	// unexpected is for a fault that the service can't have with a form of this page.
+	// unexpected is for any fault that is not in sentences.
 	unexpected = "Something about this can't be accepted. Change it and try again."
 )
 
-// sentences are the words for each fault, in the order of the forms. {limit}, {time},
-// {day} and {value} stand for what the fault says besides its code.
+// sentences are the messages for faults, in the order of the inputs in the forms. {limit},
+// {time}, {day} and {value} stand for the fields of the fault.
 var sentences = []struct {
 	field string // of the service's parameters, or of a form
-	input string // the id of its input; empty if there is none
+	input string // the id of its input; empty if it has none
 	code  authtoken.Code
 	words string
 }{
@@ -65,7 +65,7 @@ var sentences = []struct {
 	{"date", "date", codeOver, "This day is over. Enter a later one."},
 	{"date", "date", codeTooFar, "Enter a day no later than {day}."},
 
-	{"overlap", "overlap", codeNotOffered, "Choose what becomes of the present key."},
+	{"overlap", "overlap", codeNotOffered, "Choose what happens to the present key."},
 
 	{"words", "search", authtoken.CodeTooMany, "Search for at most {limit} words."},
 	{"words", "search", authtoken.CodeTooLong, "Search for a shorter text, of up to {limit} characters."},
@@ -73,14 +73,14 @@ var sentences = []struct {
 	{"words", "search", authtoken.CodeNullCharacter, unusableSearch},
 }
 
-// fault is one thing that is wrong with a form.
+// fault is one fault of a form, in the words of the page.
 type fault struct {
-	Input   string // the id of the input that it is in; empty if there is none
+	Input   string // the id of the input that has the fault; empty if there is none
 	Message string
-	place   int // in sentences
+	place   int // of its sentence in sentences
 }
 
-// faultOf puts a fault in the words of the page.
+// faultOf puts e into the words of the page.
 func faultOf(e authtoken.FieldError) fault {
 	f := fault{"", unexpected, len(sentences)}
 	for i, s := range sentences {
@@ -102,10 +102,10 @@ func faultOf(e authtoken.FieldError) fault {
 	return f
 }
 
-// faults are what is wrong with a form, in the order of its inputs.
+// faults are the faults of a form, in the order of its inputs.
 type faults []fault
 
-// Of returns what is wrong in an input.
+// Of returns the messages about an input.
 func (f faults) Of(input string) []string {
 	var messages []string
 	for _, one := range f {
@@ -116,7 +116,7 @@ func (f faults) Of(input string) []string {
 	return messages
 }
 
-// unlink notes that a form does not have this input.
+// unlink removes the link to an input that the form does not have.
 func (f faults) unlink(input string) {
 	for i := range f {
 		if f[i].Input == input {
@@ -125,8 +125,8 @@ func (f faults) unlink(input string) {
 	}
 }
 
-// refused notes what err has against the form, which is to be shown again then.
-// It returns the status to do so with, or zero for an error of another kind.
+// refused adds the faults in err to the form, and returns the status for showing the form
+// again. It returns 0 if err is not about the form.
 func (f *form) refused(err error) int {
 	if invalid, ok := errors.AsType[*authtoken.ValidationError](err); ok {
 		for _, e := range invalid.Fields {

@@ -10,7 +10,7 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// form is what a form holds: what was sent, or what it starts with.
+// form has the values in a form: those that were sent, or those that it starts with.
 type form struct {
 	Name     string // on one line
 	Intent   authtoken.Intent
@@ -20,7 +20,7 @@ type form struct {
 	Revision string // of the token, when the form was shown
 
 	Faults faults
-	Stale  bool // the token has another revision now
+	Stale  bool // the token has another revision by now
 }
 
 func formOf(r *http.Request) *form {
@@ -35,13 +35,12 @@ func formOf(r *http.Request) *form {
 	}
 }
 
-// formFor is a form about a token as it is.
+// formFor returns a form with the present values of a token.
 func formFor(t authtoken.Token) *form {
 	return &form{Name: nameOf(t), Overlap: time.Hour.String(), Revision: t.Revision()}
 }
 
-// checkName returns what is wrong with the name, as far as the service does not
-// say so: it does without one.
+// checkName returns a fault if there is no name. The service does not require one.
 func (f *form) checkName() []authtoken.FieldError {
 	if f.Name != "" {
 		return nil
@@ -49,7 +48,7 @@ func (f *form) checkName() []authtoken.FieldError {
 	return []authtoken.FieldError{{Field: "description", Code: authtoken.CodeBlank}}
 }
 
-// choice is one of several values of a field.
+// choice is one of the values that a field of a form offers.
 type choice struct {
 	Value, Label, Hint string
 }
@@ -62,18 +61,18 @@ var kinds = map[authtoken.Intent]choice{
 	authtoken.IntentRecovery:     {string(authtoken.IntentRecovery), "Recovery", "Gets back into your account."},
 }
 
-// offers reports whether one of choices has this value.
+// offers reports whether one of the choices has this value.
 func offers(choices []choice, value string) bool {
 	return slices.ContainsFunc(choices, func(c choice) bool { return c.Value == value })
 }
 
-// newForm is what the page to make a token shows.
+// newForm is the data of the page that makes a token.
 type newForm struct {
 	*form
-	Intents   []choice // none if there is no choice
+	Intents   []choice // empty if there is no choice
 	Lifetimes []choice
-	Dates     bool   // can be chosen
-	LastDay   string // that can be, if not any
+	Dates     bool   // the user can choose a day
+	LastDay   string // the last day that can be chosen; empty if there is none
 }
 
 func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error {
@@ -100,7 +99,7 @@ func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) 
 	return h.render(w, status, c, "new", "New token", n)
 }
 
-// checkIntent notes in p if its intent is none that the form offers.
+// checkIntent adds a fault to p if the form does not offer its intent.
 func (h *Handler) checkIntent(p *authtoken.CreateParams) {
 	if slices.Contains(h.cfg.Intents, p.Intent) {
 		return
@@ -126,14 +125,14 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	return h.renderKey(w, r, c, token, key)
 }
 
-// about is what a page about one token shows.
+// about is the data of a page about one token.
 type about struct {
 	*form
-	Is       details // the token as it is
+	Is       details // the present token
 	Overlaps []choice
 }
 
-// titles of the pages about one token, whose name they contain.
+// titles are those of the pages about one token. %s is its name.
 var titles = map[string]string{"edit": "Token %s", "rotate": "New key for “%s”", "revoke": "Revoke “%s”"}
 
 // showToken answers with a page about a token.
@@ -141,8 +140,8 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, c call) erro
 	return h.renderToken(w, r, c, http.StatusOK, nil)
 }
 
-// renderToken answers with a page about a token. f is nil for a form that starts with
-// what the token is.
+// renderToken answers with a page about a token. If f is nil, the form has the present
+// values of the token.
 func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, status int, f *form) error {
 	token, err := c.access.Get(r.Context(), c.Token)
 	if err != nil {
@@ -152,13 +151,13 @@ func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, st
 		f = formFor(token)
 	}
 	if f.Stale {
-		f.Revision = token.Revision() // whoever sends it again has seen this one
+		f.Revision = token.Revision() // the page shows this one, and the user may send the form again
 	}
 	is := h.details(r, c, token)[0]
 	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{f, is, overlaps})
 }
 
-// again shows the form once more if err is something against it.
+// again shows the form again if err is about it. Otherwise it returns err.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form, err error) error {
 	switch status := f.refused(err); {
 	case status == 0:
@@ -170,9 +169,8 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form,
 	}
 }
 
-// unchanged returns the condition that the token is as it was when the form was
-// shown. A form without a revision is not from this page, and is answered as one
-// that is out of date.
+// unchanged returns the condition that the token has not changed since the form was shown.
+// It does not hold for a form without a revision, which is not from this page.
 func (f *form) unchanged() authtoken.Condition { return authtoken.IfRevision(f.Revision) }
 
 func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
@@ -182,7 +180,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	p := authtoken.UpdateParams{Invalid: f.checkName()}
-	if f.Name != nameOf(token) { // else a description of several lines would become one
+	if f.Name != nameOf(token) { // otherwise the description keeps its lines
 		p.Description = &f.Name
 	}
 	if _, err := c.access.Update(r.Context(), c.Token, p, f.unchanged()); err != nil {
@@ -191,8 +189,8 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	return redirectDone(w, c, "saved")
 }
 
-// overlaps are what can become of the present key when a token gets another one. The
-// values are durations.
+// overlaps are the choices for the present key when a token gets a new one. Their values
+// are durations.
 var overlaps = []choice{
 	{"0s", "Stop it at once", "If somebody else may have it."},
 	{"1h0m0s", "Keep it for another hour", ""},
@@ -222,7 +220,7 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 	return redirectDone(w, c, "revoked")
 }
 
-// renderKey answers with a key, which nobody sees again.
+// renderKey answers with a key. No other answer shows it.
 func (h *Handler) renderKey(w http.ResponseWriter, r *http.Request, c call, t authtoken.Token, key authtoken.Key) error {
 	is := h.details(r, c, t)[0]
 	return h.render(w, http.StatusOK, c, "key", "Key of “"+is.Name+"”", struct {

@@ -25,27 +25,29 @@ type Handler struct {
 	assets      *assets
 }
 
-// Config is how a Handler behaves. Authenticate is required.
+// Config configures a [Handler]. Authenticate is required.
 type Config struct {
-	// Authenticate says who is signed in, usually by authtoken.SignedIn; the zero
-	// Principal is nobody. What it may do is up to Service.For. Nobody, and users
-	// who are not active or not in the directory, are answered with 403, as is an
-	// error that matches authtoken.ErrRefused, and any other error with 500.
+	// Authenticate returns who is signed in, usually a principal that
+	// authtoken.SignedIn made. Service.For decides what that principal may do. The zero
+	// Principal is nobody.
+	//
+	// The answer is 403 if nobody is signed in, if the user is not active or not in the
+	// directory, and if the error matches authtoken.ErrRefused. For any other error it is
+	// 500.
 	Authenticate func(*http.Request) (authtoken.Principal, error)
 
-	// Application is the name of the application, for the head of the page, and
-	// Home the URL that it links to, which defaults to "/". Without a name there
-	// is no head.
+	// Application is the name of the application. The head of the page shows it, with
+	// a link to the URL Home, which defaults to "/". Without a name, there is no head.
 	Application string
 	Home        string
 
-	// Intents are those that a user can choose from. They default to
-	// IntentAPI and IntentAppPassword. A choice of one is none. The page makes no
-	// tokens of other intents. Whether the user may make tokens of these is up to
-	// the service's policy.
+	// Intents are the intents that a user can choose from. Defaults to IntentAPI and
+	// IntentAppPassword. If there is only one, the page offers no choice. The page makes
+	// no tokens of other intents. The service's policy decides whether the user may make
+	// tokens of these.
 	Intents []authtoken.Intent
 
-	// Lifetimes are those that a user can choose from. The page makes no tokens
+	// Lifetimes are the lifetimes that a user can choose from. The page makes no tokens
 	// with a lifetime that it does not offer:
 	//
 	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Superusers are
@@ -53,19 +55,18 @@ type Config struct {
 	//   - A list offers its lifetimes. If the longest of them is a day or more, it
 	//     also offers the dates that end before a token with the longest lifetime
 	//     expires. It offers nobody tokens that never expire.
-	//   - An empty list that is not nil offers no choice. That is for policies that
-	//     leave none.
+	//   - An empty list that is not nil offers no choice. Use it if the policy leaves
+	//     none.
 	//
-	// In each case, a user who chooses nothing gets what the policy gives by
-	// itself, even if that is longer. The service refuses a choice that the policy
-	// does not allow.
+	// In each case, a user who chooses nothing gets the default of the policy, even if
+	// that is longer. The service refuses a choice that the policy does not allow.
 	Lifetimes []time.Duration
 
-	// Logger gets what is wrong when a request is answered with 500. Defaults
-	// to slog.Default().
+	// Logger gets the error when a request is answered with 500. Defaults to
+	// slog.Default().
 	Logger *slog.Logger
 
-	// Now is the clock, which should be the service's. Defaults to time.Now.
+	// Now is the clock. It should be the service's. Defaults to time.Now.
 	Now func() time.Time
 }
 
@@ -114,15 +115,16 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	}, nil
 }
 
-// call is what is known of a request when it is acted upon.
+// call is what the handler knows about a request.
 type call struct {
 	place
-	access *authtoken.Access // nil until it is known who is signed in
+	access *authtoken.Access // nil before somebody is signed in
 	user   authtoken.User
 	now    time.Time
 }
 
-// action is something that the page does: show answers GET, and submit POST.
+// action is something that a user can do on the page. show answers GET, and submit
+// answers POST.
 type action struct {
 	allow        string // the Allow header
 	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error
@@ -136,7 +138,7 @@ var actions = map[string]action{
 	"revoke": {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
 }
 
-// ServeHTTP answers one request, with a page, an asset of it or a redirect.
+// ServeHTTP answers one request, with a page, an asset or a redirect.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -148,8 +150,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "+
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	// With "no-referrer", a form would be sent with the Origin "null", which
-	// can't be told from another site's where there is no Sec-Fetch-Site.
+	// With "no-referrer", browsers would send forms with the Origin "null". Without
+	// Sec-Fetch-Site, such a form looks like one from another site.
 	header.Set("Referrer-Policy", "same-origin")
 
 	c := &call{place: placeOf(q), now: h.cfg.Now()}
@@ -162,8 +164,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err := h.crossOrigin.Check(r); err != nil {
 		return errCrossOrigin
 	}
-	// Who it is comes before the method and all else, so that nothing can be
-	// learnt without.
+	// The user is checked before anything else, so that nobody else learns anything.
 	if err := h.signIn(r, c); err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	return errMethod
 }
 
-// signIn notes in c who sent r. It returns an error for nobody.
+// signIn sets the user of c to the sender of r. It returns an error if that is nobody.
 func (h *Handler) signIn(r *http.Request, c *call) error {
 	who, err := h.cfg.Authenticate(r)
 	if errors.Is(err, authtoken.ErrRefused) {
@@ -206,8 +207,8 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 	return nil
 }
 
-// maxForm is the longest form that is read, in bytes. It leaves room for the
-// longest name there may be, with every letter escaped.
+// maxForm is the size of the largest form, in bytes. The longest name fits in, with every
+// letter escaped.
 const maxForm = 256 << 10
 
 func readForm(w http.ResponseWriter, r *http.Request) error {
@@ -222,7 +223,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// view is what every template gets.
+// view is the data of a template.
 type view struct {
 	place
 	Title       string
@@ -246,6 +247,6 @@ func (h *Handler) render(w http.ResponseWriter, status int, c call, template, ti
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a client that has gone away
+	_, _ = w.Write(b.Bytes()) // fails if the client has gone away
 	return nil
 }

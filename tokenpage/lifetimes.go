@@ -8,17 +8,16 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// lifetimes are what people can choose from when a token is made. What is not
-// offered is not accepted.
+// lifetimes are the lifetimes that people can choose from. No other lifetime is accepted.
 type lifetimes struct {
 	list []time.Duration
 
-	// longest bounds what can be chosen. Zero is for no bound: any day, and for
-	// superusers "never" as well.
+	// longest is the longest lifetime that can be chosen. Zero means that there is none:
+	// people can choose any day, and superusers also "never".
 	longest time.Duration
 }
 
-// newLifetimes returns those of a Config.
+// newLifetimes returns the lifetimes for Lifetimes of a Config.
 func newLifetimes(configured []time.Duration) lifetimes {
 	switch {
 	case configured == nil:
@@ -37,17 +36,17 @@ func (l *lifetimes) choices(superuser bool) []choice {
 	for _, d := range l.list {
 		choices = append(choices, choice{Value: d.String(), Label: "After " + span(d)})
 	}
-	if l.longest == 0 || l.longest >= day { // else not even today is over soon enough
+	if l.longest == 0 || l.longest >= day { // otherwise even the end of today is too late
 		choices = append(choices, choice{Value: "date", Label: "On a day of your choice"})
 	}
-	if l.longest == 0 && superuser { // the service does not hear others on this
+	if l.longest == 0 && superuser { // only superusers may set Expiring
 		choices = append(choices, choice{Value: "never", Label: "Never"})
 	}
 	return choices
 }
 
-// lastDay returns the last day that can be chosen, which ends while a token of the
-// longest lifetime still works. It is zero if any can.
+// lastDay returns the last day that can be chosen: a token with the longest lifetime works
+// until it ends. It is zero if any day can be chosen.
 func (l *lifetimes) lastDay(now time.Time) time.Time {
 	if l.longest == 0 {
 		return time.Time{}
@@ -55,11 +54,12 @@ func (l *lifetimes) lastDay(now time.Time) time.Time {
 	return now.UTC().Add(l.longest - untilLastSecond).Truncate(day)
 }
 
-// untilLastSecond is how long after a day begins the tokens expire whose last day
-// it is.
+// untilLastSecond is the time from the beginning of a day to its last second, when the
+// tokens expire for which that day was chosen.
 const untilLastSecond = day - time.Second
 
-// setExpiry turns what was chosen in f into what p says about it.
+// setExpiry sets the expiry in p to the choice in f. If that is not offered, it adds a
+// fault to p.
 func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool, now time.Time) {
 	choices := l.choices(superuser)
 	switch {
@@ -81,7 +81,8 @@ func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool
 	}
 }
 
-// setDate has the token of p work until the end of a day.
+// setDate sets the expiry in p to the end of the day in text. If that day can't be chosen,
+// it adds a fault to p.
 func (l *lifetimes) setDate(p *authtoken.CreateParams, text string, now time.Time) {
 	date, err := time.Parse(time.DateOnly, text)
 	fault, last := authtoken.FieldError{Field: "date"}, l.lastDay(now)

@@ -12,24 +12,24 @@ import (
 
 const pageSize = 20
 
-// details are a token as a page shows it.
+// details are what a page shows of a token.
 type details struct {
 	authtoken.Token
 	Name    string // shortened
 	Full    string // the description, if Name does not show all of it
-	Lines   bool   // the description has several
+	Lines   bool   // the description has several lines
 	Kind    string
 	Owner   string // for superusers
 	Expiry  moment
 	LastUse moment
 	Made    moment
-	OldKey  moment // until when the key before stays good; zero if it does not
+	OldKey  moment // when the old key stops working; zero if it has
 	Expired bool
 	Soon    bool // it expires soon
 }
 
-// details returns what to show of tokens. The page does without the directory if need
-// be: a key that it shows must not get lost.
+// details returns what a page shows of tokens. If the directory fails, it shows the IDs of
+// owners, so that a key is shown all the same.
 func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []details {
 	list := make([]details, len(tokens))
 	for i, t := range tokens {
@@ -73,25 +73,25 @@ func detailsOf(t authtoken.Token, now time.Time) details {
 	return d
 }
 
-// listing is what the list shows.
+// listing is the data of the list.
 type listing struct {
 	authtoken.Page
 	Notice string
 	Rows   []details
-	Before *place // the page before this one, if there is one
+	Before *place // the page before this one; nil if there is none
 	After  *place
 	Faults faults
 }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, c call) error {
-	// Primary keys are in the order in which tokens were made, and need no sorting.
+	// Primary keys are in the order in which tokens were made. Stores need not sort them.
 	f := authtoken.Filter{Words: strings.Fields(c.Search), Order: []authtoken.Order{{Field: "pk", Desc: true}}}
-	if c.ByName { // those that are called by their identifier come first
+	if c.ByName { // tokens without a description come first
 		f.Order = []authtoken.Order{{Field: "description"}, {Field: "identifier"}}
 	}
 	page, err := c.access.Page(r.Context(), f, c.Page, pageSize)
 	if errors.Is(err, authtoken.ErrNoPage) {
-		return redirect(w, c.At(1)) // what was on it is gone
+		return redirect(w, c.At(1)) // its tokens are gone
 	}
 	l := listing{Page: page}
 	status := http.StatusOK

@@ -9,16 +9,15 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// maxShown is how many characters of a name a heading, a title or a link shows.
+// maxShown is the number of characters of a name that headings, titles and links show.
 const maxShown = 80
 
-// nameOf returns what people call a token: its description, on one line, or its
+// nameOf returns the name of a token for people: its description on one line, or its
 // identifier if it has no description.
 func nameOf(t authtoken.Token) string { return cmp.Or(oneLine(t.Description), t.Identifier) }
 
-// oneLine returns text with each run of white space as one space, which is how a
-// browser shows it and how an input of one line keeps it. It is empty if nothing of
-// text can be seen.
+// oneLine returns text with one space in place of each run of white space. A browser shows
+// it like that. It returns "" if text has nothing to see.
 func oneLine(text string) string {
 	seen := func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 	if !strings.ContainsFunc(text, seen) {
@@ -27,7 +26,7 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// shorten cuts off what a name has beyond maxShown characters.
+// shorten cuts a name to maxShown characters.
 func shorten(name string) string {
 	if utf8.RuneCountInString(name) <= maxShown {
 		return name

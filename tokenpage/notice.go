@@ -2,12 +2,12 @@ package tokenpage
 
 import "net/http"
 
-// doneCookie tells the list what has just been done, once. It is a cookie since
-// anybody can make up a link, but only the page itself sets this. It has no path: the
-// page does not know the one that a browser sees it at, and the browser does.
+// doneCookie tells the list what the user has just done. It is a cookie because anybody can
+// make a link, but only the page can set the cookie. It has no path: the browser sets that,
+// and the page does not know its own.
 const doneCookie = "tokenpage-done"
 
-// notices are what the list says about what has been done.
+// notices are the messages of the list about what the user has done.
 var notices = map[string]string{
 	"saved":   "The token is saved.",
 	"revoked": "The token is revoked. Its key is refused from now on.",
@@ -19,15 +19,14 @@ func setDone(w http.ResponseWriter, what string, maxAge int) {
 	})
 }
 
-// redirectDone sends on to the list, which then says what has been done.
+// redirectDone redirects to the list, which then says what the user has done.
 func redirectDone(w http.ResponseWriter, c call, what string) error {
-	const seconds = 60 // after which it is no news
+	const seconds = 60 // a later message would confuse
 	setDone(w, what, seconds)
 	return redirect(w, c.List())
 }
 
-// takeNotice returns what the list has to say, and sees to it that it does not say
-// so again.
+// takeNotice returns the message for the list, and deletes the cookie.
 func takeNotice(w http.ResponseWriter, r *http.Request) string {
 	cookie, err := r.Cookie(doneCookie)
 	if err != nil {

@@ -7,13 +7,12 @@ import (
 	"strconv"
 )
 
-// place is where on the page a request goes: the list, or what to do with a
-// token, along with the list to go back to. It is the query of a URL, as every
-// link is.
+// place is a place on the page: the list, or something to do with a token. It also has the
+// list to go back to. Every link is a place, as the query of a URL.
 type place struct {
 	Do, Token string
 	Search    string
-	ByName    bool // rather than newest first
+	ByName    bool // the list is sorted by name, not newest first
 	Page      int
 }
 
@@ -42,31 +41,31 @@ func (p place) String() string {
 	return "?" + q.Encode()
 }
 
-// To is where to do something with a token.
+// To returns the place to do something with a token.
 func (p place) To(do, token string) place {
 	p.Do, p.Token = do, token
 	return p
 }
 
-// List is the list that p came from.
+// List returns the list to go back to.
 func (p place) List() place { return p.To("", "") }
 
-// At is another page of the list.
+// At returns another page of the list.
 func (p place) At(page int) place {
 	p = p.List()
 	p.Page = page
 	return p
 }
 
-// Sorted is the first page of the list in another order.
+// Sorted returns the first page of the list in another order.
 func (p place) Sorted(byName bool) place {
 	p = p.At(1)
 	p.ByName = byName
 	return p
 }
 
-// redirect answers with the place to go to after a change. http.Redirect would
-// put the path before it that a prefix may have been stripped from.
+// redirect redirects to a place. http.Redirect would add the path of the request, from which
+// a prefix may have been stripped.
 func redirect(w http.ResponseWriter, to place) error {
 	w.Header().Set("Location", to.String())
 	w.WriteHeader(http.StatusSeeOther)

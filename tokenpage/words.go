@@ -7,23 +7,24 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// moment is a time in words for people, and exactly for who wants to know.
+// moment is a time in words, and the exact time.
 type moment struct {
 	Words string
-	At    time.Time // zero if there is no time to it
+	At    time.Time // zero if there is no exact time
 }
 
-// Machine is for the datetime attribute of an element time.
+// Machine returns the time for the datetime attribute of a time element.
 func (m moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
 
-// Exact is the time to the minute.
+// Exact returns the time to the minute.
 func (m moment) Exact() string { return exact(m.At) }
 
 func exact(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
 
-const soon = 7 * 24 * time.Hour // worth a warning
+// soon is the time before a token expires during which the page warns of that.
+const soon = 7 * 24 * time.Hour
 
-// expiry tells when t expires or has expired.
+// expiry says when t expires or has expired.
 func expiry(t authtoken.Token, now time.Time) moment {
 	switch {
 	case !t.Expiring || t.Expires.IsZero():
@@ -35,8 +36,8 @@ func expiry(t authtoken.Token, now time.Time) moment {
 	}
 }
 
-// lastUse tells when t was last used. That none was recorded does not mean that
-// there was none: uses are recorded only if the service is told to.
+// lastUse says when t was last used. A token without a recorded use may have been used: the
+// service records uses only if it is configured to.
 func lastUse(t authtoken.Token, now time.Time) moment {
 	if t.LastUsed.IsZero() {
 		return moment{Words: "No recorded use"}
@@ -45,7 +46,7 @@ func lastUse(t authtoken.Token, now time.Time) moment {
 }
 
 func ago(d time.Duration) string {
-	if d < time.Minute/2 { // or in the future, by another machine's clock
+	if d < time.Minute/2 { // it can be negative, if another machine's clock is ahead
 		return "just now"
 	}
 	return span(d) + " ago"
@@ -56,14 +57,14 @@ const (
 	year = 365*day + day/4
 )
 
-// span says how long d is, rounded: "90 minutes" and "36 hours" rather than the
-// "1 hour" and "1 day" that they are far from.
+// span says how long d is, rounded. It says "90 minutes" and "36 hours", since "1 hour" and
+// "1 day" would be far off.
 func span(d time.Duration) string {
 	for _, u := range []struct {
 		length time.Duration
 		name   string
-		below  int64 // for as many, a larger unit is taken
-		one    int64 // as many are just one of the next, if there is a word for that
+		below  int64 // from this number on, a larger unit is used
+		one    int64 // this number is one of the next unit, which called names
 		called string
 	}{
 		{time.Minute, "minute", 120, 60, "1 hour"},
