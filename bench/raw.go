@@ -52,7 +52,7 @@ func openStatements(dir string) (*statements, error) {
 		db   *sql.DB
 		sql  string
 	}{
-		{&s.insert, s.writeDB, `INSERT INTO authtoken_tokens (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.insert, s.writeDB, `INSERT INTO authtoken_tokens (` + columns + `, scopes, networks, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '*', '*', 1)`},
 		{&s.updateStmt, s.writeDB, `UPDATE authtoken_tokens SET description = ?, version = version + 1 WHERE pk = ? AND version = ?`},
 		{&s.get, s.readDB, `SELECT ` + columns + ` FROM authtoken_tokens WHERE identifier = ?`},
 		{&s.byDigest, s.readDB, `SELECT ` + columns + ` FROM authtoken_tokens WHERE digest = ?`},

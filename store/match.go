@@ -23,6 +23,9 @@ func (q *Query) matches(r *Record) bool {
 		q.Managed != "" && q.Managed != r.Managed,
 		q.Users != nil && !slices.Contains(q.Users, r.User),
 		q.Intents != nil && !slices.Contains(q.Intents, r.Intent),
+		q.States != nil && !slices.Contains(q.States, r.State),
+		q.Scope != "" && !hasName(r.Scopes, q.Scope),
+		q.Via != (PK{}) && q.Via != r.Via,
 		!q.Expires.IsZero() && (r.Expires.IsZero() || q.Expires.UnixMicro() != r.Expires.UnixMicro()),
 		q.Expiring != nil && *q.Expiring != r.Expiring:
 		return false
@@ -35,6 +38,16 @@ func (q *Query) matches(r *Record) bool {
 		}
 	}
 	return true
+}
+
+// hasName reports whether name is one of names, which are separated by spaces.
+func hasName(names, name string) bool {
+	for n := range strings.SplitSeq(names, " ") {
+		if n == name {
+			return true
+		}
+	}
+	return false
 }
 
 // A Matcher tells which of many records pass the filters of a query. It prepares the

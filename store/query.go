@@ -48,6 +48,13 @@ type Query struct {
 	Users   []string
 	Intents []string
 
+	// States matches a record whose State is one of them. Nil is any; empty but not
+	// nil is none.
+	States []State
+
+	Scope string // one of the names in Scopes, exactly; empty for any
+	Via   PK     // exactly; zero for any
+
 	Expires  time.Time // exactly, to the microsecond; zero for any
 	Expiring *bool     // nil for either
 

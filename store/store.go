@@ -80,6 +80,16 @@ type Record struct {
 	Expires     time.Time
 	Expiring    bool // whether Expires means anything
 
+	// Scopes, Networks and State are what the key is good for. They come back exactly
+	// as they went in. A store that loses one returns its zero value, with which the
+	// service refuses the key.
+	Scopes   string // names, separated by a space
+	Networks string // prefixes, separated by a space
+	State    State
+
+	Metadata string // may be empty
+	Via      PK     // of the token that it was made through; zero for none
+
 	Digest Digest // of the current key; never zero
 	Sealed []byte // the current key, encrypted; nil for none, and empty is the same as nil
 
@@ -98,6 +108,16 @@ type Record struct {
 
 	Version int64
 }
+
+// State says whether a token is suspended, and by whom. The zero State is none of
+// them.
+type State int8
+
+const (
+	StateActive    State = 1
+	StateSuspended State = 2 // by its owner
+	StateLocked    State = 3 // by trusted code or a superuser
+)
 
 // EarlierKey is a key that a token had before its retired one.
 type EarlierKey struct {

@@ -19,6 +19,7 @@ type row struct {
 	identifier   string
 	description  string
 	intent       unique.Handle[string]
+	limits       unique.Handle[limits]
 	user         string
 	owner        *owner // whose ID user is; nil until the row is in the store
 	expires      int64
@@ -31,9 +32,34 @@ type row struct {
 	expiring     bool
 }
 
-// rare is what only managed or rotated tokens have.
+// limits is what a key is good for, and what is noted about it. Most tokens have the
+// same.
+type limits struct {
+	scopes, networks string
+	metadata         string
+	state            store.State
+}
+
+// unlimited is the limits of most tokens. To look them up takes a tenth of the time that it
+// takes to create a record.
+var (
+	unlimited       = limits{scopes: "*", networks: "*", state: store.StateActive}
+	unlimitedHandle = unique.Make(unlimited)
+)
+
+func limitsOf(r *store.Record) unique.Handle[limits] {
+	l := limits{r.Scopes, r.Networks, r.Metadata, r.State}
+	if l == unlimited {
+		return unlimitedHandle
+	}
+	return unique.Make(l)
+}
+
+// rare is what few tokens have: those that are managed, were rotated, or were made
+// through another.
 type rare struct {
 	managed      string
+	via          store.PK
 	retired      store.Digest
 	retiredUntil int64
 	earlier      []store.EarlierKey // nil, not empty; what is in it never changes
@@ -52,6 +78,7 @@ func newRow(r *store.Record) *row {
 		identifier:   r.Identifier,
 		description:  r.Description,
 		intent:       unique.Make(r.Intent),
+		limits:       limitsOf(r),
 		user:         r.User,
 		expires:      r.Expires.UnixMicro(),
 		created:      r.Created.UnixMicro(),
@@ -61,8 +88,8 @@ func newRow(r *store.Record) *row {
 		sealed:       string(r.Sealed),
 		expiring:     r.Expiring,
 	}
-	if r.Managed != "" || r.Retired != (store.Digest{}) || !r.RetiredUntil.IsZero() || len(r.Earlier) > 0 {
-		w.rare = &rare{r.Managed, r.Retired, r.RetiredUntil.UnixMicro(), earlierKeys(r.Earlier)}
+	if r.Managed != "" || r.Via != (store.PK{}) || r.Retired != (store.Digest{}) || !r.RetiredUntil.IsZero() || len(r.Earlier) > 0 {
+		w.rare = &rare{r.Managed, r.Via, r.Retired, r.RetiredUntil.UnixMicro(), earlierKeys(r.Earlier)}
 	}
 	return w
 }
@@ -105,7 +132,12 @@ func (w *row) view(r *store.Record) {
 	r.Intent = w.intent.Value()
 	r.User = w.user
 	r.Description = w.description
-	r.Managed = w.managed()
+	l := w.limits.Value()
+	r.Scopes, r.Networks, r.Metadata, r.State = l.scopes, l.networks, l.metadata, l.state
+	r.Managed, r.Via = "", store.PK{}
+	if w.rare != nil {
+		r.Managed, r.Via = w.rare.managed, w.rare.via
+	}
 	r.Expires = fromMicro(w.expires)
 	r.Expiring = w.expiring
 	r.Created = fromMicro(w.created)

@@ -101,7 +101,7 @@ func (s *selection) page(ctx context.Context) ([]*row, error) {
 // unfiltered reports whether q matches every record.
 func unfiltered(q *store.Query) bool {
 	return q.Identifier == "" && q.Description == "" && q.Managed == "" &&
-		q.Users == nil && q.Intents == nil &&
+		q.Users == nil && q.Intents == nil && q.States == nil && q.Scope == "" && q.Via == (store.PK{}) &&
 		q.Expires.IsZero() && q.Expiring == nil && q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() &&
 		len(q.Words) == 0
 }

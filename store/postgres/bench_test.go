@@ -31,7 +31,8 @@ var callers = []int{1, 64}
 const (
 	columns = `pk, identifier, intent, "user", description, managed, expires, expiring,
 		digest, sealed, retired, retired_until, created, last_used, last_used_from, version`
-	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `, scopes, networks, state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '*', '*', 1)`
 	updateSQL = `UPDATE authtoken_tokens SET description = $3, version = version + 1 WHERE pk = $1 AND version = $2`
 	selectSQL = `SELECT ` + columns + ` FROM authtoken_tokens WHERE digest = $1`
 )

@@ -15,13 +15,15 @@ import (
 // columns are the fields of a record in the order that insertArgs gives and
 // scanRecord takes them.
 const columns = `pk, identifier, intent, "user", description, managed, expires, expiring,
-	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier`
+	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier,
+	scopes, networks, state, metadata, via`
 
 func insertArgs(r *store.Record) []any {
 	return []any{
 		uuid(r.PK), r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil),
 		instant(r.Created), instant(r.LastUsed), r.LastUsedFrom, r.Version, keys(r.Earlier),
+		r.Scopes, r.Networks, int16(r.State), text(r.Metadata), optional(r.Via),
 	}
 }
 
@@ -31,6 +33,7 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 		(*timeColumn)(&r.Expires), &r.Expiring,
 		(*digestColumn)(&r.Digest), &r.Sealed, (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
 		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
+		&r.Scopes, &r.Networks, (*int8)(&r.State), (*textColumn)(&r.Metadata), (*pkColumn)(&r.Via),
 	)
 }
 
@@ -41,13 +44,17 @@ func same(a, b *store.Record) bool {
 		instant(a.Expires) == instant(b.Expires) && a.Expiring == b.Expiring &&
 		a.Digest == b.Digest && bytes.Equal(a.Sealed, b.Sealed) &&
 		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil) &&
-		bytes.Equal(keys(a.Earlier), keys(b.Earlier))
+		bytes.Equal(keys(a.Earlier), keys(b.Earlier)) &&
+		a.Scopes == b.Scopes && a.Networks == b.Networks && a.State == b.State && a.Metadata == b.Metadata && a.Via == b.Via
 }
 
 // What a record has empty or zero for "none" is NULL in the table. These give
 // the one for the other when writing; the columns below do it when reading.
 
 func uuid(pk store.PK) pgtype.UUID { return pgtype.UUID{Bytes: pk, Valid: true} }
+
+// optional has NULL for the zero PK.
+func optional(pk store.PK) pgtype.UUID { return pgtype.UUID{Bytes: pk, Valid: pk != store.PK{}} }
 
 func text(s string) pgtype.Text { return pgtype.Text{String: s, Valid: s != ""} }
 
@@ -99,6 +106,7 @@ func digests(ks []store.EarlierKey) [][]byte {
 
 type (
 	textColumn   string
+	pkColumn     store.PK
 	digestColumn store.Digest
 	timeColumn   time.Time
 	keysColumn   []store.EarlierKey
@@ -115,6 +123,14 @@ func (c *digestColumn) ScanBytes(v []byte) error {
 	}
 	clear(c[:])
 	copy(c[:], v)
+	return nil
+}
+
+func (c *pkColumn) ScanUUID(v pgtype.UUID) error {
+	*c = pkColumn{}
+	if v.Valid {
+		*c = v.Bytes
+	}
 	return nil
 }
 

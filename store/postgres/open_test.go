@@ -132,14 +132,15 @@ func TestSchemaVersions(t *testing.T) {
 	dsn := server.DSN(t)
 	pool := newPool(t, dsn)
 	_, err := postgres.New(t.Context(), pool, postgres.Config{})
-	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 2 have not been made: call Migrate first")
+	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 3 have not been made: call Migrate first")
 
 	// A tool of the application's own makes them as well.
 	steps, err := postgres.Migrations(postgres.Config{})
 	require.NoError(t, err)
-	require.Len(t, steps, 2)
+	require.Len(t, steps, 3)
 	require.Equal(t, store.Migration{Version: 1, Name: "tokens", SQL: steps[0].SQL}, steps[0])
 	require.Equal(t, store.Migration{Version: 2, Name: "user_ids_and_earlier_keys", SQL: steps[1].SQL}, steps[1])
+	require.Equal(t, store.Migration{Version: 3, Name: "what_keys_are_good_for", SQL: steps[2].SQL}, steps[2])
 	for _, step := range steps {
 		pgtest.Exec(t, dsn, step.SQL)
 	}
@@ -150,8 +151,8 @@ func TestSchemaVersions(t *testing.T) {
 	require.NoError(t, postgres.Migrate(t.Context(), pool, postgres.Config{}), "does nothing")
 	holds(t, s, token(1))
 
-	pgtest.Exec(t, dsn, "INSERT INTO authtoken_migrations VALUES (3)")
-	const newer = "its schema has version 3, made by a newer release; this one knows versions up to 2"
+	pgtest.Exec(t, dsn, "INSERT INTO authtoken_migrations VALUES (4)")
+	const newer = "its schema has version 4, made by a newer release; this one knows versions up to 3"
 	_, err = postgres.Open(t.Context(), dsn, postgres.Config{})
 	require.EqualError(t, err, "postgres: open: "+newer)
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
@@ -176,14 +177,27 @@ func TestReleasedMigrations(t *testing.T) {
 		fmt.Sprintf("%x", sha256.Sum256([]byte(steps[0].SQL))))
 }
 
-// A database of the first release, with tokens in it, is brought up to date where
-// it is. Its users are numbers.
-func TestMigrateFromTheFirstRelease(t *testing.T) {
+// A database of an earlier release, with tokens in it, is brought up to date where it
+// is.
+func TestMigrateFromAnEarlierRelease(t *testing.T) {
 	t.Parallel()
+	t.Run("users are numbers", func(t *testing.T) {
+		t.Parallel()
+		migrateFrom(t, 1)
+	})
+	t.Run("keys may do anything", func(t *testing.T) {
+		t.Parallel()
+		migrateFrom(t, 2)
+	})
+}
+
+func migrateFrom(t *testing.T, version int) {
 	dsn := server.DSN(t)
 	steps, err := postgres.Migrations(postgres.Config{})
 	require.NoError(t, err)
-	pgtest.Exec(t, dsn, steps[0].SQL)
+	for _, m := range steps[:version] {
+		pgtest.Exec(t, dsn, m.SQL)
+	}
 	pool := newPool(t, dsn)
 	const insertSQL = `INSERT INTO authtoken_tokens
 		(pk, identifier, intent, "user", description, expires, expiring, digest, retired, retired_until, created, last_used_from, version)
@@ -197,15 +211,20 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 	}
 	for n, user := range users {
 		r := released(n)
-		_, err := pool.Exec(t.Context(), insertSQL, r.PK, r.Identifier, user, r.Expires, r.Digest[:], r.Retired[:], r.RetiredUntil, r.Created)
+		owner := any(user)
+		if version > 1 {
+			owner = r.User
+		}
+		_, err := pool.Exec(t.Context(), insertSQL, r.PK, r.Identifier, owner, r.Expires, r.Digest[:], r.Retired[:], r.RetiredUntil, r.Created)
 		require.NoError(t, err)
 	}
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
-	require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+	require.ErrorContains(t, err, fmt.Sprintf("of the migrations to the tables authtoken_*, %d have not been made: call Migrate first", 3-version))
 	s := open(t, dsn, postgres.Config{})
 	require.NoError(t, s.Ping(t.Context()))
 	for n := range users {
 		want := released(n)
+		want.Scopes, want.Networks, want.State = "*", "*", store.StateActive
 		got, err := s.GetByDigest(t.Context(), want.Retired)
 		require.NoError(t, err)
 		require.Equal(t, want, got)

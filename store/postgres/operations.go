@@ -134,7 +134,8 @@ func (s *operations) Update(ctx context.Context, r store.Record) error {
 	_, _ = rand.Read(id[:]) // which never fails
 	args := []any{
 		uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
-		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id), keys(r.Earlier),
+		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id),
+		r.Scopes, r.Networks, int16(r.State), text(r.Metadata), optional(r.Via), keys(r.Earlier),
 	}
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		tag, err := q.Exec(ctx, s.sql.update, args...)

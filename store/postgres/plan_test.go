@@ -52,7 +52,7 @@ func TestQueriesUseTheirIndex(t *testing.T) {
 	_, err = explaining.Exec(t.Context(), `INSERT INTO authtoken_tokens
 		SELECT gen_random_uuid(), 'token-' || md5(n::text), 'api', (n % 500)::text, '', CASE WHEN n % 50 = 0 THEN 'managed-' || n END,
 			now() + n * interval '1 hour', n % 2 = 0, sha256(n::text::bytea), NULL,
-			CASE WHEN n % 50 = 0 THEN sha256(('r' || n)::bytea) END, NULL, now(), NULL, '', 1
+			CASE WHEN n % 50 = 0 THEN sha256(('r' || n)::bytea) END, NULL, now(), NULL, '', 1, NULL, NULL, '*', '*', 1, NULL, NULL
 		FROM generate_series(1, 20000) AS n`)
 	require.NoError(t, err)
 	_, err = explaining.Exec(t.Context(), "ANALYZE authtoken_tokens")

@@ -56,6 +56,21 @@ func (st *statement) filter(q *store.Query) {
 	if q.Intents != nil {
 		st.and(in(st, "intent", q.Intents))
 	}
+	if q.States != nil {
+		states := make([]int16, len(q.States))
+		for i, state := range q.States {
+			states[i] = int16(state)
+		}
+		st.and("state = ANY(" + st.arg(states) + ")")
+	}
+	if strings.Contains(q.Scope, " ") {
+		st.and("FALSE") // no name has one
+	} else if q.Scope != "" {
+		st.and("strpos(' ' || scopes || ' ', ' ' || " + st.arg(q.Scope) + " || ' ') > 0")
+	}
+	if q.Via != (store.PK{}) {
+		st.and("via = " + st.arg(uuid(q.Via)))
+	}
 	if !q.Expires.IsZero() {
 		st.and("expires = " + st.arg(instant(q.Expires)))
 	}

@@ -25,18 +25,18 @@ const (
 		) AS found ORDER BY rank LIMIT 1`
 
 	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 	// insertWithinSQL selects nothing and adds nothing if the owner has as many
 	// tokens as the limit, which may be NULL.
 	insertWithinSQL = `WITH created AS (
 			INSERT INTO authtoken_tokens (` + columns + `)
-			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17
-			WHERE $18::bigint IS NULL
-				OR (SELECT count(*) FROM (SELECT FROM authtoken_tokens WHERE "user" = $4 LIMIT $18) AS own) < $18
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+			WHERE $23::bigint IS NULL
+				OR (SELECT count(*) FROM (SELECT FROM authtoken_tokens WHERE "user" = $4 LIMIT $23) AS own) < $23
 			RETURNING pk
 		), indexed AS (
-			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM created, unnest($19::bytea[]) AS earlier
+			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM created, unnest($24::bytea[]) AS earlier
 		)
 		SELECT FROM created`
 
@@ -47,17 +47,18 @@ const (
 
 	updateSetSQL = `UPDATE authtoken_tokens SET
 		identifier = $3, intent = $4, "user" = $5, description = $6, managed = $7, expires = $8, expiring = $9,
-		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14`
+		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14,
+		scopes = $15, networks = $16, state = $17, metadata = $18, via = $19`
 
 	// updateSQL is for an update that leaves the earlier keys alone, as most do.
-	updateSQL = updateSetSQL + ` WHERE pk = $1 AND version = $2 AND earlier IS NOT DISTINCT FROM $15`
+	updateSQL = updateSetSQL + ` WHERE pk = $1 AND version = $2 AND earlier IS NOT DISTINCT FROM $20`
 
 	updateEarlierSQL = `WITH updated AS (
-			` + updateSetSQL + `, earlier = $15 WHERE pk = $1 AND version = $2 RETURNING pk
+			` + updateSetSQL + `, earlier = $20 WHERE pk = $1 AND version = $2 RETURNING pk
 		), gone AS (
-			DELETE FROM authtoken_earlier_keys AS k USING updated WHERE k.pk = updated.pk AND k.digest <> ALL ($16::bytea[])
+			DELETE FROM authtoken_earlier_keys AS k USING updated WHERE k.pk = updated.pk AND k.digest <> ALL ($21::bytea[])
 		), indexed AS (
-			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM updated, unnest($16::bytea[]) AS earlier
+			INSERT INTO authtoken_earlier_keys (digest, pk) SELECT DISTINCT earlier, pk FROM updated, unnest($21::bytea[]) AS earlier
 			ON CONFLICT DO NOTHING
 		)
 		SELECT FROM updated`

@@ -2,15 +2,25 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
 
-// columns are the fields of a record in the order that insertArgs gives and
-// scanRecord takes them.
-const columns = `pk, identifier, intent, user, description, managed, expires, expiring,
+// columns are the fields of a record in the order in which insertArgs gives them.
+const columns = commonColumns + `, scopes, networks, state, metadata, via`
+
+// selected are the fields of a record in the order in which scanRecord takes them. What
+// few records have is in a single value, which is NULL for the others: each column that
+// is read costs a hundredth of the look-up.
+const selected = commonColumns + `,
+	CASE WHEN scopes = '*' AND networks = '*' AND state = 1 AND metadata IS NULL AND via IS NULL THEN NULL
+		ELSE json_object('scopes', scopes, 'networks', networks, 'state', state, 'metadata', metadata, 'via', hex(via)) END`
+
+const commonColumns = `pk, identifier, intent, user, description, managed, expires, expiring,
 	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier`
 
 func insertArgs(r *store.Record) []any {
@@ -18,6 +28,7 @@ func insertArgs(r *store.Record) []any {
 		r.PK[:], r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil),
 		micros(r.Created), micros(r.LastUsed), r.LastUsedFrom, r.Version, keys(r.Earlier),
+		r.Scopes, r.Networks, int64(r.State), text(r.Metadata), pk(&r.Via),
 	}
 }
 
@@ -27,6 +38,7 @@ func scanRecord(row interface{ Scan(...any) error }, r *store.Record) error {
 		(*timeColumn)(&r.Expires), &r.Expiring,
 		(*digestColumn)(&r.Digest), (*blobColumn)(&r.Sealed), (*digestColumn)(&r.Retired), (*timeColumn)(&r.RetiredUntil),
 		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
+		boundsColumn{r},
 	)
 }
 
@@ -45,6 +57,13 @@ func blob(b []byte) any {
 		return nil
 	}
 	return b
+}
+
+func pk(p *store.PK) any {
+	if *p == (store.PK{}) {
+		return nil
+	}
+	return p[:]
 }
 
 func digest(d *store.Digest) any {
@@ -137,6 +156,30 @@ func (c *timeColumn) Scan(src any) error {
 		return nil
 	}
 	return fmt.Errorf("%T where there should be microseconds", src)
+}
+
+// boundsColumn is what selected has for the last five fields.
+type boundsColumn struct{ r *store.Record }
+
+func (c boundsColumn) Scan(src any) error {
+	var bounds struct {
+		Scopes, Networks, Metadata, Via string
+		State                           store.State
+	}
+	switch src := src.(type) {
+	case nil:
+		bounds.Scopes, bounds.Networks, bounds.State = "*", "*", store.StateActive
+	case string:
+		if err := json.Unmarshal([]byte(src), &bounds); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%T where there should be JSON", src)
+	}
+	c.r.Scopes, c.r.Networks, c.r.State, c.r.Metadata = bounds.Scopes, bounds.Networks, bounds.State, bounds.Metadata
+	c.r.Via = store.PK{}
+	_, err := hex.Decode(c.r.Via[:], []byte(bounds.Via))
+	return err
 }
 
 func (c *keysColumn) Scan(src any) error {

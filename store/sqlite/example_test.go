@@ -127,4 +127,5 @@ func ExampleMigrations() {
 	// Output:
 	// 00001_authtoken_tokens.sql true
 	// 00002_authtoken_user_ids_and_earlier_keys.sql true
+	// 00003_authtoken_what_keys_are_good_for.sql true
 }

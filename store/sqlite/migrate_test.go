@@ -109,28 +109,49 @@ func TestReleasedMigrations(t *testing.T) {
 	t.Parallel()
 	all, err := sqlite.Migrations(sqlite.Config{})
 	require.NoError(t, err)
-	require.Equal(t, "13a28f08178a72a8697305070a9c1988538e0104a1f7e89a08a7d1e6efc49cc5",
-		fmt.Sprintf("%x", sha256.Sum256([]byte(all[0].SQL))))
+	for i, want := range []string{
+		"13a28f08178a72a8697305070a9c1988538e0104a1f7e89a08a7d1e6efc49cc5",
+		"7d8eb2154d7ea2aca1cd03aa69190904d4cd7443a708e510c355cf1ffcaabdac",
+	} {
+		require.Equal(t, want, fmt.Sprintf("%x", sha256.Sum256([]byte(all[i].SQL))))
+	}
 }
 
-// A database of the first release, with tokens in it, is brought up to date where
-// it is, whoever does that. Its users are numbers.
-func TestMigrateFromTheFirstRelease(t *testing.T) {
+// A database of an earlier release, with tokens in it, is brought up to date where it is,
+// whoever does that.
+func TestMigrateFromAnEarlierRelease(t *testing.T) {
 	t.Parallel()
+	t.Run("users are numbers", func(t *testing.T) {
+		t.Parallel()
+		migrateFrom(t, 1)
+	})
+	t.Run("keys may do anything", func(t *testing.T) {
+		t.Parallel()
+		migrateFrom(t, 2)
+	})
+}
+
+func migrateFrom(t *testing.T, version int) {
 	released := func(t *testing.T) string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "tokens.db")
 		all, err := sqlite.Migrations(sqlite.Config{})
 		require.NoError(t, err)
 		db := handleTo(t, path, wal)
-		db.MustExec(all[0].SQL)
+		for _, m := range all[:version] {
+			db.MustExec(m.SQL)
+		}
 		const insertSQL = `INSERT INTO authtoken_tokens
 			(pk, identifier, intent, user, description, managed, expires, expiring, digest, sealed, retired, retired_until,
 				created, last_used, last_used_from, version)
 			VALUES (?, ?, ?, ?, ?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?)`
 		for i, user := range numbered {
 			r := rotated(i)
-			db.MustExec(insertSQL, r.PK[:], r.Identifier, r.Intent, user, r.Description, r.Managed, r.Expires.UnixMicro(), r.Digest[:], r.Sealed,
+			owner := any(user)
+			if version > 1 {
+				owner = r.User
+			}
+			db.MustExec(insertSQL, r.PK[:], r.Identifier, r.Intent, owner, r.Description, r.Managed, r.Expires.UnixMicro(), r.Digest[:], r.Sealed,
 				r.Retired[:], r.RetiredUntil.UnixMicro(), r.Created.UnixMicro(), r.LastUsed.UnixMicro(), r.LastUsedFrom, r.Version)
 		}
 		return path
@@ -148,7 +169,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 		"Migrate": func(t *testing.T, path string) *sqlite.Store {
 			db := handleTo(t, path, wal)
 			_, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
-			require.ErrorContains(t, err, "of the migrations to the tables authtoken_*, 1 have not been made: call Migrate first")
+			require.ErrorContains(t, err, fmt.Sprintf("of the migrations to the tables authtoken_*, %d have not been made: call Migrate first", 3-version))
 			return onHandle(t, db, sqlite.Config{})
 		},
 	} {
@@ -161,6 +182,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 				want := rotated(i)
 				got, err := s.GetByDigest(t.Context(), want.Retired)
 				require.NoError(t, err)
+				want.Scopes, want.Networks, want.State = "*", "*", store.StateActive
 				require.Equal(t, want, got)
 
 				got.Earlier = []store.EarlierKey{{Digest: got.Retired, Until: got.RetiredUntil}}

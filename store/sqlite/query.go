@@ -50,6 +50,18 @@ func (st *statement) filter(q *store.Query) {
 		st.and("")
 		addIn(st, "intent", q.Intents)
 	}
+	if q.States != nil {
+		st.and("")
+		addIn(st, "state", q.States)
+	}
+	if strings.Contains(q.Scope, " ") {
+		st.and("FALSE") // no name has one
+	} else if q.Scope != "" {
+		st.and("instr(' ' || scopes || ' ', ' ' || ? || ' ')", q.Scope)
+	}
+	if q.Via != (store.PK{}) {
+		st.and("via = ?", q.Via[:])
+	}
 	if !q.Expires.IsZero() {
 		st.and("expiring IN (0, 1) AND expires = ?", q.Expires.UnixMicro()) // so that the index by expiry serves
 	}
@@ -75,7 +87,7 @@ func (st *statement) filter(q *store.Query) {
 
 // addIn adds that the column is one of values. More than one are a single
 // argument, since SQLite takes no more than 32,766 of those.
-func addIn(st *statement, column string, values []string) {
+func addIn[T any](st *statement, column string, values []T) {
 	switch len(values) {
 	case 0:
 		st.add("FALSE")

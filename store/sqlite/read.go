@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	getSQL = `SELECT ` + columns + ` FROM authtoken_tokens WHERE identifier = ?`
+	getSQL = `SELECT ` + selected + ` FROM authtoken_tokens WHERE identifier = ?`
 
-	byDigestSQL = `SELECT ` + columns + ` FROM authtoken_tokens WHERE digest = ?`
+	byDigestSQL = `SELECT ` + selected + ` FROM authtoken_tokens WHERE digest = ?`
 
 	// byEitherSQL is asked when byDigestSQL has found nothing. It looks for the
 	// digest once more: a key that was retired then can be the current one
 	// by now, and at every moment it was one of the two.
-	byEitherSQL = `SELECT ` + columns + ` FROM (
+	byEitherSQL = `SELECT ` + selected + ` FROM (
 			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = ?1
 			UNION ALL
 			SELECT * FROM (SELECT 1, * FROM authtoken_tokens WHERE retired = ?1 LIMIT 1)
@@ -107,7 +107,7 @@ func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *s
 		sel.Words, sel.Offset, sel.Limit = nil, 0, 0
 	}
 	var st statement
-	st.add(p.In("SELECT " + columns + " FROM authtoken_tokens"))
+	st.add(p.In("SELECT " + selected + " FROM authtoken_tokens"))
 	st.filter(&sel)
 	st.page(&sel)
 	rows, err := db.QueryContext(ctx, st.sql.String(), st.args...)

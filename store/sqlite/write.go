@@ -17,12 +17,14 @@ const (
 	commitSQL   = "COMMIT"
 	rollbackSQL = "ROLLBACK"
 
-	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	places = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` // for columns
+
+	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (` + places + `)`
 
 	// insertWithinSQL adds no row if the owner has as many as the limit, beyond
 	// which it does not count. The statement holds the write lock from its start.
 	insertWithinSQL = `INSERT INTO authtoken_tokens (` + columns + `)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+		SELECT ` + places + `
 		WHERE (SELECT count(*) FROM (SELECT 1 FROM authtoken_tokens WHERE user = ? LIMIT ?)) < ?`
 
 	// updatePlainSQL is for an update that leaves alone what is indexed, as most
@@ -31,7 +33,8 @@ const (
 	// name them is worth trying first: it dirties one page where updateSQL
 	// dirties five.
 	updatePlainSQL = `UPDATE authtoken_tokens SET
-		intent = ?, description = ?, sealed = ?, retired_until = ?, version = version + 1
+		intent = ?, description = ?, sealed = ?, retired_until = ?,
+		scopes = ?, networks = ?, state = ?, metadata = ?, via = ?, version = version + 1
 		WHERE pk = ? AND version = ?
 			AND identifier = ? AND user = ? AND managed IS ? AND expires IS ? AND expiring = ? AND digest = ? AND retired IS ?
 			AND earlier IS ?`
@@ -44,7 +47,8 @@ const (
 
 	updateSetSQL = `UPDATE authtoken_tokens SET
 		identifier = ?, intent = ?, user = ?, description = ?, managed = ?, expires = ?, expiring = ?,
-		digest = ?, sealed = ?, retired = ?, retired_until = ?, version = version + 1`
+		digest = ?, sealed = ?, retired = ?, retired_until = ?,
+		scopes = ?, networks = ?, state = ?, metadata = ?, via = ?, version = version + 1`
 
 	// deletePlainSQL is for a token without earlier keys, as most are, which takes
 	// no other statement.
@@ -252,7 +256,8 @@ func (w *writer) insert(ctx context.Context, inTx bool, r *store.Record, limit i
 func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
 	earlier := keys(r.Earlier)
 	n, err := w.exec(ctx, inTx, updatePlainSQL,
-		r.Intent, r.Description, blob(r.Sealed), micros(r.RetiredUntil), r.PK[:], r.Version,
+		r.Intent, r.Description, blob(r.Sealed), micros(r.RetiredUntil),
+		r.Scopes, r.Networks, int64(r.State), text(r.Metadata), pk(&r.Via), r.PK[:], r.Version,
 		r.Identifier, r.User, text(r.Managed), micros(r.Expires), r.Expiring, r.Digest[:], digest(&r.Retired), earlier)
 	if err != nil || n > 0 {
 		return err
@@ -260,6 +265,7 @@ func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
 	set := []any{
 		r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), micros(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), micros(r.RetiredUntil),
+		r.Scopes, r.Networks, int64(r.State), text(r.Metadata), pk(&r.Via),
 	}
 	n, err = w.exec(ctx, inTx, updateSQL, append(set, r.PK[:], r.Version, earlier)...)
 	switch {

@@ -16,6 +16,9 @@ var always = context.Background()
 // goroutine that is ready to run does so long before.
 const patience = 10_000
 
+// others is a step that does nothing, so that several others get in between two steps.
+func others() {}
+
 // stepwise takes the steps under the lock, one after the other. Between two of them
 // it waits until another goroutine has used the store, if there is one that does.
 func (s *naive) stepwise(steps ...func()) {

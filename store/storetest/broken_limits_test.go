@@ -119,7 +119,7 @@ var brokenLimits = []broken{
 				if limit != 0 && n.slice.count(store.Query{Users: []string{r.User}}) >= limit {
 					err = store.ErrLimit
 				}
-			}, func() {
+			}, others, others, others, func() {
 				if err == nil {
 					err = n.slice.create(r, 0)
 				}

@@ -108,7 +108,7 @@ const child = "STORETEST_BROKEN"
 // cases that are meant to. As the suite's failures must not be this test's, it
 // runs in processes of its own, one for stores that fail the same groups.
 func TestBroken(t *testing.T) {
-	stores := slices.Concat(brokenWrites, brokenLimits, brokenEarlier, brokenTouches, brokenReads, brokenLists, brokenWords, brokenUsers, brokenCalls)
+	stores := slices.Concat(brokenWrites, brokenLimits, brokenEarlier, brokenTouches, brokenReads, brokenLists, brokenWords, brokenUsers, brokenCalls, brokenBounds)
 	if os.Getenv(child) != "" {
 		for _, b := range stores {
 			t.Run(b.name, func(t *testing.T) {

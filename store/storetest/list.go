@@ -13,6 +13,9 @@ const (
 	zeroQuery     = "Its zero value matches all of them, by identifier."
 	exactly       = "exactly; empty for any"
 	oneOfThem     = "Users and Intents match a record whose User, or Intent, is one of them. Nil is any; empty but not nil is none."
+	oneState      = "States matches a record whose State is one of them. Nil is any; empty but not nil is none."
+	oneScope      = "one of the names in Scopes, exactly; empty for any"
+	exactVia      = "exactly; zero for any"
 	exactExpiry   = "exactly, to the microsecond; zero for any"
 	eitherWay     = "nil for either"
 	expiryRange   = "ExpiryFrom and ExpiryBefore match records that are Expiring and whose Expires, which must be set, is not before the one and is before the other. Zero is no bound."
@@ -30,7 +33,7 @@ func shelf() []store.Record {
 		}
 		return r
 	}
-	return []store.Record{
+	records := []store.Record{
 		put(4, "alpha", "api", "1", "first", "", 0, false),
 		put(2, "bravo", "api", "2", "", "m/bravo", 100, true),
 		put(6, "charlie", "recovery", "2", "first", "", 200, true),
@@ -38,6 +41,21 @@ func shelf() []store.Record {
 		put(5, "echo", "verification", "-1", "", "", 0, true),
 		put(3, "foxtrot", "api", "1", "sixth%", "", 300, true),
 	}
+	for i, limits := range []struct {
+		scopes string
+		state  store.State
+		via    store.PK
+	}{
+		{"*", store.StateActive, store.PK{}},
+		{"notes:read notes:write", store.StateSuspended, record(1).PK},
+		{"notes_read", store.StateLocked, record(1).PK},
+		{"notes:read", store.StateActive, record(1).PK}, // and the next one has none
+		{"", 0, store.PK{}},
+		{"Notes:read tokens", store.StateActive, store.PK{}},
+	} {
+		records[i].Scopes, records[i].State, records[i].Via = limits.scopes, limits.state, limits.via
+	}
+	return records
 }
 
 // filter is a query and the records of the shelf that it matches.
@@ -80,6 +98,25 @@ func filters() []filter {
 		{"NoIntents", oneOfThem, store.Query{Intents: []string{}}, nil},
 		{"NoUsersButIntents", oneOfThem, store.Query{Users: []string{}, Intents: []string{"api"}}, nil},
 
+		{"OneState", oneState, store.Query{States: []store.State{store.StateActive}}, []string{"alpha", "delta", "foxtrot"}},
+		{"TwoStates", oneState, store.Query{States: []store.State{store.StateLocked, store.StateSuspended}}, []string{"bravo", "charlie"}},
+		{"NoneOfTheStates", oneState, store.Query{States: []store.State{0}}, []string{"echo"}},
+		{"OtherState", oneState, store.Query{States: []store.State{4}}, nil},
+		{"NilStates", oneState, store.Query{States: nil, Description: "first"}, []string{"alpha", "charlie"}},
+		{"NoStates", oneState, store.Query{States: []store.State{}}, nil},
+		{"Scope", oneScope, store.Query{Scope: "notes:read"}, []string{"bravo", "delta"}},
+		{"ScopeLast", oneScope, store.Query{Scope: "notes:write"}, []string{"bravo"}},
+		{"ScopeOfAll", oneScope, store.Query{Scope: "*"}, []string{"alpha"}},
+		{"ScopePart", oneScope, store.Query{Scope: "notes"}, nil},
+		{"ScopeEnd", oneScope, store.Query{Scope: "read"}, nil},
+		{"ScopeCase", oneScope, store.Query{Scope: "NOTES:READ"}, nil},
+		{"ScopeAnyCharacter", oneScope, store.Query{Scope: "notes_read"}, []string{"charlie"}},
+		{"ScopePattern", oneScope, store.Query{Scope: "notes%"}, nil},
+		{"ScopeGlob", oneScope, store.Query{Scope: "notes?read"}, nil},
+		{"ScopesTogether", oneScope, store.Query{Scope: "notes:read notes:write"}, nil},
+		{"Via", exactVia, store.Query{Via: record(1).PK}, []string{"bravo", "charlie", "delta"}},
+		{"ViaOther", exactVia, store.Query{Via: store.PK{2}}, nil},
+
 		{"Expires", exactExpiry, store.Query{Expires: seconds(200)}, []string{"charlie", "delta"}},
 		{"ExpiresElsewhere", exactExpiry, store.Query{Expires: seconds(100).In(zone)}, []string{"bravo"}},
 		{"ExpiresFiner", exactExpiry, store.Query{Expires: seconds(100).Add(999)}, []string{"bravo"}},
@@ -111,7 +148,12 @@ func filters() []filter {
 		{"ExpiresAndExpiring", ifEveryFilter, store.Query{Expires: seconds(200), Expiring: &no}, []string{"delta"}},
 		{"ExpiresAndExpiry", ifEveryFilter, store.Query{Expires: seconds(200), ExpiryFrom: seconds(100)}, []string{"charlie"}},
 		{"WordAndUser", ifEveryFilter, store.Query{Users: []string{"1"}, Words: []store.Word{{Text: "first"}}}, []string{"alpha"}},
+		{"StateAndUser", ifEveryFilter, store.Query{Users: []string{"2"}, States: []store.State{store.StateLocked}}, []string{"charlie"}},
+		{"ScopeAndUser", ifEveryFilter, store.Query{Users: []string{"3"}, Scope: "notes:read"}, []string{"delta"}},
+		{"ViaAndIntent", ifEveryFilter, store.Query{Via: record(1).PK, Intents: api}, []string{"bravo"}},
+		{"ScopeAndStateAndVia", ifEveryFilter, store.Query{Scope: "notes:read", States: []store.State{store.StateSuspended}, Via: record(1).PK}, []string{"bravo"}},
 		{"EveryFilter", ifEveryFilter, store.Query{
+			States: []store.State{store.StateSuspended}, Scope: "notes:read", Via: record(1).PK,
 			Identifier: "bravo", Managed: "m/bravo", Users: []string{"2"}, Intents: api, Expires: seconds(100), Expiring: &yes,
 			ExpiryFrom: seconds(100), ExpiryBefore: seconds(101), Words: []store.Word{{Text: "rav"}},
 		}, []string{"bravo"}},

@@ -88,6 +88,11 @@ func randomRecord(rng *rand.Rand, n int) store.Record {
 	}
 	r.Expires, r.Expiring = instant(), rng.IntN(3) > 0
 	r.Created, r.LastUsed = epoch.Add(time.Duration(rng.IntN(5))*time.Second), instant()
+	r.Scopes = pick(rng, "*", "a b", "b", "a_b", "")
+	r.State = store.State(rng.IntN(5))
+	if rng.IntN(2) == 0 {
+		r.Via, r.Metadata = store.PK{}, ""
+	}
 	if rng.IntN(2) == 0 {
 		r.Sealed = nil
 	}
@@ -117,6 +122,15 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 	}
 	if sometimes() {
 		q.Intents = pick(rng, []string{r.Intent}, []string{"api", r.Intent}, []string{})
+	}
+	if sometimes() {
+		q.States = pick(rng, []store.State{r.State}, []store.State{r.State, store.StateActive}, []store.State{})
+	}
+	if sometimes() {
+		q.Scope = pick(rng, "*", "a", "b", "a_b", "a b")
+	}
+	if sometimes() {
+		q.Via = r.Via
 	}
 	if sometimes() {
 		q.Expires = r.Expires

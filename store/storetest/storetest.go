@@ -70,6 +70,7 @@ func groups() []group {
 		{"Times", nil, timeCases},
 		{"Create", nil, createCases},
 		{"Limit", nil, limitCases},
+		{"Bounds", nil, boundsCases},
 		{"Get", nil, getCases},
 		{"GetByDigest", nil, digestCases},
 		{"Earlier", nil, earlierCases},

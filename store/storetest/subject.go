@@ -207,6 +207,11 @@ func record(n int) store.Record {
 		Managed:      fmt.Sprintf("managed-%03d", n),
 		Expires:      seconds(3600 + n),
 		Expiring:     true,
+		Scopes:       fmt.Sprintf("notes:read notes:write-%d", n),
+		Networks:     fmt.Sprintf("192.0.2.%d/32 2001:db8::/32", n%256),
+		State:        store.StateActive + store.State(n%3),
+		Metadata:     fmt.Sprintf(`{"tenant":"%d"}`, n),
+		Via:          store.PK{0: 0x02, 14: byte(n >> 8), 15: byte(n)},
 		Digest:       digest(n),
 		Sealed:       []byte{0, byte(n), 0xff, '\'', 0},
 		Retired:      digest(100_000 + n),
@@ -262,6 +267,11 @@ func diff(got, want store.Record) string {
 	text("Managed", got.Managed, want.Managed)
 	instant("Expires", got.Expires, want.Expires)
 	add("Expiring", got.Expiring == want.Expiring, "%t", got.Expiring, want.Expiring)
+	text("Scopes", got.Scopes, want.Scopes)
+	text("Networks", got.Networks, want.Networks)
+	add("State", got.State == want.State, "%d", got.State, want.State)
+	text("Metadata", got.Metadata, want.Metadata)
+	add("Via", got.Via == want.Via, "%x", got.Via[:], want.Via[:])
 	add("Digest", got.Digest == want.Digest, "%x", got.Digest[:], want.Digest[:])
 	add("Sealed", bytes.Equal(got.Sealed, want.Sealed), "%x", got.Sealed, want.Sealed)
 	add("Retired", got.Retired == want.Retired, "%x", got.Retired[:], want.Retired[:])
@@ -310,6 +320,9 @@ func describe(q store.Query) string {
 	add(len(q.Users) > 20, "Users: %d of them", len(q.Users))
 	add(q.Users != nil && len(q.Users) <= 20, "Users: %q", q.Users)
 	add(q.Intents != nil, "Intents: %q", q.Intents)
+	add(q.States != nil, "States: %d", q.States)
+	add(q.Scope != "", "Scope: %q", q.Scope)
+	add(q.Via != store.PK{}, "Via: %x", q.Via)
 	add(!q.Expires.IsZero(), "Expires: %v", q.Expires)
 	if q.Expiring != nil {
 		add(true, "Expiring: %v", *q.Expiring)

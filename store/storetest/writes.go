@@ -104,6 +104,7 @@ var updateCases = []testCase{
 			Expires: seconds(77), Expiring: false, Digest: digest(1000), Sealed: []byte("new"),
 			Retired: digest(1001), RetiredUntil: seconds(78), Version: record(1).Version,
 			Earlier: []store.EarlierKey{{Digest: digest(1002), Until: seconds(79)}},
+			Scopes:  "*", Networks: "*", State: store.StateLocked, Metadata: `{"new":"1"}`, Via: store.PK{9},
 		}
 		r = s.update(r)
 		r.Created, r.LastUsed, r.LastUsedFrom = record(1).Created, record(1).LastUsed, record(1).LastUsedFrom
