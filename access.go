@@ -55,16 +55,31 @@ type actor struct {
 	via     uuid.UUID // PK of the key's token
 	version int64     // of that token, when it was read
 	intent  Intent    // of that token
-	ends    time.Time // when the key ends; zero if it never ends, or if the policy has UnboundedKeys
+	bounds
 }
+
+// bounds limit which tokens a key may manage. The zero bounds are none.
+type bounds struct {
+	ends     time.Time // when the key ends; zero if it never ends, or if the policy has UnboundedKeys
+	limited  bool      // whether the key's scopes are limited
+	scopes   Scopes    // those scopes
+	manages  bool      // whether those scopes let the key manage tokens
+	networks string    // where the key may come from; empty means anywhere
+}
+
+// bounded reports whether b limits anything.
+func (b *bounds) bounded() bool { return !b.ends.IsZero() || b.limited || b.networks != "" }
+
+// alone reports whether the key may only read its own token.
+func (b *bounds) alone() bool { return b.limited && !b.manages }
 
 // sees reports whether the actor may know that r exists.
 func (by *actor) sees(r *store.Record) bool {
-	return by.trusted || by.user.Superuser || by.user.ID == r.User
+	return by.seesAll() || by.user.ID == r.User
 }
 
 // seesAll reports whether the actor may see every token.
-func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser }
+func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser && !by.limited }
 
 // As returns the access of the user with this ID. The application must have signed the
 // user in. Each method looks up the user again. If the ID is empty, the actor is nobody.
@@ -81,7 +96,7 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 		return &a.actor, nil
 	case aKey:
 		now := a.s.now()
-		if age := now.UnixMicro() - a.proof.checked; 0 <= age && age < justNow.Microseconds() {
+		if age := now.UnixMicro() - a.proof.checked; 0 <= age && age < justNow.Microseconds() && !a.proof.scopes.Limited() {
 			return &a.actor, nil
 		}
 		return a.s.holder(ctx, &a.proof, now)
@@ -95,10 +110,14 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 // writer returns who acts, for a method that changes a token or reveals its key. It
 // checks a key again, however short ago that was done.
 func (a *Access) writer(ctx context.Context, now time.Time) (*actor, error) {
-	if a.kind == aKey {
-		return a.s.holder(ctx, &a.proof, now)
+	if a.kind != aKey {
+		return a.reader(ctx)
 	}
-	return a.reader(ctx)
+	by, err := a.s.holder(ctx, &a.proof, now)
+	if err == nil && by.alone() {
+		return nil, ErrForbidden
+	}
+	return by, err
 }
 
 // person returns the user with this ID as an actor.

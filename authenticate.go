@@ -22,7 +22,7 @@ import (
 // [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent], [ErrKeyUser] and
 // [ErrUserInactive] to say why. Do not tell the client why.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
-	return s.check(ctx, key, nil, "", intents)
+	return s.check(ctx, key, &Credentials{}, intents)
 }
 
 // Credentials are the key that a request carries, and what else is known about the
@@ -36,23 +36,31 @@ type Credentials struct {
 	Username *string
 
 	// From says where the request came from, usually a remote address. It is stored with
-	// [Config.TrackLastUsed], and is in the [Event] if the key is refused. May be empty.
+	// [Config.TrackLastUsed], and is in the [Event] if the key is refused. May be empty. The
+	// key of a token that has Networks is refused unless From is an IP address in one of
+	// them, with or without a port.
 	From string
+
+	// Scopes names the scopes that the request needs, all of them. Nil accepts every token,
+	// and the caller asks [Principal.Can]. Empty but not nil accepts only tokens that may do
+	// everything that their owner may do.
+	Scopes []string
 }
 
 // Check is [Service.Authenticate] with more of what a request says. If Username is not
 // the owner's, the error matches [ErrKeyUser].
 func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (Principal, error) {
-	return s.check(ctx, c.Key.Reveal(), c.Username, cleanFrom(c.From), intents)
+	c.From = cleanFrom(c.From)
+	return s.check(ctx, c.Key.Reveal(), &c, intents)
 }
 
-func (s *Service) check(ctx context.Context, key string, username *string, from string, intents []Intent) (who Principal, err error) {
+func (s *Service) check(ctx context.Context, key string, c *Credentials, intents []Intent) (who Principal, err error) {
 	if intents == nil {
 		intents = apiOnly
 	}
 	now := s.now()
 	var r store.Record
-	reason, err := s.find(ctx, &r, &who.proof.digest, key, intents, now)
+	reason, err := s.find(ctx, &r, &who.proof.digest, key, c.From, intents, now)
 	if reason == nil && err == nil {
 		// Assign into the result directly: copying a User costs as much as the look-up.
 		who.User, err = s.lookUp(ctx, r.User)
@@ -61,21 +69,23 @@ func (s *Service) check(ctx context.Context, key string, username *string, from 
 			reason, err = ErrUserInactive, nil
 		case err == nil && who.User.olderToken(&r):
 			reason = ErrKeyUser
-		case err == nil && username != nil && *username != who.User.Username:
+		case err == nil && c.Username != nil && *c.Username != who.User.Username:
 			reason = ErrKeyUser
+		case err == nil && c.Scopes != nil && !s.policy.catalogue.permitsAll(Scopes(r.Scopes), c.Scopes, who.User.Superuser):
+			reason = ErrKeyScope
 		}
 	}
 	switch {
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, from, now)
+		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, c.From, now)
 	}
-	s.uses.note(&r, now, from)
+	s.uses.note(&r, now, c.From)
 	who.Token = tokenOf(&r)
 	p := &who.proof
 	p.kind, p.superuser, p.user, p.of = aKey, who.User.Superuser, who.User.ID, s.origin
-	p.intent, p.checked = who.Token.Intent, now.UnixMicro()
+	p.intent, p.scopes, p.from, p.checked = who.Token.Intent, who.Token.Scopes, c.From, now.UnixMicro()
 	return who, nil
 }
 
@@ -83,14 +93,14 @@ var apiOnly = []Intent{IntentAPI}
 
 // find sets digest to the digest of key, and r to the record with this key. If the token
 // does not let the key be accepted, it returns the reason. It does not look at the owner.
-func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Digest, key string, intents []Intent, now time.Time) (reason, err error) {
+func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Digest, key, from string, intents []Intent, now time.Time) (reason, err error) {
 	if !s.keys.plausible(key) {
 		return ErrKeyUnknown, nil
 	}
 	*digest = digestOf(key)
 	if s.cache != nil {
 		// A cached record may only say yes. To say no, read the store.
-		if cached, ok := s.cache.get(*digest, now); ok && acceptable(&cached, *digest, intents, now) == nil {
+		if cached, ok := s.cache.get(*digest, now); ok && acceptable(&cached, *digest, from, intents, now) == nil {
 			*r = cached
 			return nil, nil
 		}
@@ -104,7 +114,7 @@ func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Diges
 	if err != nil {
 		return nil, err
 	}
-	reason = acceptable(r, *digest, intents, now)
+	reason = acceptable(r, *digest, from, intents, now)
 	if reason == nil {
 		s.cache.put(*digest, r, now, changes)
 	}
@@ -122,12 +132,16 @@ func cleanFrom(from string) string {
 
 // acceptable returns nil if r, which was found by this digest, lets the key be accepted,
 // and the reason otherwise. It does not look at the owner.
-func acceptable(r *store.Record, digest store.Digest, intents []Intent, now time.Time) error {
+func acceptable(r *store.Record, digest store.Digest, from string, intents []Intent, now time.Time) error {
 	switch {
 	case r.Digest != digest && (r.Retired != digest || !now.Before(r.RetiredUntil)): // keys before the retired one have no overlap
 		return ErrKeyRetired
 	case expired(r.Expiring, r.Expires, now):
 		return ErrKeyExpired
+	case r.State != store.StateActive:
+		return ErrKeySuspended
+	case r.Networks != anywhere && !fromWithin(r, addressOf(from)):
+		return ErrKeyAddress
 	case !slices.Contains(intents, Intent(r.Intent)):
 		return ErrKeyIntent
 	}

@@ -38,6 +38,7 @@ const (
 // cachedSize returns about how many bytes r takes in the cache.
 func cachedSize(r *store.Record) int {
 	return fixedBytes + len(r.Identifier) + len(r.Intent) + len(r.User) + len(r.Description) + len(r.Managed) +
+		len(r.Scopes) + len(r.Networks) + len(r.Metadata) +
 		len(r.Sealed) + len(r.LastUsedFrom) + earlierSize*len(r.Earlier)
 }
 

@@ -62,15 +62,16 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authtoken: %w", err)
 	}
+	policy := cfg.Policy.withDefaults()
 	s := &Service{
 		store:    st,
-		policy:   cfg.Policy.withDefaults(),
+		policy:   policy,
 		users:    cfg.Users,
 		keys:     keyFormat{prefix: cfg.KeyPrefix + "_", minLength: cfg.MinKeyLength},
 		sealer:   cfg.Sealer,
 		clock:    cfg.Now,
 		observer: cfg.Observer,
-		origin:   new(origin),
+		origin:   &origin{policy.catalogue},
 	}
 	s.Access = trusted(s)
 	if cfg.TrackLastUsed {

@@ -47,6 +47,9 @@ var (
 	ErrKeyRetired   = fmt.Errorf("%w: it has been replaced", ErrRefused)
 	ErrKeyIntent    = fmt.Errorf("%w: its token has another intent", ErrRefused)
 	ErrKeyUser      = fmt.Errorf("%w: it is not that user's", ErrRefused)
+	ErrKeySuspended = fmt.Errorf("%w: its token is suspended", ErrRefused)
+	ErrKeyAddress   = fmt.Errorf("%w: its token may not be used from this address", ErrRefused)
+	ErrKeyScope     = fmt.Errorf("%w: its token lacks a scope", ErrRefused)
 	ErrUserInactive = fmt.Errorf("%w: the user is not active", ErrRefused)
 )
 
@@ -79,7 +82,7 @@ type FieldError struct {
 	Field string // such as "identifier" or "expires"; empty for the token as a whole
 	Code  Code
 
-	Value  string    // the value that was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound
+	Value  string    // the value that was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound; which of the scopes or networks
 	Limit  int       // the limit, with CodeTooLong, CodeTooShort and CodeTooMany
 	Latest time.Time // the latest time allowed, with CodeTooLate, and with CodeBeyondKey of "expires"
 }
@@ -94,7 +97,7 @@ const (
 	CodeNotText       Code = "not_text"       // not UTF-8
 	CodeNullCharacter Code = "null_character" // contains a null character
 	CodeChecksum      Code = "checksum"       // a key of our form that is mistyped
-	CodeTooLong       Code = "too_long"       // more than Limit characters; for a key, bytes
+	CodeTooLong       Code = "too_long"       // more than Limit characters; for a key and metadata, bytes
 	CodeTooShort      Code = "too_short"      // a key of fewer than Limit bytes
 	CodeTooLate       Code = "too_late"       // after Latest, which the owner's longest lifetime allows
 	CodeTooMany       Code = "too_many"       // more than Limit
@@ -111,7 +114,7 @@ func (e FieldError) Error() string {
 	switch {
 	case !ok:
 		text = words[CodeInvalid]
-	case e.Code == CodeTooLong && e.Field == "key":
+	case e.Code == CodeTooLong && (e.Field == "key" || e.Field == "metadata"):
 		text = "is longer than LIMIT bytes"
 	case e.Code == CodeTooMany && e.Field == "":
 		text = "the owner has reached the limit of LIMIT tokens"
@@ -121,6 +124,9 @@ func (e FieldError) Error() string {
 	text = strings.NewReplacer(
 		"LIMIT", strconv.Itoa(e.Limit), "VALUE", strconv.Quote(e.Value), "LATEST", e.Latest.Format(time.RFC3339Nano),
 	).Replace(text)
+	if e.Value != "" && (e.Field == "scopes" || e.Field == "networks") && e.Code != CodeChoice {
+		text = strconv.Quote(e.Value) + " " + text // which one of several
+	}
 	return strings.TrimSpace(e.Field + " " + text)
 }
 
@@ -145,7 +151,8 @@ var words = map[Code]string{
 }
 
 // fieldOrder is the order in which faults are reported. Other fields come last.
-var fieldOrder = []string{"identifier", "user", "intent", "description", "managed", "expires", "expiring"}
+var fieldOrder = []string{"identifier", "user", "intent", "description", "managed", "expires", "expiring",
+	"scopes", "networks", "suspended", "metadata"}
 
 // faults collects the faults of a call's parameters.
 type faults []FieldError

@@ -15,17 +15,20 @@ import (
 type EventKind string
 
 const (
-	EventCreated   EventKind = "created"   // the token was made
-	EventUpdated   EventKind = "updated"   // fields of the token were changed
-	EventRevealed  EventKind = "revealed"  // the key was shown
-	EventKeySet    EventKind = "key_set"   // the key was replaced by one made elsewhere
-	EventRotated   EventKind = "rotated"   // the key was replaced by a new one
-	EventForgotten EventKind = "forgotten" // the token had too many keys, and the oldest is not remembered any more
-	EventRevoked   EventKind = "revoked"   // the token was deleted
-	EventExpired   EventKind = "expired"   // the token was deleted some time after it had expired
-	EventRenewed   EventKind = "renewed"   // the token had expired, and has a new key and a new lifetime
-	EventRefused   EventKind = "refused"   // a key was not accepted
-	EventFailed    EventKind = "failed"    // a call of the janitor failed
+	EventCreated      EventKind = "created"       // the token was made
+	EventUpdated      EventKind = "updated"       // fields of the token were changed
+	EventRevealed     EventKind = "revealed"      // the key was shown
+	EventKeySet       EventKind = "key_set"       // the key was replaced by one made elsewhere
+	EventRotated      EventKind = "rotated"       // the key was replaced by a new one
+	EventOverlapEnded EventKind = "overlap_ended" // the previous key was stopped before its overlap had ended
+	EventSuspended    EventKind = "suspended"     // the key is refused from now on
+	EventResumed      EventKind = "resumed"       // the key is accepted again
+	EventForgotten    EventKind = "forgotten"     // the token had too many keys, and the oldest is not remembered any more
+	EventRevoked      EventKind = "revoked"       // the token was deleted
+	EventExpired      EventKind = "expired"       // the token was deleted some time after it had expired
+	EventRenewed      EventKind = "renewed"       // the token had expired, and has a new key and a new lifetime
+	EventRefused      EventKind = "refused"       // a key was not accepted
+	EventFailed       EventKind = "failed"        // a call of the janitor failed
 )
 
 // Event says what happened to a token, or to a key that a client used. It never contains

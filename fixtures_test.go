@@ -32,6 +32,14 @@ var (
 	dave  = authtoken.User{ID: "5", Username: "dave"}
 )
 
+// notes are the scopes of an application with notes, and of one who may manage tokens.
+var notes = []authtoken.Scope{
+	{Name: "notes:read", Title: "Read notes"},
+	{Name: "notes:write", Title: "Write notes", Implies: []string{"notes:read"}},
+	{Name: "tokens", Title: "Manage tokens"},
+	{Name: "notes:purge", Implies: []string{"notes:write"}, Superuser: true},
+}
+
 // importedKey is a key that was made elsewhere.
 const importedKey = "a-key-of-more-than-thirty-two-bytes"
 
@@ -118,13 +126,14 @@ func acts(ctx context.Context, as *authtoken.Access) map[string]func() error {
 			}
 			return nil
 		},
-		"SetKey": func() error { return as.SetKey(ctx, "target", importedKey) },
-		"Reveal": func() error { _, err := as.Reveal(ctx, "target"); return err },
-		"Rotate": func() error { _, _, err := as.Rotate(ctx, "target", 0); return err },
-		"Owner":  func() error { _, err := as.Owner(ctx, authtoken.Token{User: "2"}); return err },
-		"Owners": func() error { _, err := as.Owners(ctx, []authtoken.Token{{User: "2"}}); return err },
-		"Revoke": func() error { _, err := as.Revoke(ctx, authtoken.Filter{User: "2"}); return err },
-		"Delete": func() error { return as.Delete(ctx, "target") },
+		"SetKey":     func() error { return as.SetKey(ctx, "target", importedKey) },
+		"Reveal":     func() error { _, err := as.Reveal(ctx, "target"); return err },
+		"Rotate":     func() error { _, _, err := as.Rotate(ctx, "target", 0); return err },
+		"Owner":      func() error { _, err := as.Owner(ctx, authtoken.Token{User: "2"}); return err },
+		"Owners":     func() error { _, err := as.Owners(ctx, []authtoken.Token{{User: "2"}}); return err },
+		"Revoke":     func() error { _, err := as.Revoke(ctx, authtoken.Filter{User: "2"}); return err },
+		"Delete":     func() error { return as.Delete(ctx, "target") },
+		"EndOverlap": func() error { _, err := as.EndOverlap(ctx, "target"); return err },
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/authtoken/authtoken/store"
 )
 
@@ -36,6 +38,9 @@ type Filter struct {
 	Managed     string    // the whole text
 	Expires     time.Time // this very time
 	Expiring    *bool     // nil for both
+	Suspended   *bool     // nil for both
+	Scope       string    // one of the token's scopes; implied scopes do not count
+	Via         uuid.UUID // the PK of the token through which it was made; zero for any
 
 	// Words must all occur in the identifier, the intent, the description or the owner's
 	// username, ignoring case. At most 8 words, of 255 characters together, are allowed.
@@ -191,6 +196,9 @@ func (a *Access) query(ctx context.Context, f *Filter) (store.Query, error) {
 
 // query returns the query for the tokens that match f and that by may see.
 func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query, error) {
+	if by.alone() {
+		return store.Query{}, ErrForbidden
+	}
 	if err := f.check(); err != nil {
 		return store.Query{}, err
 	}
@@ -205,6 +213,9 @@ func (s *Service) query(ctx context.Context, f *Filter, by *actor) (store.Query,
 		Users:       users,
 		Expires:     f.Expires,
 		Expiring:    f.Expiring,
+		States:      states(f.Suspended),
+		Scope:       f.Scope,
+		Via:         f.Via,
 		Order:       f.Order,
 	}
 	if f.Intent != "" {
@@ -247,6 +258,9 @@ func (f *Filter) check() error {
 	}
 	if f.Intent != "" && !f.Intent.Valid() {
 		faults.add(FieldError{Field: "intent", Code: CodeChoice, Value: string(f.Intent)})
+	}
+	if f.Scope != "" && f.Scope != ScopeAll && !isScopeName(f.Scope) {
+		faults.add(FieldError{Field: "scope", Code: CodeInvalid, Value: f.Scope})
 	}
 	f.checkOrder(&faults)
 	for _, v := range []struct{ field, text string }{

@@ -73,10 +73,29 @@ type Policy struct {
 	// is about to use.
 	UsersSetManaged bool
 
+	// Scopes is the catalogue of what tokens can be limited to. Without one, new tokens
+	// have [ScopeAll], and a token that has other scopes permits nothing. A scope that is
+	// taken out of the catalogue stays on its tokens, and permits nothing.
+	Scopes []Scope
+
+	// DefaultScopes are the scopes of a token that is made without naming any. Nil means
+	// ScopeAll if there is no catalogue. If there is one, nil means that scopes must be
+	// named.
+	DefaultScopes []string
+
+	// MustLimit lets only superusers and trusted code give ScopeAll.
+	MustLimit bool
+
+	// ManageScope is the one of Scopes that lets a limited key manage tokens: see
+	// [Service.For]. Empty means that limited keys manage none.
+	ManageScope string
+
 	// RevokeOnReuse deletes a token when somebody uses a key that was replaced and whose
 	// overlap has ended: that key has probably leaked. Otherwise such a use is refused
 	// and reported like any other.
 	RevokeOnReuse bool
+
+	catalogue catalogue // of Scopes
 }
 
 // Authentik returns the policy of authentik 2024.8. Users may ask for IntentAPI and
@@ -124,7 +143,7 @@ func (p *Policy) check() error {
 	if !p.UnboundedKeys && (p.FixedAPILifetime || p.RenewExpired) {
 		errs = append(errs, errors.New("Config.Policy.UnboundedKeys: FixedAPILifetime and RenewExpired require it, because they let a token outlive the key that made it"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.checkScopes()...)...)
 }
 
 func (p Policy) withDefaults() Policy {
@@ -140,6 +159,8 @@ func (p Policy) withDefaults() Policy {
 	p.DefaultLifetime = p.DefaultLifetime.Truncate(time.Microsecond)
 	p.Retention = max(cmp.Or(p.Retention, defaultRetention), 0)
 	p.MaxTextLength = cmp.Or(p.MaxTextLength, defaultTextLength)
+	p.Scopes = copyScopes(p.Scopes)
+	p.catalogue = newCatalogue(p.Scopes)
 	return p
 }
 
@@ -158,15 +179,34 @@ func (p *Policy) allowed(by *actor, intent Intent) bool {
 // mayUse reports whether by, who sees r, may change it, replace its key, or reveal it.
 // A token of an earlier user with the same ID is not the user's own.
 func (p *Policy) mayUse(by *actor, r *store.Record) bool {
-	return (by.seesAll() || slices.Contains(p.UserIntents, Intent(r.Intent)) && !by.user.olderToken(r)) && by.holds(r)
+	own := slices.Contains(p.UserIntents, Intent(r.Intent)) && !by.user.olderToken(r) && !locked(r)
+	return (by.seesAll() || own) && p.holds(by, r)
 }
 
-// holds reports whether r is within the limits of the acting key. A key that ends may
-// act only on tokens of its own intent that expire no later than the key. For every
-// other actor there is no such limit.
-func (by *actor) holds(r *store.Record) bool {
-	return by.ends.IsZero() ||
-		Intent(r.Intent) == by.intent && r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
+// mayDelete reports whether by, who sees r, may delete it.
+func (p *Policy) mayDelete(by *actor, r *store.Record) bool {
+	return (by.seesAll() || !locked(r)) && p.holds(by, r)
+}
+
+// holds reports whether r is within the acting key. Other actors have no such limit.
+func (p *Policy) holds(by *actor, r *store.Record) bool {
+	return !by.bounded() ||
+		Intent(r.Intent) == by.intent && by.outlives(r) && p.scopesWithin(by, r) && by.reaches(r)
+}
+
+// outlives reports whether r expires no later than the acting key ends.
+func (by *actor) outlives(r *store.Record) bool {
+	return by.ends.IsZero() || r.Expiring && !r.Expires.IsZero() && !r.Expires.After(by.ends)
+}
+
+// scopesWithin reports whether r may do no more than the acting key.
+func (p *Policy) scopesWithin(by *actor, r *store.Record) bool {
+	return !by.limited || p.catalogue.within(Scopes(r.Scopes), by.scopes, by.user.Superuser)
+}
+
+// reaches reports whether the key of r may come only from where the acting key may.
+func (by *actor) reaches(r *store.Record) bool {
+	return by.networks == "" || networksWithin(r.Networks, by.networks)
 }
 
 // fixesExpiry reports whether p sets the lifetime of r, whatever a caller asks for.
@@ -254,12 +294,21 @@ func later(t, limit time.Time) bool { return !limit.IsZero() && t.After(limit) }
 // confine keeps r within the limits of the acting key. What the caller asks for beyond
 // them is a fault. A time that the caller did not ask for is cut to the key's.
 func (x expiry) confine(r *store.Record, asked *time.Time, f *faults) {
-	ends := x.by.ends
-	if ends.IsZero() {
+	if !x.by.bounded() {
 		return
 	}
 	if Intent(r.Intent) != x.by.intent && !f.has("intent") {
 		f.add(FieldError{Field: "intent", Code: CodeBeyondKey, Value: r.Intent})
+	}
+	if !x.policy.scopesWithin(x.by, r) && !f.has("scopes") {
+		f.addCode("scopes", CodeBeyondKey)
+	}
+	if !x.by.reaches(r) && !f.has("networks") {
+		f.addCode("networks", CodeBeyondKey)
+	}
+	ends := x.by.ends
+	if ends.IsZero() {
+		return
 	}
 	if !r.Expiring {
 		f.addCode("expiring", CodeBeyondKey)

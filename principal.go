@@ -32,12 +32,14 @@ type proof struct {
 	of      *origin      // of the service that checked the key
 	digest  store.Digest // of the key
 	intent  Intent       // of the key's token
+	scopes  Scopes       // of the key's token
+	from    string       // where the key came from
 	checked int64        // time of the check, in microseconds since 1970
 }
 
 // origin identifies a service that New made, together with the services that WithStore
-// derives from it. Its address is its identity, so it must have a size.
-type origin struct{ _ byte }
+// derives from it. Its address is its identity.
+type origin struct{ catalogue catalogue }
 
 // justNow is how long after its check a key may read without being checked again.
 const justNow = time.Second
@@ -46,6 +48,33 @@ const justNow = time.Second
 // signed the user in by other means than a key, such as a session. The user is looked
 // up each time the principal acts: see [Service.For].
 func SignedIn(user string) Principal { return Principal{proof: proof{kind: aPerson, user: user}} }
+
+// Can reports whether the key permits this scope: its token has the scope, or another one
+// that implies it, or [ScopeAll]. Can(ScopeAll) reports whether the key may do everything
+// that its owner may do. Can is false for a scope that the [Policy] does not list, for the
+// zero Principal, and for a principal of [SignedIn]: only the application knows what a
+// person may do.
+//
+// A scope is not a right of the user. The application must still ask whether the owner
+// may do it.
+func (p Principal) Can(scope string) bool {
+	return p.proof.of != nil && p.proof.of.catalogue.permits(p.proof.scopes, scope, p.proof.superuser)
+}
+
+type contextKey struct{}
+
+// WithPrincipal returns a context that carries who. The guard of package httpadapter uses
+// it, and so may tests of an application's handlers.
+func WithPrincipal(ctx context.Context, who Principal) context.Context {
+	return context.WithValue(ctx, contextKey{}, who)
+}
+
+// PrincipalFrom returns the principal that ctx carries. It returns the zero Principal and
+// false if ctx carries none.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
+	who, ok := ctx.Value(contextKey{}).(Principal)
+	return who, ok
+}
 
 // Format writes the ID of the principal's user, and the identifier of the token if there
 // is one. It never writes the digest of the key.
@@ -60,19 +89,26 @@ func (p Principal) Format(f fmt.State, _ rune) {
 // that [Service.As] returns.
 //
 // For a principal of [Service.Check] it is the access of the key. The key of a token
-// that never expires may do what its owner may. A key ends if its token expires, or if
-// it was replaced and its overlap is running. A key that ends reads everything that its
-// owner may see, but is limited in what it does:
+// that never expires, has [ScopeAll] and no Networks may do what its owner may. Any other
+// key is bounded. A key ends if its token expires, or if it was replaced and its overlap is
+// running. A key is limited if its token has other scopes than ScopeAll.
 //
-//   - It creates, changes, rotates, reveals and deletes only tokens that have the intent
-//     of its own token and expire no later than the key ends. This must hold before and
-//     after the change. For any other token the error matches [ErrForbidden].
-//   - A later expiry in the parameters is a [*ValidationError]. If the parameters name no
-//     expiry, it is cut to the end of the key.
-//   - [Access.Revoke] is forbidden.
+//   - A bounded key creates, changes, rotates, reveals and deletes only tokens within it:
+//     tokens that have the intent of its own token, expire no later than the key ends,
+//     have no more scopes, and no wider Networks. Each of these Networks must be within a
+//     single one of the key's. This must hold before and after the change. For any other
+//     token the error matches [ErrForbidden].
+//   - Parameters beyond the key are a [*ValidationError]. If they name no expiry, it is cut
+//     to the end of the key. If they name no scopes or Networks, a new token gets those of
+//     the key.
+//   - A bounded key resumes no token, and [Access.Revoke] is forbidden.
+//   - A limited key reads its own token. Everything else is forbidden, unless its scopes
+//     include ManageScope of the [Policy]. Then it manages tokens within it, but only its
+//     owner's, even if the owner is a superuser, and never by [Access.SetKey].
 //
-// So nobody can use a key to get one that lives longer. UnboundedKeys of [Policy] lifts
-// these limits.
+// Bounded keys that are not limited read everything that their owner may see. So nobody can
+// use a key to get one that lives longer or does more. UnboundedKeys of the Policy lifts the
+// limit of time.
 //
 // Before each such act, the Service reads the key's token and its owner again and does
 // not use the cache. For a method that only reads, it does so if the check is more than
@@ -104,7 +140,7 @@ func (s *Service) held(ctx context.Context, p *proof, now time.Time) (store.Reco
 	case err != nil:
 		return r, err
 	}
-	return r, acceptable(&r, p.digest, []Intent{p.intent}, now)
+	return r, acceptable(&r, p.digest, p.from, []Intent{p.intent}, now)
 }
 
 // holder returns the actor that a key is, from what the store and the directory say now.
@@ -123,10 +159,23 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 		return nil, ErrKeyUser
 	}
 	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
+	by.bounds = s.bounds(Scopes(r.Scopes), by.user.Superuser)
+	if r.Networks != anywhere {
+		by.networks = r.Networks
+	}
 	if !s.policy.UnboundedKeys {
 		by.ends = end(&r, p.digest)
 	}
 	return by, nil
+}
+
+// bounds returns the bounds that these scopes set.
+func (s *Service) bounds(held Scopes, superuser bool) bounds {
+	if !held.Limited() {
+		return bounds{}
+	}
+	manages := s.policy.ManageScope != "" && s.policy.catalogue.permits(held, s.policy.ManageScope, superuser)
+	return bounds{limited: true, scopes: held, manages: manages}
 }
 
 // stillHeld returns an error if the actor is a key that is no longer accepted. Methods

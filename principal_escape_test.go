@@ -3,6 +3,7 @@ package authtoken_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -37,6 +38,12 @@ func TestNoSequenceOfCallsGetsMore(t *testing.T) {
 					}
 				})
 			}
+			t.Run(fmt.Sprintf("%s/%s/scopes and networks", name, owner.Username), func(t *testing.T) {
+				t.Parallel()
+				for range 5 {
+					widen(t, newStore(t), owner, rand.Uint64())
+				}
+			})
 		}
 	}
 }
@@ -139,5 +146,95 @@ func escape(t *testing.T, st store.Store, owner authtoken.User, policy authtoken
 	for _, key := range keys {
 		_, err := svc.Authenticate(ctx, key, authtoken.Intents()...)
 		require.ErrorIs(t, err, authtoken.ErrRefused)
+	}
+}
+
+// widen looks for calls that get more scopes or networks out of a key.
+func widen(t *testing.T, st store.Store, owner authtoken.User, seed uint64) {
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	svc, err := authtoken.New(st, authtoken.Config{
+		Users: userList(t, root, alice, bob), Sealer: newSealer(t),
+		Policy: authtoken.Policy{Scopes: notes, ManageScope: "tokens", OptionalExpiry: true, UnboundedKeys: rnd.IntN(2) == 0},
+	})
+	require.NoError(t, err)
+	ctx := t.Context()
+	sets := [][]string{nil, {}, {"*"}, {"notes:read"}, {"notes:write"}, {"tokens"}, {"notes:read", "tokens"}, {"notes:write", "tokens"}, {"notes:purge"}}
+	nets := [][]netip.Prefix{nil, {}, prefixes("192.0.2.0/24"), prefixes("192.0.2.0/28"), prefixes("192.0.2.0/24", "2001:db8::/32"), prefixes("0.0.0.0/0")}
+
+	// Everybody has tokens of all kinds. The attacker has the key of one of the owner's.
+	names := []string{"stolen", "a", "b", "c"}
+	for _, u := range []authtoken.User{root, alice, bob} {
+		for i, scopes := range sets[2:] {
+			for j, networks := range nets[2:] {
+				name := fmt.Sprintf("t%s%d%d", u.ID, i, j)
+				create(t, svc, authtoken.CreateParams{Identifier: name, User: u.ID, Scopes: scopes, Networks: networks, Expiring: new(false)})
+				names = append(names, name)
+			}
+		}
+	}
+	cred := func(key string) authtoken.Credentials {
+		return authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.1"}
+	}
+	_, stolen := create(t, svc, authtoken.CreateParams{
+		Identifier: "stolen", User: owner.ID, Expiring: new(false), Scopes: []string{"notes:read", "tokens"}, Networks: prefixes("192.0.2.0/24"),
+	})
+	keys := []string{stolen}
+	who, err := svc.Check(ctx, cred(stolen))
+	require.NoError(t, err)
+	principals := []authtoken.Principal{who}
+	_, another, err := svc.For(who).Create(ctx, authtoken.CreateParams{Identifier: "a"})
+	require.NoError(t, err, "the key is good for something")
+	keys = append(keys, another.Reveal())
+
+	one := func() string { return names[rnd.IntN(len(names))] }
+	for range 300 {
+		as := svc.For(principals[rnd.IntN(len(principals))])
+		scopes, networks := sets[rnd.IntN(len(sets))], nets[rnd.IntN(len(nets))]
+		var key authtoken.Key
+		switch rnd.IntN(7) {
+		case 0, 1:
+			_, key, _ = as.Create(ctx, authtoken.CreateParams{
+				Identifier: one(), User: fmt.Sprint(1 + rnd.IntN(3)), Scopes: scopes, Networks: networks,
+			})
+		case 2, 3:
+			p := authtoken.UpdateParams{Scopes: scopes}
+			if rnd.IntN(2) == 0 {
+				p.Networks = &networks
+			}
+			if rnd.IntN(4) == 0 {
+				p.Suspended = new(rnd.IntN(2) == 0)
+			}
+			if name := one(); name != "stolen" || rnd.IntN(20) == 0 {
+				_, _ = as.Update(ctx, name, p)
+			}
+		case 4:
+			_, key, _ = as.Rotate(ctx, one(), time.Hour)
+		case 5:
+			key, _ = as.Reveal(ctx, one())
+		case 6:
+			text := fmt.Sprintf("a-key-that-the-attacker-has-made-%d", rnd.IntN(50))
+			if as.SetKey(ctx, one(), text) == nil {
+				key = authtoken.KeyOf(text)
+			}
+		}
+		if secret := key.Reveal(); secret != "" {
+			keys = append(keys, secret)
+			if who, err := svc.Check(ctx, cred(secret)); err == nil {
+				principals = append(principals, who)
+			}
+		}
+	}
+	for _, key := range keys {
+		if who, err := svc.Check(ctx, cred(key)); err == nil {
+			require.Equal(t, owner.ID, who.User.ID)
+			for _, scope := range []string{"notes:write", "notes:purge", "*"} {
+				require.False(t, who.Can(scope), "%+v", who.Token)
+			}
+		}
+		for _, from := range []string{"", "198.51.100.1", "2001:db8::1"} {
+			_, err := svc.Check(ctx, authtoken.Credentials{Key: authtoken.KeyOf(key), From: from})
+			require.ErrorIs(t, err, authtoken.ErrRefused)
+		}
 	}
 }

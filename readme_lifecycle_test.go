@@ -42,7 +42,7 @@ func TestReadmeGuard(t *testing.T) {
 
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{})
 	mux.Handle("GET /reports", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, _ := httpadapter.Principal(r.Context())
+		who, _ := authtoken.PrincipalFrom(r.Context())
 		fmt.Fprintln(w, "reports of user", who.User.ID)
 	})))
 

@@ -80,7 +80,7 @@ func TestReadmePieces(t *testing.T) {
 	require.Equal(t, []string{"go", "text"}, []string{blocks[0].language, blocks[1].language}) // the program
 	for _, b := range blocks[2:] {
 		if b.language != "sh" {
-			requireTested(t, b, "readme_test.go", "readme_lifecycle_test.go",
+			requireTested(t, b, "readme_test.go", "readme_lifecycle_test.go", "docs_scopes_test.go",
 				"store/postgres/readme_test.go", "examples/customstore/jsonfile_test.go")
 		}
 	}

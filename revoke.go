@@ -11,8 +11,8 @@ import (
 //
 // Trusted code and superusers must say whose tokens to delete: f must name a User or a
 // Username, or set AllUsers. So an ID that is empty by mistake is an error, and not
-// everybody. Other users revoke only their own tokens. For a key that ends (see
-// [Service.For]), the error matches [ErrForbidden].
+// everybody. Other users revoke only their own tokens, except those that are locked. For a
+// bounded key (see [Service.For]), the error matches [ErrForbidden].
 func (a *Access) Revoke(ctx context.Context, f Filter) (revoked []Token, err error) {
 	defer wrap(&err, "revoke tokens")
 	now := a.s.now()
@@ -20,7 +20,7 @@ func (a *Access) Revoke(ctx context.Context, f Filter) (revoked []Token, err err
 	switch {
 	case err != nil:
 		return nil, err
-	case !by.ends.IsZero():
+	case by.bounded():
 		return nil, ErrForbidden
 	case by.seesAll() && f.User == "" && f.Username == "" && !f.AllUsers:
 		return nil, errors.New("the filter names no user: set AllUsers to revoke the tokens of all users")
@@ -28,6 +28,9 @@ func (a *Access) Revoke(ctx context.Context, f Filter) (revoked []Token, err err
 	q, err := a.s.query(ctx, &f, by)
 	if err != nil {
 		return nil, err
+	}
+	if !by.seesAll() {
+		q.States = unlocked(q.States)
 	}
 	// A key may have made another token while its own was being deleted. So purge again
 	// until nothing is left.

@@ -91,13 +91,15 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 	if err != nil {
 		return Token{}, Key{}, err
 	}
-	r := store.Record{PK: pk, Created: now}
+	r := store.Record{PK: pk, Created: now, State: store.StateActive, Via: by.via}
 	u := UpdateParams{
 		Identifier:  &p.Identifier,
 		Intent:      &p.Intent,
 		Description: &p.Description,
 		Managed:     &p.Managed,
 		Expiring:    p.Expiring,
+		Scopes:      p.Scopes,
+		Metadata:    p.Metadata,
 		Invalid:     p.Invalid,
 	}
 	if p.Intent == "" {
@@ -112,6 +114,12 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 	}
 	if !p.Expires.IsZero() {
 		u.Expires = &p.Expires
+	}
+	if p.Networks != nil {
+		u.Networks = &p.Networks
+	}
+	if p.Suspended {
+		u.Suspended = &p.Suspended
 	}
 	if err := s.apply(ctx, &r, &u, by, now); err != nil {
 		return Token{}, Key{}, err
@@ -179,7 +187,9 @@ func (a *Access) Get(ctx context.Context, identifier string) (token Token, err e
 func (a *Access) Update(ctx context.Context, identifier string, p UpdateParams, conditions ...Condition) (token Token, err error) {
 	defer wrap(&err, "update token")
 	return a.change(ctx, identifier, conditions, EventUpdated, func(r *store.Record, by *actor, now time.Time) (EventKind, error) {
-		return "", a.s.apply(ctx, r, &p, by, now)
+		before := r.State
+		err := a.s.apply(ctx, r, &p, by, now)
+		return stateEvent(before, r.State), err
 	})
 }
 
@@ -194,7 +204,7 @@ func (a *Access) Delete(ctx context.Context, identifier string, conditions ...Co
 		if err != nil {
 			return err
 		}
-		if !by.holds(&r) {
+		if !s.policy.mayDelete(by, &r) {
 			return ErrForbidden
 		}
 		if err := s.remove(ctx, &r); err != nil {
@@ -223,6 +233,9 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 		return store.Record{}, ErrNotFound
 	}
 	r, err := s.store.Get(ctx, identifier)
+	if by.alone() && (r.PK != by.via || errors.Is(err, ErrNotFound)) {
+		return store.Record{}, ErrForbidden
+	}
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -269,6 +282,10 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 		}
 		before := r
 		more, err := edit(&r, by, now)
+		if errors.Is(err, errUnchanged) {
+			token = tokenOf(&before)
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func TestCreateDefaults(t *testing.T) {
 	require.NotEqual(t, uuid.Nil, token.PK)
 	require.Equal(t, authtoken.Token{
 		PK: token.PK, Identifier: "ci", Intent: authtoken.IntentAPI, User: "7",
-		Expires: clock.Now().Add(30 * time.Minute), Expiring: true, Created: clock.Now(), Version: 1,
+		Expires: clock.Now().Add(30 * time.Minute), Expiring: true, Scopes: authtoken.ScopeAll, Created: clock.Now(), Version: 1,
 	}, token)
 	require.Regexp(t, `^tok_[0-9A-Za-z]{49}$`, key)
 

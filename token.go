@@ -1,6 +1,7 @@
 package authtoken
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -43,6 +44,26 @@ type Token struct {
 	Expires  time.Time
 	Expiring bool
 
+	// Scopes are what the token may do.
+	Scopes Scopes
+
+	// Networks are where the key may come from. Nil means anywhere. Empty but not nil
+	// means nowhere.
+	Networks []netip.Prefix
+
+	// Suspended says that the key is refused until somebody resumes the token. Locked says
+	// that trusted code or a superuser has suspended it, so that its owner can't resume it.
+	Suspended bool
+	Locked    bool
+
+	// Metadata is what the application has noted about the token. Nil means nothing. It is
+	// a copy.
+	Metadata map[string]string
+
+	// Via is the PK of the token through whose key this one was made. Zero means that
+	// none was. That token may no longer exist.
+	Via uuid.UUID
+
 	Created time.Time
 
 	// LastUsed is when the token was last used, to within a minute. LastUsedFrom says
@@ -76,6 +97,12 @@ func tokenOf(r *store.Record) Token {
 		Managed:      r.Managed,
 		Expires:      r.Expires,
 		Expiring:     r.Expiring,
+		Scopes:       Scopes(r.Scopes),
+		Networks:     networksOf(r.Networks),
+		Suspended:    r.State != store.StateActive,
+		Locked:       locked(r),
+		Metadata:     metadataOf(r.Metadata),
+		Via:          r.Via,
 		Created:      r.Created,
 		LastUsed:     r.LastUsed,
 		LastUsedFrom: r.LastUsedFrom,
@@ -115,6 +142,23 @@ type CreateParams struct {
 	// KeepsTokens. It is ignored unless trusted code or a superuser sets it.
 	Expiring *bool
 
+	// Scopes names what the token may do: 1 to 50 of the Scopes of the [Policy], or
+	// [ScopeAll] alone. Nil means the scopes of the acting key if those are limited, and
+	// DefaultScopes of the Policy otherwise. Empty but not nil is a fault.
+	Scopes []string
+
+	// Networks are where the key may come from: at most 50. Create clears the bits after
+	// each prefix. A prefix of IPv4 addresses in their IPv6 form is a fault. Nil means the
+	// networks of the acting key, or anywhere. Empty but not nil is a fault.
+	Networks []netip.Prefix
+
+	// Suspended makes a token whose key is refused until somebody resumes the token.
+	Suspended bool
+
+	// Metadata is for the application: up to 4,096 bytes as JSON. Only trusted code and
+	// superusers may set it.
+	Metadata map[string]string
+
 	// Invalid holds faults that the caller found while decoding the parameters. Create
 	// reports them together with its own and makes no token. It does not check the
 	// fields that they name.
@@ -130,6 +174,10 @@ type UpdateParams struct {
 	Managed     *string    // "" removes it
 	Expires     *time.Time // zero removes it, or means the default; see [Policy]
 	Expiring    *bool      // ignored unless trusted code or a superuser sets it
+	Scopes      []string
+	Networks    *[]netip.Prefix   // a pointer to nil means anywhere
+	Suspended   *bool             // suspends or resumes the token
+	Metadata    map[string]string // replaces everything; empty but not nil removes it
 
 	// Invalid is as in [CreateParams].
 	Invalid []FieldError

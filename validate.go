@@ -22,8 +22,14 @@ func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, b
 	before, f := *r, faults(slices.Clone(p.Invalid))
 	s.setTexts(r, p, by, &f)
 	s.setIntent(r, p, by, &f)
+	s.setScopes(r, p.Scopes, by, &f)
+	f.setNetworks(r, p.Networks, by)
+	f.setMetadata(r, p.Metadata, by)
 	owner, err := s.setOwner(ctx, r, p.User, by, &f)
 	if err != nil {
+		return err
+	}
+	if err := by.setState(r, p.Suspended); err != nil {
 		return err
 	}
 	if len(f) > 0 {

@@ -1,0 +1,121 @@
+package authtoken
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/authtoken/authtoken/store"
+)
+
+// anywhere is how a record says that the key of a token may come from anywhere. A
+// record that says nothing refuses it.
+const anywhere = "*"
+
+const maxNetworks = 50
+
+// networksText returns networks in the form that is stored. Nil is anywhere.
+func networksText(networks []netip.Prefix) string {
+	if networks == nil {
+		return anywhere
+	}
+	texts := make([]string, len(networks))
+	for i, n := range networks {
+		texts[i] = n.Masked().String()
+	}
+	slices.Sort(texts)
+	return strings.Join(slices.Compact(texts), " ")
+}
+
+// networksOf returns the networks that text holds. It is nil for anywhere, and empty
+// for nowhere.
+func networksOf(text string) []netip.Prefix {
+	if text == anywhere {
+		return nil
+	}
+	return parseNetworks(text)
+}
+
+func parseNetworks(text string) []netip.Prefix {
+	networks := []netip.Prefix{}
+	for t := range strings.FieldsSeq(text) {
+		if n, err := netip.ParsePrefix(t); err == nil {
+			networks = append(networks, n)
+		}
+	}
+	return networks
+}
+
+// fromWithin reports whether from is in one of the networks of r. The zero address is
+// only within anywhere.
+func fromWithin(r *store.Record, from netip.Addr) bool {
+	if r.Networks == anywhere {
+		return true
+	}
+	for t := range strings.FieldsSeq(r.Networks) {
+		if n, err := netip.ParsePrefix(t); err == nil && n.Contains(from) {
+			return true
+		}
+	}
+	return false
+}
+
+// networksWithin reports whether each network of inner is in one of outer.
+func networksWithin(inner, outer string) bool {
+	if outer == anywhere {
+		return true
+	}
+	if inner == anywhere {
+		return false
+	}
+	outers := networksOf(outer)
+	for _, n := range networksOf(inner) {
+		if !slices.ContainsFunc(outers, func(o netip.Prefix) bool { return o.Bits() <= n.Bits() && o.Contains(n.Addr()) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// addressOf returns the address that from names, with or without a port, in the form that
+// networks are compared with. It is the zero address if from names none.
+func addressOf(from string) netip.Addr {
+	a, err := netip.ParseAddr(from)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(from)
+		if err != nil {
+			return netip.Addr{}
+		}
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone("")
+}
+
+// setNetworks sets where the key of r may come from. asked is nil if it was not named.
+func (f *faults) setNetworks(r *store.Record, asked *[]netip.Prefix, by *actor) {
+	switch {
+	case f.has("networks"):
+	case asked != nil:
+		f.checkNetworks(*asked)
+		r.Networks = networksText(*asked)
+	case r.Version == 0 && by.networks != "":
+		r.Networks = by.networks
+	case r.Version == 0:
+		r.Networks = anywhere
+	}
+}
+
+// checkNetworks notes what is wrong with networks.
+func (f *faults) checkNetworks(networks []netip.Prefix) {
+	if networks != nil && len(networks) == 0 {
+		f.addCode("networks", CodeBlank)
+	}
+	if len(networks) > maxNetworks {
+		f.add(FieldError{Field: "networks", Code: CodeTooMany, Limit: maxNetworks})
+	}
+	for _, n := range networks {
+		if !n.IsValid() || n.Addr().Is4In6() {
+			f.add(FieldError{Field: "networks", Code: CodeInvalid, Value: n.String()})
+		}
+	}
+}
