@@ -41,7 +41,7 @@ func newAPIWith(t *testing.T, svcConfig authtoken.Config, cfg httpadapter.Config
 	a := &api{Handler: h, svc: svc, clock: clock, keys: map[string]string{}}
 	for _, u := range authtokentest.Users() {
 		_, key, err := svc.Create(t.Context(), authtoken.CreateParams{
-			Identifier: "key-" + u.Username, User: u.ID, Expiring: new(false)})
+			Identifier: "key-" + u.Username, User: u.ID, Expiring: new(false), Scopes: []string{authtoken.ScopeAll}})
 		require.NoError(t, err)
 		a.keys[u.Username] = key.Reveal()
 	}
@@ -107,7 +107,7 @@ func newGuarded(t *testing.T, cfg httpadapter.GuardConfig) *guarded {
 	require.NoError(t, err)
 	g.Handler = guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var ok bool
-		g.seen, ok = httpadapter.Principal(r.Context())
+		g.seen, ok = authtoken.PrincipalFrom(r.Context())
 		require.True(t, ok)
 		g.calls++
 		w.WriteHeader(http.StatusNoContent)

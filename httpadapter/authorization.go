@@ -19,7 +19,13 @@ var (
 // BearerPrincipal returns an authenticator that takes the key of a token of IntentAPI
 // from the header "Authorization: Bearer <key>" (RFC 6750). It refuses a request that
 // has more than one Authorization header.
-func BearerPrincipal(svc *authtoken.Service) func(*http.Request) (authtoken.Principal, error) {
+//
+// From returns where a request comes from, like From of [Config]. Nil means the remote
+// address without the port.
+func BearerPrincipal(svc *authtoken.Service, from func(*http.Request) string) func(*http.Request) (authtoken.Principal, error) {
+	if from == nil {
+		from = remoteHost
+	}
 	return func(r *http.Request) (authtoken.Principal, error) {
 		scheme, key, err := authorization(r)
 		switch {
@@ -30,7 +36,7 @@ func BearerPrincipal(svc *authtoken.Service) func(*http.Request) (authtoken.Prin
 		case !strings.EqualFold(scheme, "Bearer"):
 			return authtoken.Principal{}, ErrUnsupportedScheme
 		}
-		return svc.Check(r.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: remoteHost(r)}, authtoken.IntentAPI)
+		return svc.Check(r.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: from(r)}, authtoken.IntentAPI)
 	}
 }
 

@@ -120,7 +120,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 		_, ok := source.Credentials(r)
 		require.False(t, ok)
 	}
-	_, err = httpadapter.BearerPrincipal(a.svc)(r)
+	_, err = httpadapter.BearerPrincipal(a.svc, nil)(r)
 	require.ErrorIs(t, err, authtoken.ErrRefused)
 }
 

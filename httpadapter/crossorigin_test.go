@@ -19,7 +19,7 @@ func byCookie(a **api) func(*http.Request) (authtoken.Principal, error) {
 		if cookie, err := r.Cookie("session"); err == nil && cookie.Value == "alice" {
 			return authtoken.SignedIn("2"), nil
 		}
-		return httpadapter.BearerPrincipal((*a).svc)(r)
+		return httpadapter.BearerPrincipal((*a).svc, nil)(r)
 	}
 }
 

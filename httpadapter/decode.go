@@ -84,7 +84,11 @@ func (d *decoder) createParams() (p authtoken.CreateParams) {
 	p.User = value(d.user())
 	p.Description = value(d.string("description", mayBeBlank))
 	p.Expires = value(d.expires())
-	p.Expiring = d.expiring()
+	p.Expiring = d.boolean("expiring")
+	p.Scopes = d.scopes()
+	p.Networks = value(d.networks())
+	p.Suspended = value(d.boolean("suspended"))
+	p.Metadata = d.metadata()
 	p.Invalid = d.faults
 	return p
 }
@@ -104,7 +108,11 @@ func (d *decoder) updateParams(put bool) (p authtoken.UpdateParams) {
 	p.User = d.user()
 	p.Description = d.string("description", mayBeBlank)
 	p.Expires = d.expires()
-	p.Expiring = d.expiring()
+	p.Expiring = d.boolean("expiring")
+	p.Scopes = d.scopes()
+	p.Networks = d.networks()
+	p.Suspended = d.boolean("suspended")
+	p.Metadata = d.metadata()
 	p.Invalid = d.faults
 	return p
 }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -36,11 +39,39 @@ func (h *Handler) appendAfterOwner(b []byte, t *authtoken.Token, key authtoken.K
 	if !h.cfg.AuthentikFieldsOnly {
 		b = appendTime(b, `,"created":`, t.Created)
 		b = appendTime(b, `,"last_used":`, t.LastUsed)
+		b = appendBounds(b, t)
 	}
 	if secret := key.Reveal(); secret != "" {
 		b = appendString(b, `,"key":`, secret)
 	}
 	return append(b, '}')
+}
+
+// appendBounds appends what the key permits, and what is noted about the token.
+func appendBounds(b []byte, t *authtoken.Token) []byte {
+	if t.Scopes == authtoken.ScopeAll { // as for most tokens
+		b = append(b, `,"scopes":["*"]`...)
+	} else {
+		b = appendList(b, `,"scopes":`, t.Scopes.Names(), func(b []byte, name *string) []byte { return appendString(b, "", *name) })
+	}
+	if t.Networks == nil {
+		b = append(b, `,"allowed_ips":null`...)
+	} else {
+		b = appendList(b, `,"allowed_ips":`, t.Networks, func(b []byte, n *netip.Prefix) []byte { return append(n.AppendTo(append(b, '"')), '"') })
+	}
+	b = appendBool(b, `,"suspended":`, t.Suspended)
+	b = append(b, `,"metadata":{`...)
+	for i, name := range slices.Sorted(maps.Keys(t.Metadata)) {
+		before := ","
+		if i == 0 {
+			before = ""
+		}
+		b = appendString(appendString(b, before, name), ":", t.Metadata[name])
+	}
+	if t.Via == uuid.Nil {
+		return append(b, `},"via":null`...)
+	}
+	return appendUUID(b, `},"via":`, t.Via)
 }
 
 // appendOwner appends the owner of a token: the ID and the user_obj.

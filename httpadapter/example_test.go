@@ -64,7 +64,7 @@ func ExampleRequireToken() {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/things", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, _ := httpadapter.Principal(r.Context())
+		who, _ := authtoken.PrincipalFrom(r.Context())
 		fmt.Println("user", who.User.ID, "with token", who.Token.Identifier)
 	})))
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,9 +215,9 @@ var (
 	falseValues = []string{"false", "f", "no", "n", "off", "0"}
 )
 
-// expiring reads a boolean, a text that stands for one, or the number 0 or 1.
-func (d *decoder) expiring() *bool {
-	raw, ok := d.get("expiring")
+// boolean reads a boolean, a text that stands for one, or the number 0 or 1.
+func (d *decoder) boolean(field string) *bool {
+	raw, ok := d.get(field)
 	if !ok {
 		return nil
 	}
@@ -235,8 +236,98 @@ func (d *decoder) expiring() *bool {
 	case slices.Contains(falseValues, text):
 		return new(false)
 	}
-	d.fault("expiring", codeBoolean, "")
+	d.fault(field, codeBoolean, "")
 	return nil
+}
+
+// list reads a list of texts. It is empty, and not nil, for an empty list.
+func (d *decoder) list(field string, raw json.RawMessage) []string {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		d.fault(field, codeList, pythonType(raw))
+		return nil
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		text := d.item(field, item)
+		if text == nil {
+			return nil
+		}
+		texts[i] = trim(*text)
+	}
+	return texts
+}
+
+// item reads a text within a list or an object.
+func (d *decoder) item(field string, raw json.RawMessage) *string {
+	if raw[0] != '"' {
+		d.fault(field, codeString, "")
+		return nil
+	}
+	return d.text(field, raw)
+}
+
+func (d *decoder) scopes() []string {
+	raw, ok := d.get("scopes")
+	if !ok {
+		return nil
+	}
+	return d.list("scopes", raw)
+}
+
+// networks reads addresses and networks. Null means anywhere.
+func (d *decoder) networks() *[]netip.Prefix {
+	raw, ok := d.object["allowed_ips"]
+	if !ok {
+		return nil
+	}
+	if d.null("allowed_ips") {
+		return new([]netip.Prefix)
+	}
+	texts := d.list("networks", raw)
+	if texts == nil {
+		return nil
+	}
+	networks := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		var ok bool
+		if networks[i], ok = parseNetwork(text); !ok {
+			d.fault("networks", authtoken.CodeInvalid, text)
+			return nil
+		}
+	}
+	return &networks
+}
+
+// parseNetwork parses a network, or an address, which is a network of one.
+func parseNetwork(text string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a.WithZone(""), a.BitLen()), a.Zone() == ""
+	}
+	n, err := netip.ParsePrefix(text)
+	return n, err == nil
+}
+
+// metadata reads an object of texts.
+func (d *decoder) metadata() map[string]string {
+	raw, ok := d.get("metadata")
+	if !ok {
+		return nil
+	}
+	var items map[string]json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		d.fault("metadata", codeDictionary, pythonType(raw))
+		return nil
+	}
+	metadata := make(map[string]string, len(items))
+	for name, item := range items {
+		text := d.item("metadata", item)
+		if text == nil {
+			return nil
+		}
+		metadata[name] = *text
+	}
+	return metadata
 }
 
 // pythonType returns the name of the Python type of a JSON value.

@@ -45,6 +45,12 @@ type Config struct {
 	// header. Such a request is answered as if the error were ErrRefused.
 	Authenticate func(*http.Request) (authtoken.Principal, error)
 
+	// From returns where a request comes from: for tokens that have Networks, for events,
+	// and for the last use of a token. Defaults to the remote address without the port.
+	// Behind a proxy, that is the address of the proxy: see [FromProxies]. It is not used if
+	// Authenticate is set.
+	From func(*http.Request) string
+
 	// CrossOrigin refuses requests that change something and that a browser sends from
 	// another origin. It admits requests that do not come from a browser. Defaults to a
 	// new http.CrossOriginProtection, which trusts no other origin. Its deny handler is
@@ -74,8 +80,9 @@ type Config struct {
 	// integers. It excludes UserNumber.
 	TextUserIDs bool
 
-	// AuthentikFieldsOnly leaves out created and last_used. authentik does not have
-	// them, and some generated clients refuse fields that they do not know. The key of a
+	// AuthentikFieldsOnly leaves out the fields that authentik does not have: created,
+	// last_used, scopes, allowed_ips, suspended, metadata and via. Some generated clients
+	// refuse fields that they do not know. Requests may still set these fields. The key of a
 	// new token is still shown, since nothing else shows it.
 	AuthentikFieldsOnly bool
 
@@ -112,7 +119,7 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
 	}
 	if cfg.Authenticate == nil {
-		cfg.Authenticate = BearerPrincipal(svc)
+		cfg.Authenticate = BearerPrincipal(svc, cfg.From)
 	}
 	cfg.MaxBodyBytes = min(cmp.Or(cfg.MaxBodyBytes, 1<<20), math.MaxInt64-1) // readObject adds 1
 	cfg.CrossOrigin = cmp.Or(cfg.CrossOrigin, http.NewCrossOriginProtection())

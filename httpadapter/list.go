@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/authtoken/authtoken"
 )
 
@@ -119,14 +121,26 @@ func filter(query url.Values) authtoken.Filter {
 			fault("expires", codeFilter, "")
 		}
 	}
-	switch v := strings.ToLower(last(query, "expiring")); v {
-	case "":
-	case "true", "1":
-		f.Expiring = new(true)
-	case "false", "0":
-		f.Expiring = new(false)
-	default:
-		fault("expiring", codeBoolean, "")
+	boolean := func(name string) *bool {
+		switch strings.ToLower(last(query, name)) {
+		case "":
+		case "true", "1":
+			return new(true)
+		case "false", "0":
+			return new(false)
+		default:
+			fault(name, codeBoolean, "")
+		}
+		return nil
+	}
+	f.Expiring = boolean("expiring")
+	f.Suspended = boolean("suspended")
+	f.Scope = trim(last(query, "scope"))
+	if v := trim(last(query, "via")); v != "" {
+		var err error
+		if f.Via, err = uuid.Parse(v); err != nil || f.Via == uuid.Nil {
+			fault("via", authtoken.CodeInvalid, v)
+		}
 	}
 	return f
 }

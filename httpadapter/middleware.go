@@ -16,10 +16,24 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// GuardConfig configures [RequireToken]. The zero GuardConfig works.
+// GuardConfig configures [RequireToken]. The zero GuardConfig admits keys of tokens of
+// IntentAPI that may do everything that their owner may do.
 type GuardConfig struct {
 	// Intents are the intents that a token may have. Defaults to IntentAPI.
 	Intents []authtoken.Intent
+
+	// Scopes are the scopes that a token must permit, all of them: see [authtoken.Scope].
+	// A guard that names no scope, here or by ScopesFor, admits no limited token. So a
+	// route that forgets to name one is closed to them.
+	Scopes []string
+
+	// ScopesFor returns further scopes that a request needs, such as one to read and
+	// another one to write. It is called for every method, HEAD and OPTIONS included.
+	ScopesFor func(*http.Request) []string
+
+	// AnyScope admits tokens with any scopes, even with none. The routes must ask
+	// [authtoken.Principal.Can]. It excludes Scopes and ScopesFor.
+	AnyScope bool
 
 	// Sources are the places where a request may have its key. The first one that has
 	// a key counts. Defaults to FromBearer.
@@ -33,9 +47,9 @@ type GuardConfig struct {
 	// expire. Empty sets none.
 	ExpiryHeader string
 
-	// From returns where a request comes from. Events and the last use of a token record
-	// it. Defaults to the remote address without the port. Behind a proxy, that is
-	// the address of the proxy.
+	// From returns where a request comes from: for tokens that have Networks, for events,
+	// and for the last use of a token. Defaults to the remote address without the port.
+	// Behind a proxy, that is the address of the proxy: see [FromProxies].
 	From func(*http.Request) string
 
 	// Throttle returns how long the sender of a request has to wait before the next
@@ -43,7 +57,8 @@ type GuardConfig struct {
 	// time is answered with 429 and Retry-After.
 	Throttle func(*http.Request) time.Duration
 
-	// Refused is called for each request whose key was refused, with the reason.
+	// Refused is called for each request whose key was refused, with the reason. It is
+	// not called for a valid key that lacks a scope: nobody has guessed.
 	Refused func(*http.Request, error)
 
 	// Logger gets the error when a request is answered with 500. Defaults to
@@ -51,19 +66,29 @@ type GuardConfig struct {
 	Logger *slog.Logger
 }
 
+// Checker checks keys. [authtoken.Service] is one.
+type Checker interface {
+	Check(ctx context.Context, c authtoken.Credentials, intents ...authtoken.Intent) (authtoken.Principal, error)
+}
+
 // RequireToken returns middleware that admits only requests that carry a valid key.
-// Behind it, [Principal] returns whose key it is.
+// Behind it, [authtoken.PrincipalFrom] returns whose key it is.
 //
 // Other requests are answered with 401 and WWW-Authenticate, as RFC 6750 says. The
 // answer does not say what is wrong with the key. (The API of [Handler] answers with
 // 403 instead, as authentik does.)
 //
+// A request whose key is valid but lacks a scope is answered with 403 and
+// insufficient_scope. The answer names the scopes that are needed, and never those of the
+// token.
+//
 // A request is answered with 400 if it has more than one Authorization header, or more
 // than one header that a source of [FromHeader] reads. A proxy in between may have
 // looked at another one than the guard would.
 //
-// If cfg has faults, the error names all of them.
-func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) http.Handler, error) {
+// If cfg has faults, the error names all of them. One is a scope that the Policy of a
+// Service does not list.
+func RequireToken(keys Checker, cfg GuardConfig) (func(http.Handler) http.Handler, error) {
 	if cfg.Intents == nil {
 		cfg.Intents = []authtoken.Intent{authtoken.IntentAPI}
 	}
@@ -78,14 +103,17 @@ func RequireToken(svc *authtoken.Service, cfg GuardConfig) (func(http.Handler) h
 	}
 	cfg.Realm = cmp.Or(cfg.Realm, "api")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	cfg.Scopes = slices.Clone(cfg.Scopes)
 	errs := cfg.faults()
-	if svc == nil {
+	if s, ok := keys.(*authtoken.Service); keys == nil || ok && s == nil {
 		errs = append(errs, errors.New("service is nil"))
+	} else {
+		errs = append(errs, cfg.scopeFaults(keys)...)
 	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("httpadapter: %w", errors.Join(errs...))
 	}
-	return func(next http.Handler) http.Handler { return &guard{svc, cfg, next} }, nil
+	return func(next http.Handler) http.Handler { return &guard{keys, cfg, next} }, nil
 }
 
 // faults returns what is wrong with cfg, which has its defaults.
@@ -112,8 +140,39 @@ func (cfg *GuardConfig) faults() (errs []error) {
 	return errs
 }
 
+// scopeFaults returns what is wrong with the scopes in cfg.
+func (cfg *GuardConfig) scopeFaults(keys Checker) (errs []error) {
+	if cfg.AnyScope && (cfg.Scopes != nil || cfg.ScopesFor != nil) {
+		errs = append(errs, errors.New("GuardConfig.AnyScope excludes Scopes and ScopesFor"))
+	}
+	service, ok := keys.(*authtoken.Service)
+	if !ok {
+		return errs
+	}
+	catalogue := service.Policy().Scopes
+	for _, name := range cfg.Scopes {
+		known := slices.ContainsFunc(catalogue, func(s authtoken.Scope) bool { return s.Name == name })
+		if !known && name != authtoken.ScopeAll {
+			errs = append(errs, fmt.Errorf("GuardConfig.Scopes: %q is not in the catalogue of the policy", name))
+		}
+	}
+	return errs
+}
+
+// scopes returns the scopes that r needs, as [authtoken.Credentials] has them.
+func (cfg *GuardConfig) scopes(r *http.Request) []string {
+	if cfg.AnyScope {
+		return nil
+	}
+	needed := append([]string{}, cfg.Scopes...)
+	if cfg.ScopesFor != nil {
+		needed = append(needed, cfg.ScopesFor(r)...)
+	}
+	return needed
+}
+
 type guard struct {
-	svc  *authtoken.Service
+	keys Checker
 	cfg  GuardConfig
 	next http.Handler
 }
@@ -136,16 +195,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
 		return
 	}
-	credentials.From = g.cfg.From(r)
-	p, err := g.svc.Check(r.Context(), credentials, intents...)
+	credentials.From, credentials.Scopes = g.cfg.From(r), g.cfg.scopes(r)
+	p, err := g.keys.Check(r.Context(), credentials, intents...)
 	if err != nil {
-		g.fail(w, r, err)
+		g.fail(w, r, err, credentials.Scopes)
 		return
 	}
 	if g.cfg.ExpiryHeader != "" && p.Token.Expiring && !p.Token.Expires.IsZero() {
 		w.Header().Set(g.cfg.ExpiryHeader, p.Token.Expires.UTC().Format(http.TimeFormat))
 	}
-	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+	g.next.ServeHTTP(w, r.WithContext(authtoken.WithPrincipal(r.Context(), p)))
 }
 
 // repeated returns the name of a header for keys that r has more than once. It reports
@@ -175,18 +234,33 @@ func (g *guard) credentials(r *http.Request) (authtoken.Credentials, []authtoken
 	return authtoken.Credentials{}, nil, false
 }
 
-// fail answers r, whose key could not be checked or was refused.
-func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if !errors.Is(err, authtoken.ErrRefused) {
+// fail answers r, whose key could not be checked, was refused, or lacks one of scopes.
+func (g *guard) fail(w http.ResponseWriter, r *http.Request, err error, scopes []string) {
+	switch {
+	case errors.Is(err, authtoken.ErrKeyScope):
+		g.challenge(w, `, error="insufficient_scope"`+scopeParameter(scopes))
+		refuse(w, http.StatusForbidden, "The token does not permit this.")
+	case errors.Is(err, authtoken.ErrRefused):
+		if g.cfg.Refused != nil {
+			g.cfg.Refused(r, err)
+		}
+		g.challenge(w, `, error="invalid_token"`)
+		refuse(w, http.StatusUnauthorized, "Token invalid/expired")
+	default:
 		logFailure(g.cfg.Logger, r, "request failed", err)
 		refuse(w, http.StatusInternalServerError, "Internal server error.")
-		return
 	}
-	if g.cfg.Refused != nil {
-		g.cfg.Refused(r, err)
+}
+
+// scopeParameter returns the scope parameter of a challenge. It leaves out what RFC 6749,
+// section 3.3, does not allow in a scope, since ScopesFor may return anything.
+func scopeParameter(scopes []string) string {
+	illegal := func(c rune) bool { return c <= ' ' || c == '"' || c == '\\' || c > '~' }
+	needed := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == "" || strings.ContainsFunc(s, illegal) })
+	if len(needed) == 0 {
+		return ""
 	}
-	g.challenge(w, `, error="invalid_token"`)
-	refuse(w, http.StatusUnauthorized, "Token invalid/expired")
+	return `, scope="` + strings.Join(needed, " ") + `"`
 }
 
 // challenge names the authentication schemes that the guard takes. after is for bearer
@@ -209,15 +283,6 @@ func (g *guard) challenge(w http.ResponseWriter, after string) {
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header()["X-Content-Type-Options"] = nosniff
 	writeDetail(w, status, detail)
-}
-
-type principalKey struct{}
-
-// Principal returns whose key a request carries. It reports false for a request that
-// has not come through [RequireToken].
-func Principal(ctx context.Context) (authtoken.Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(authtoken.Principal)
-	return p, ok
 }
 
 // remoteHost returns the address of r's sender, without the port.

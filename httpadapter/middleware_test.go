@@ -47,7 +47,7 @@ func TestRequireToken(t *testing.T) {
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 	}
 	require.Equal(t, 1, g.calls)
-	_, ok := httpadapter.Principal(t.Context())
+	_, ok := authtoken.PrincipalFrom(t.Context())
 	require.False(t, ok)
 }
 

@@ -38,10 +38,11 @@ var (
 		http.MethodDelete: (*Handler).delete,
 	}}
 	actions = map[string]*route{
-		"view_key/": {"View Key", "GET, HEAD, OPTIONS", map[string]method{http.MethodGet: (*Handler).viewKey}},
-		"set_key/":  {"Set Key", "POST, OPTIONS", map[string]method{http.MethodPost: (*Handler).setKey}},
-		"rotate/":   {"Rotate", "POST, OPTIONS", map[string]method{http.MethodPost: (*Handler).rotate}},
-		"used_by/":  {"Used by", "GET, HEAD, OPTIONS", map[string]method{http.MethodGet: (*Handler).usedBy}},
+		"view_key/":    {"View Key", "GET, HEAD, OPTIONS", map[string]method{http.MethodGet: (*Handler).viewKey}},
+		"set_key/":     {"Set Key", "POST, OPTIONS", map[string]method{http.MethodPost: (*Handler).setKey}},
+		"rotate/":      {"Rotate", "POST, OPTIONS", map[string]method{http.MethodPost: (*Handler).rotate}},
+		"end_overlap/": {"End Overlap", "POST, OPTIONS", map[string]method{http.MethodPost: (*Handler).endOverlap}},
+		"used_by/":     {"Used by", "GET, HEAD, OPTIONS", map[string]method{http.MethodGet: (*Handler).usedBy}},
 	}
 )
 

@@ -32,7 +32,12 @@ const (
 	// fields.
 	ownFields = `,
           "created",
-          "last_used"`
+          "last_used",
+          "scopes",
+          "allowed_ips",
+          "suspended",
+          "metadata",
+          "via"`
 )
 
 // schemaFor returns openAPI for this base path and the configuration of h.

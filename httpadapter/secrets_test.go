@@ -139,7 +139,7 @@ func noKeyGetsOut(t *testing.T, sealed bool) {
 	guard, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Logger: logger})
 	require.NoError(t, err)
 	guarded := guard(http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) { show(httpadapter.Principal(r.Context())) }))
+		func(w http.ResponseWriter, r *http.Request) { show(authtoken.PrincipalFrom(r.Context())) }))
 	for _, key := range secrets {
 		r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
 		r.Header.Set("Authorization", "Bearer "+key)

@@ -103,6 +103,15 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request, c call) error {
 	return h.writeToken(w, r, c, http.StatusOK, token, key)
 }
 
+// endOverlap stops the previous key, and answers with the token.
+func (h *Handler) endOverlap(w http.ResponseWriter, r *http.Request, c call) error {
+	token, err := c.access.EndOverlap(r.Context(), c.identifier, ifMatch(r)...)
+	if err != nil {
+		return err
+	}
+	return h.writeToken(w, r, c, http.StatusOK, token, authtoken.Key{})
+}
+
 // usedBy answers with an empty list: nothing refers to tokens.
 func (h *Handler) usedBy(w http.ResponseWriter, r *http.Request, c call) error {
 	if _, err := c.access.Get(r.Context(), c.identifier); err != nil {

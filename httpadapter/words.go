@@ -13,15 +13,17 @@ import (
 
 // Codes of faults that only requests have: values of the wrong type or form.
 const (
-	codeNull      authtoken.Code = "null"
-	codeString    authtoken.Code = "string"
-	codeSurrogate authtoken.Code = "surrogate" // Value is the character
-	codeBoolean   authtoken.Code = "boolean"
-	codeDateTime  authtoken.Code = "date_time"
-	codeUserType  authtoken.Code = "user_type" // Value is the type
-	codeObject    authtoken.Code = "object"    // Value is the type
-	codeNoData    authtoken.Code = "no_data"
-	codeFilter    authtoken.Code = "filter" // about the query of a list; Value is what it has
+	codeNull       authtoken.Code = "null"
+	codeString     authtoken.Code = "string"
+	codeSurrogate  authtoken.Code = "surrogate" // Value is the character
+	codeBoolean    authtoken.Code = "boolean"
+	codeDateTime   authtoken.Code = "date_time"
+	codeUserType   authtoken.Code = "user_type" // Value is the type
+	codeObject     authtoken.Code = "object"    // Value is the type
+	codeNoData     authtoken.Code = "no_data"
+	codeList       authtoken.Code = "list"       // Value is the type
+	codeDictionary authtoken.Code = "dictionary" // Value is the type
+	codeFilter     authtoken.Code = "filter"     // about the query of a list; Value is what it has
 )
 
 // about is a code and a field. The field "*" stands for every other field.
@@ -50,6 +52,10 @@ var sentences = map[about]string{
 	{codeUserType, "*"}:                   "Incorrect type. Expected pk value, received {value}.",
 	{codeObject, "*"}:                     "Invalid data. Expected a dictionary, but got {value}.",
 	{codeNoData, "*"}:                     "No data provided",
+	{codeList, "*"}:                       `Expected a list of items but got type "{value}".`,
+	{codeDictionary, "*"}:                 `Expected a dictionary of items but got type "{value}".`,
+	{authtoken.CodeBlank, "scopes"}:       "This list may not be empty.",
+	{authtoken.CodeBlank, "networks"}:     "This list may not be empty.",
 	{codeFilter, "expires"}:               "Enter a valid date/time.",
 	{codeFilter, "intent"}:                "Select a valid choice. {value} is not one of the available choices.",
 
@@ -58,6 +64,14 @@ var sentences = map[about]string{
 	{authtoken.CodeInvalid, "expires"}:    "Datetime value out of range.",
 	{authtoken.CodeInvalid, "key"}:        "Ensure this field has no spaces and no control characters.",
 	{authtoken.CodeInvalid, "overlap"}:    fmt.Sprintf("A whole number of seconds from 0 to %d is required.", maxOverlap/time.Second),
+	{authtoken.CodeInvalid, "scopes"}:     `"{value}" can't be given together with other scopes.`,
+	{authtoken.CodeInvalid, "networks"}:   `"{value}" is not an IP address or network.`,
+	{authtoken.CodeTooLong, "metadata"}:   "Ensure this field has no more than {limit} bytes.",
+	{authtoken.CodeTooMany, "scopes"}:     "Ensure this field has no more than {limit} elements.",
+	{authtoken.CodeTooMany, "networks"}:   "Ensure this field has no more than {limit} elements.",
+	{authtoken.CodeDenied, "scopes"}:      `Only administrators may give "{value}".`,
+	{authtoken.CodeBeyondKey, "scopes"}:   "This key can't give scopes that it does not have.",
+	{authtoken.CodeBeyondKey, "networks"}: "This key can't make or change tokens for other networks than its own.",
 	{authtoken.CodeChecksum, "*"}:         "The checksum of this key is wrong.",
 	{authtoken.CodeTooLong, "*"}:          "Ensure this field has no more than {limit} characters.",
 	{authtoken.CodeTooShort, "*"}:         "Ensure this field has at least {limit} characters.",
@@ -94,7 +108,7 @@ func words(e authtoken.FieldError) string {
 }
 
 // wireNames are the names on the wire of the fields that have another name there.
-var wireNames = map[string]string{"": "non_field_errors", "username": "user__username", "words": "search"}
+var wireNames = map[string]string{"": "non_field_errors", "username": "user__username", "words": "search", "networks": "allowed_ips"}
 
 func wireName(field string) string { return cmp.Or(wireNames[field], field) }
 
@@ -102,6 +116,7 @@ func wireName(field string) string { return cmp.Or(wireNames[field], field) }
 // other fields come last.
 var fieldRanks = map[string]int{
 	"managed": 1, "identifier": 2, "intent": 3, "user": 4, "description": 5, "expires": 6, "expiring": 7,
+	"scopes": 8, "networks": 9, "suspended": 10, "metadata": 11,
 }
 
 // inOrder returns faults in the order of Django REST framework.

@@ -1,0 +1,54 @@
+package httpadapter
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// FromProxies returns a function that says where a request comes from, for From of
+// [GuardConfig] and [Config], if it may have come through these proxies.
+//
+// It reads X-Forwarded-For from the right, past addresses that are trusted, and returns the
+// first that is not: who has sent the request to the outermost proxy. So the proxies
+// must add to that header what they see. If the request itself does not come
+// from a trusted address, the header is the sender's own invention and plays no part. If all
+// addresses are trusted, the leftmost counts. If an entry on the way is not an
+// address, the function returns the empty string, which is no address: tokens that
+// have networks are refused then.
+func FromProxies(trusted ...netip.Prefix) func(*http.Request) string {
+	trusted = slices.Clone(trusted)
+	isTrusted := func(a netip.Addr) bool {
+		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	return func(r *http.Request) string {
+		from, ok := parseHop(remoteHost(r))
+		if !ok {
+			return ""
+		}
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		if hops[0] == "" && len(hops) == 1 {
+			return from.String()
+		}
+		for i := len(hops) - 1; i >= 0 && isTrusted(from); i-- {
+			if from, ok = parseHop(strings.TrimSpace(hops[i])); !ok {
+				return ""
+			}
+		}
+		return from.String()
+	}
+}
+
+// parseHop parses an address, with a port or without, as networks are compared with it.
+func parseHop(text string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone(""), true
+}
