@@ -1,5 +1,5 @@
-// Package tokenpage is a page on which people manage their own tokens. They can list, make,
-// rename, rotate and revoke them, and see when each token expires and was last used.
+// Package tokenpage is a page on which people manage their own tokens. They can list, make, limit,
+// rename, rotate, suspend and revoke them, and see when each token expires and was last used.
 // Superusers manage everybody's tokens.
 //
 // People name a token in their own words, such as "Müller's laptop". The name is the

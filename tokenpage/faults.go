@@ -65,6 +65,16 @@ var sentences = []struct {
 	{"date", "date", codeOver, "This day is over. Enter a later one."},
 	{"date", "date", codeTooFar, "Enter a day no later than {day}."},
 
+	{"scopes", "access", authtoken.CodeRequired, "Choose what the token may do."},
+	{"scopes", "access", authtoken.CodeTooMany, "Choose at most {limit} things that the token may do."},
+	{"scopes", "access", authtoken.CodeDenied, "You can't make a token that may do this. Choose less."},
+	{"scopes", "access", authtoken.CodeChoice, "The token can't be limited to this. Choose again."},
+	{"scopes", "access", authtoken.CodeInvalid, "Choose everything, or some things."},
+	{"scopes", "access", authtoken.CodeBeyondKey, "The key that you have signed in with may not do all of this. Choose less."},
+	{"networks", "networks", authtoken.CodeInvalid, "“{value}” is not an IP address or network, such as 192.0.2.7 or 192.0.2.0/24."},
+	{"networks", "networks", authtoken.CodeTooMany, "Enter at most {limit} addresses and networks."},
+	{"networks", "networks", authtoken.CodeBeyondKey, "Enter only networks from which the key that you have signed in with works."},
+
 	{"overlap", "overlap", codeNotOffered, "Choose what happens to the present key."},
 
 	{"words", "search", authtoken.CodeTooMany, "Search for at most {limit} words."},

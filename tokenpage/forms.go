@@ -19,13 +19,27 @@ type form struct {
 	Overlap  string
 	Revision string // of the token, when the form was shown
 
+	// What the token may do, and where its key may come from. Nil if the form does not say.
+	Access   *string
+	Scopes   []string
+	Networks *string // one on each line
+
 	Faults faults
 	Stale  bool // the token has another revision by now
 }
 
 func formOf(r *http.Request) *form {
 	get := r.PostForm.Get
+	optional := func(field string) *string {
+		if !r.PostForm.Has(field) {
+			return nil
+		}
+		return new(get(field))
+	}
 	return &form{
+		Access:   optional("access"),
+		Scopes:   r.PostForm["scope"],
+		Networks: optional("networks"),
 		Name:     oneLine(get("name")),
 		Intent:   authtoken.Intent(get("intent")),
 		Expires:  get("expires"),
@@ -73,14 +87,15 @@ type newForm struct {
 	Lifetimes []choice
 	Dates     bool   // the user can choose a day
 	LastDay   string // the last day that can be chosen; empty if there is none
+	Bounds    boundsForm
 }
 
-func (h *Handler) showNew(w http.ResponseWriter, _ *http.Request, c call) error {
-	return h.renderNew(w, http.StatusOK, c, &form{Intent: h.cfg.Intents[0]})
+func (h *Handler) showNew(w http.ResponseWriter, r *http.Request, c call) error {
+	return h.renderNew(w, r, http.StatusOK, c, &form{Intent: h.cfg.Intents[0]})
 }
 
-func (h *Handler) renderNew(w http.ResponseWriter, status int, c call, f *form) error {
-	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.user.Superuser)}
+func (h *Handler) renderNew(w http.ResponseWriter, r *http.Request, status int, c call, f *form) error {
+	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.user.Superuser), Bounds: h.bounds(r, c, f, "")}
 	n.Dates = offers(n.Lifetimes, "date")
 	if last := h.lifetimes.lastDay(c.now); n.Dates && !last.IsZero() {
 		n.LastDay = last.Format(time.DateOnly)
@@ -118,6 +133,13 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	p := authtoken.CreateParams{Description: f.Name, Intent: f.Intent, Invalid: f.checkName()}
 	h.checkIntent(&p)
 	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
+	if f.Access == nil {
+		f.Access = new("") // a new token says what it may do
+	}
+	p.Scopes = h.scopes(f, &p.Invalid)
+	if networks := f.networks(&p.Invalid); networks != nil {
+		p.Networks = *networks
+	}
 	token, key, err := c.access.Create(r.Context(), p)
 	if err != nil {
 		return h.again(w, r, c, f, err)
@@ -130,6 +152,7 @@ type about struct {
 	*form
 	Is       details // the present token
 	Overlaps []choice
+	Bounds   boundsForm
 }
 
 // titles are those of the pages about one token. %s is its name.
@@ -150,11 +173,12 @@ func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, st
 	if f == nil {
 		f = formFor(token)
 	}
+	f.setBounds(token)
 	if f.Stale {
 		f.Revision = token.Revision() // the page shows this one, and the user may send the form again
 	}
 	is := h.details(r, c, token)[0]
-	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{f, is, overlaps})
+	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{f, is, overlaps, h.bounds(r, c, f, token.Scopes)})
 }
 
 // again shows the form again if err is about it. Otherwise it returns err.
@@ -163,7 +187,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form,
 	case status == 0:
 		return err
 	case c.Do == "new":
-		return h.renderNew(w, status, c, f)
+		return h.renderNew(w, r, status, c, f)
 	default:
 		return h.renderToken(w, r, c, status, f)
 	}
@@ -180,6 +204,8 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	p := authtoken.UpdateParams{Invalid: f.checkName()}
+	p.Scopes = h.scopes(f, &p.Invalid)
+	p.Networks = f.networks(&p.Invalid)
 	if f.Name != nameOf(token) { // otherwise the description keeps its lines
 		p.Description = &f.Name
 	}

@@ -19,7 +19,7 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	page := s.get(t, "alice", "?do=new&search=x&page=2")
-	require.Equal(t, url.Values{"name": {""}, "intent": {"api"}, "expires": {""}, "date": {""}}, fields(page))
+	require.Equal(t, url.Values{"name": {""}, "intent": {"api"}, "expires": {""}, "date": {""}, "networks": {""}}, fields(page))
 	require.Contains(t, page, `action="?do=new&amp;page=2&amp;search=x"`, "the way back is kept")
 	require.Contains(t, words(page), "Name In your own words, such as “New laptop”. It tells you which token is which. Kind API access")
 	require.Contains(t, words(page), "Expires The shorter, the safer. You see the exact time once the token is made. "+
@@ -172,7 +172,7 @@ func TestChoices(t *testing.T) {
 		s := newSite(t, authtoken.Policy{UserIntents: []authtoken.Intent{authtoken.IntentRecovery}}, tokenpage.Config{
 			Intents: []authtoken.Intent{authtoken.IntentRecovery}, Lifetimes: []time.Duration{},
 		})
-		require.Equal(t, url.Values{"name": {""}}, fields(s.get(t, "alice", "?do=new")))
+		require.Equal(t, url.Values{"name": {""}, "networks": {""}}, fields(s.get(t, "alice", "?do=new")))
 		require.Equal(t, authtoken.IntentRecovery, s.made(t, s.post(t, "alice", "?do=new", "name", "one")).Intent)
 	})
 	t.Run("all", func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestChoices(t *testing.T) {
 		s := newSite(t, authtoken.Policy{}, tokenpage.Config{Intents: authtoken.Intents(), Lifetimes: []time.Duration{90 * time.Minute}})
 		page := s.get(t, "alice", "?do=new")
 		require.Equal(t, "verification", fields(page).Get("intent"))
-		require.Regexp(t, "Kind Verification .* API access .* Recovery .* App password .* After the usual time After 90 minutes Make token", words(page))
+		require.Regexp(t, "Kind Verification .* API access .* Recovery .* App password .* After the usual time After 90 minutes Where it may be used from .* Make token", words(page))
 		w := s.post(t, "alice", "?do=new", "name", "one")
 		require.Contains(t, w.Body.String(), `<li><a href="#intent">You can&#39;t make a token of this kind.</a></li>`)
 	})
@@ -203,13 +203,13 @@ func TestEdit(t *testing.T) {
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	before, key := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2", Description: "For the build", Managed: "terraform"})
 	page := s.get(t, "alice", "?do=edit&token=one")
-	require.Equal(t, url.Values{"name": {"For the build"}, "revision": {before.Revision()}}, fields(page))
+	require.Equal(t, url.Values{"name": {"For the build"}, "networks": {""}, "revision": {before.Revision()}}, fields(page))
 	require.Contains(t, page, "<title>Token For the build</title>")
 	require.Contains(t, words(page), "For the build one Kind API access, managed by terraform Expiry Expires in 30 minutes (15 January 2030, 12:30 UTC)")
 
 	w := s.post(t, "alice", "?do=edit&token=one", "name", " ")
 	require.Contains(t, says(t, w, http.StatusBadRequest), "There is something to correct Enter a name. Kind")
-	require.Equal(t, url.Values{"name": {""}, "revision": {before.Revision()}}, fields(w.Body.String()))
+	require.Equal(t, url.Values{"name": {""}, "networks": {""}, "revision": {before.Revision()}}, fields(w.Body.String()))
 	require.Contains(t, w.Body.String(), `action="?do=edit&amp;token=one"`, "still about the token that it is about")
 
 	w = s.post(t, "alice", "?do=edit&token=one&sort=name", "name", "For the release")
@@ -337,7 +337,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		status   int // in the end
 	}{
 		{"edit", "Nothing was saved: the token has changed meanwhile It is now called “other”. " +
-			"If you save once more, the name below replaces that.", url.Values{"name": {"mine"}}, http.StatusSeeOther},
+			"If you save once more, what is below replaces what it has now.", url.Values{"name": {"mine"}, "networks": {""}}, http.StatusSeeOther},
 		{"rotate", "Nothing was done: the token has changed meanwhile Below is what it is now. Go on if that is still what you want.",
 			url.Values{"overlap": {"24h0m0s"}}, http.StatusOK},
 		{"revoke", "Nothing was done: the token has changed meanwhile", url.Values{}, http.StatusSeeOther},

@@ -62,6 +62,11 @@ type Config struct {
 	// that is longer. The service refuses a choice that the policy does not allow.
 	Lifetimes []time.Duration
 
+	// From returns where a request comes from, so that the page can warn people who make a
+	// token that does not work from where they are. Defaults to the remote address without
+	// the port. Behind a proxy, set it to httpadapter.FromProxies.
+	From func(*http.Request) string
+
 	// Logger gets the error when a request is answered with 500. Defaults to
 	// slog.Default().
 	Logger *slog.Logger
@@ -102,6 +107,9 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.From == nil {
+		cfg.From = remoteHost
+	}
 	cfg.Home = cmp.Or(cfg.Home, "/")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Intents = slices.Clone(cfg.Intents)
@@ -131,11 +139,14 @@ type action struct {
 }
 
 var actions = map[string]action{
-	"":       {"GET, HEAD", (*Handler).list, nil},
-	"new":    {"GET, HEAD, POST", (*Handler).showNew, (*Handler).create},
-	"edit":   {"GET, HEAD, POST", (*Handler).showToken, (*Handler).update},
-	"rotate": {"GET, HEAD, POST", (*Handler).showToken, (*Handler).rotate},
-	"revoke": {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
+	"":        {"GET, HEAD", (*Handler).list, nil},
+	"new":     {"GET, HEAD, POST", (*Handler).showNew, (*Handler).create},
+	"edit":    {"GET, HEAD, POST", (*Handler).showToken, (*Handler).update},
+	"rotate":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).rotate},
+	"revoke":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
+	"suspend": {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
+	"resume":  {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
+	"stop":    {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).stop},
 }
 
 // ServeHTTP answers one request, with a page, an asset or a redirect.
@@ -232,6 +243,17 @@ type view struct {
 	Assets      *assets
 	Superuser   bool
 	Main        any
+}
+
+// button is a form with nothing but a button.
+type button struct {
+	To              place
+	Label, Revision string
+}
+
+// Act returns the button that does something with a token.
+func (v view) Act(do, label string, is details, revision string) button {
+	return button{v.To(do, is.Identifier), label, revision}
 }
 
 // render answers with the page of a template, unless the template fails.

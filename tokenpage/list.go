@@ -26,6 +26,10 @@ type details struct {
 	OldKey  moment // when the old key stops working; zero if it has
 	Expired bool
 	Soon    bool // it expires soon
+
+	Limits    []string // what a limited token may do; empty if it is not limited
+	Where     []string // where the key may come from; empty for anywhere
+	Elsewhere bool     // the key does not work from where the user is
 }
 
 // details returns what a page shows of tokens. If the directory fails, it shows the IDs of
@@ -34,6 +38,7 @@ func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []
 	list := make([]details, len(tokens))
 	for i, t := range tokens {
 		list[i] = detailsOf(t, c.now)
+		list[i].Limits, list[i].Where, list[i].Elsewhere = h.scopeTitles(t), networkTexts(t), elsewhere(t, h.from(r))
 	}
 	if !c.user.Superuser {
 		return list

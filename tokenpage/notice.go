@@ -10,6 +10,9 @@ const doneCookie = "tokenpage-done"
 // notices are the messages of the list about what the user has done.
 var notices = map[string]string{
 	"saved":   "The token is saved.",
+	"suspend": "The token is suspended. Its key is refused until you resume it.",
+	"resume":  "The token is resumed. Its key works again.",
+	"stop":    "The old key is stopped.",
 	"revoked": "The token is revoked. Its key is refused from now on.",
 }
 

@@ -120,7 +120,16 @@ func fields(page string) url.Values {
 		for _, a := range attribute.FindAllStringSubmatch(m[1], -1) {
 			attributes[a[1]] = html.UnescapeString(a[2])
 		}
-		if attributes["type"] != "radio" || strings.HasSuffix(m[1], " checked") {
+		switch checked := strings.HasSuffix(m[1], " checked"); attributes["type"] {
+		case "checkbox":
+			if checked {
+				form.Add(attributes["name"], attributes["value"])
+			}
+		case "radio":
+			if checked {
+				form.Set(attributes["name"], attributes["value"])
+			}
+		default:
 			form.Set(attributes["name"], attributes["value"])
 		}
 	}

@@ -1,0 +1,192 @@
+package tokenpage
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/authtoken/authtoken"
+)
+
+// What a form says about what a token may do: everything, or some of the scopes.
+const (
+	accessAll  = "all"
+	accessSome = "some"
+)
+
+// boundsForm is the data of the part of a form that limits a token.
+type boundsForm struct {
+	*form
+	Offered []choice // scopes; empty if the policy has no catalogue
+	All     bool     // whether the user can choose everything
+	From    string   // where the user comes from; empty if that is not known
+}
+
+// bounds returns the part of a form that limits a token, which has these scopes already.
+func (h *Handler) bounds(r *http.Request, c call, f *form, has authtoken.Scopes) boundsForm {
+	policy := h.svc.Policy()
+	b := boundsForm{form: f, All: !policy.MustLimit || c.user.Superuser || has == authtoken.ScopeAll}
+	kept := has.Names()
+	for _, s := range policy.Scopes {
+		if slices.Contains(kept, s.Name) || !s.Superuser || c.user.Superuser {
+			b.Offered = append(b.Offered, choice{Value: s.Name, Label: s.Title})
+		}
+	}
+	for _, name := range kept {
+		if len(policy.Scopes) > 0 && name != authtoken.ScopeAll && !offers(b.Offered, name) {
+			b.Offered = append(b.Offered, choice{name, name, "This does not exist any more."})
+		}
+	}
+	if from := h.from(r); from.IsValid() {
+		b.From = from.String()
+	}
+	return b
+}
+
+// Chosen reports whether the form has chosen a scope.
+func (f *form) Chosen(scope string) bool { return slices.Contains(f.Scopes, scope) }
+
+// scopes returns the scopes that the form asks for, as UpdateParams has them. Nil means that
+// the form has no such part.
+func (h *Handler) scopes(f *form, invalid *[]authtoken.FieldError) []string {
+	switch {
+	case len(h.svc.Policy().Scopes) == 0, f.Access == nil:
+		return nil
+	case *f.Access == accessAll:
+		return []string{authtoken.ScopeAll}
+	case *f.Access == accessSome && len(f.Scopes) > 0:
+		return f.Scopes
+	}
+	*invalid = append(*invalid, authtoken.FieldError{Field: "scopes", Code: authtoken.CodeRequired})
+	return nil
+}
+
+// networks returns the networks that the form asks for, as UpdateParams has them. Nil means
+// that the form has no such part.
+func (f *form) networks(invalid *[]authtoken.FieldError) *[]netip.Prefix {
+	if f.Networks == nil {
+		return nil
+	}
+	var networks []netip.Prefix
+	for _, text := range strings.FieldsFunc(*f.Networks, func(r rune) bool { return r == ',' || r <= ' ' }) {
+		n, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); e == nil && a.Zone() == "" {
+			n, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			*invalid = append(*invalid, authtoken.FieldError{Field: "networks", Code: authtoken.CodeInvalid, Value: text})
+			return nil
+		}
+		networks = append(networks, n)
+	}
+	return &networks
+}
+
+// NetworksText returns the networks for the form.
+func (f *form) NetworksText() string {
+	if f.Networks == nil {
+		return ""
+	}
+	return *f.Networks
+}
+
+// AccessIs reports whether the form has chosen this.
+func (f *form) AccessIs(access string) bool { return f.Access != nil && *f.Access == access }
+
+// setBounds sets what the form does not say to what a token has. Otherwise, a form that
+// comes again would show a token without limits.
+func (f *form) setBounds(t authtoken.Token) {
+	if f.Networks == nil {
+		f.Networks = new(strings.Join(networkTexts(t), "\n"))
+	}
+	switch {
+	case f.Access != nil:
+	case t.Scopes.Limited():
+		f.Access, f.Scopes = new(accessSome), t.Scopes.Names()
+	default:
+		f.Access = new(accessAll)
+	}
+}
+
+func networkTexts(t authtoken.Token) []string {
+	var texts []string
+	for _, n := range t.Networks {
+		text := n.String()
+		if n.IsSingleIP() {
+			text = n.Addr().String()
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// from returns the address that r comes from. It is zero if that is not known.
+func (h *Handler) from(r *http.Request) netip.Addr {
+	from := h.cfg.From(r)
+	a, err := netip.ParseAddr(from)
+	if err != nil {
+		ap, _ := netip.ParseAddrPort(from)
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone("")
+}
+
+// remoteHost returns the address of r's sender, without the port.
+func remoteHost(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
+// elsewhere reports whether the key of t does not work from this address.
+func elsewhere(t authtoken.Token, from netip.Addr) bool {
+	return t.Networks != nil && from.IsValid() &&
+		!slices.ContainsFunc(t.Networks, func(n netip.Prefix) bool { return n.Contains(from) })
+}
+
+// scopeTitles returns what a limited token may do, in the words of the catalogue.
+func (h *Handler) scopeTitles(t authtoken.Token) []string {
+	if !t.Scopes.Limited() {
+		return nil
+	}
+	titles := t.Scopes.Names()
+	for _, s := range h.svc.Policy().Scopes {
+		if i := slices.Index(titles, s.Name); i >= 0 {
+			titles[i] = s.Title
+		}
+	}
+	return titles
+}
+
+// toEdit answers a GET of what only a form can do.
+func (h *Handler) toEdit(w http.ResponseWriter, _ *http.Request, c call) error {
+	return redirect(w, c.To("edit", c.Token))
+}
+
+// suspend suspends or resumes a token.
+func (h *Handler) suspend(w http.ResponseWriter, r *http.Request, c call) error {
+	suspended := c.Do == "suspend"
+	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{Suspended: &suspended}, formOf(r).unchanged())
+	return h.done(w, r, c, err)
+}
+
+// stop stops the previous key of a token.
+func (h *Handler) stop(w http.ResponseWriter, r *http.Request, c call) error {
+	_, err := c.access.EndOverlap(r.Context(), c.Token, formOf(r).unchanged())
+	return h.done(w, r, c, err)
+}
+
+// done redirects to the list after a button of the page about a token, or shows that page
+// again if the token has changed.
+func (h *Handler) done(w http.ResponseWriter, r *http.Request, c call, err error) error {
+	if err == nil {
+		return redirectDone(w, c, c.Do)
+	}
+	token, failure := c.access.Get(r.Context(), c.Token)
+	if failure != nil {
+		return failure
+	}
+	c.Do = "edit"
+	return h.again(w, r, c, formFor(token), err)
+}
