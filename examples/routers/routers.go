@@ -11,7 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/labstack/echo/v4"
 
-	"github.com/authtoken/authtoken/httpadapter"
+	"github.com/authtoken/authtoken"
 )
 
 // A Guard is what [httpadapter.RequireToken] returns.
@@ -19,7 +19,7 @@ type Guard func(http.Handler) http.Handler
 
 // reports is a route of the application, for anybody with a good key.
 func reports(w http.ResponseWriter, r *http.Request) {
-	who, _ := httpadapter.Principal(r.Context())
+	who, _ := authtoken.PrincipalFrom(r.Context())
 	fmt.Fprintln(w, "reports of user", who.User.ID)
 }
 

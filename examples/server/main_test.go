@@ -87,7 +87,8 @@ func TestBootstrapKey(t *testing.T) {
 	t.Parallel()
 	db := inFile(t)
 	made := start(t, nil, "-db", db)
-	status, _ := made.do(t, http.MethodPatch, "bootstrap/", `{"intent": "app_password", "expiring": true, "expires": "2020-01-01T00:00:00Z"}`)
+	status, _ := made.do(t, http.MethodPatch, "bootstrap/", `{"intent": "app_password", "expiring": true, "expires": "2020-01-01T00:00:00Z",
+		"allowed_ips": ["192.0.2.1"], "suspended": true}`)
 	require.Equal(t, http.StatusOK, status)
 	made.stop(t)
 
@@ -158,6 +159,25 @@ func TestUsersAndPolicy(t *testing.T) {
 	}
 }
 
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{"default", "authentik"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, nil, "-db", ":memory:", "-scopes", "notes:read,notes:write", "-policy", policy)
+			for body, want := range map[string]any{
+				`{"identifier":"a"}`:                          []any{"*"},
+				`{"identifier":"b","scopes":["notes:read"]}`:  []any{"notes:read"},
+				`{"identifier":"c","scopes":["notes:write"]}`: []any{"notes:write"},
+				`{"identifier":"d","scopes":["notes"]}`:       []any{`"notes" is not a valid choice.`},
+			} {
+				_, answer := s.do(t, http.MethodPost, "", body)
+				require.Equal(t, want, answer["scopes"])
+			}
+		})
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	taken := start(t, nil, "-db", ":memory:")
@@ -170,6 +190,7 @@ func TestBadInput(t *testing.T) {
 		"unknown flag":      {args: []string{"-port", "1"}, want: "flag provided but not defined: -port"},
 		"argument":          {args: []string{"serve"}, want: `unexpected argument "serve"`},
 		"policy":            {args: []string{"-policy", "lax"}, want: `invalid value "lax" for flag -policy: there are default and authentik`},
+		"scope":             {args: []string{"-scopes", "notes:read,Notes"}, want: `Scopes: "Notes" is not 1 to 64 lower-case letters`},
 		"address":           {args: []string{"-addr", "8080"}, want: `invalid value "8080" for flag -addr: it is not host:port`},
 		"empty address":     {args: []string{"-addr", ""}, want: `invalid value "" for flag -addr`},
 		"port":              {args: []string{"-addr", "127.0.0.1:x"}, want: "listen tcp"},
@@ -205,7 +226,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	require.NoError(t, app.Run(t.Context(), []string{"-h"}, environment(nil), &out, t.Output()))
-	for _, name := range []string{"-addr", "-db", "-users", "-policy", "AUTHTOKEN_BOOTSTRAP_KEY", "AUTHTOKEN_SEAL_KEY"} {
+	for _, name := range []string{"-addr", "-db", "-users", "-policy", "-scopes", "AUTHTOKEN_BOOTSTRAP_KEY", "AUTHTOKEN_SEAL_KEY"} {
 		require.Contains(t, out.String(), name)
 	}
 }

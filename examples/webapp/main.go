@@ -41,7 +41,15 @@ type app struct {
 
 func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 	svc, err := authtoken.New(memory.New(), authtoken.Config{
-		Policy:        authtoken.Policy{DefaultLifetime: lifetime, RevokeOnReuse: true},
+		Policy: authtoken.Policy{
+			DefaultLifetime: lifetime,
+			RevokeOnReuse:   true,
+			DefaultScopes:   []string{authtoken.ScopeAll},
+			Scopes: []authtoken.Scope{
+				{Name: "notes:read", Title: "Read notes"},
+				{Name: "notes:write", Title: "Write notes", Implies: []string{"notes:read"}},
+			},
+		},
 		Observer:      authtoken.LogObserver(log),
 		TrackLastUsed: true,
 		Now:           now,
@@ -49,22 +57,31 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 	return &app{tokens: svc, log: log, now: now, notes: make(map[string][]string)}, err
 }
 
-// routes returns the routes. All except /healthz need a key.
+// routes returns the routes. All except /healthz need a key, and each says what the key
+// must permit. A route that forgets to admits no limited key.
 func (a *app) routes() (http.Handler, error) {
-	guard, err := httpadapter.RequireToken(a.tokens, httpadapter.GuardConfig{Realm: "notes", ExpiryHeader: "Token-Expires"})
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.Handle("GET /notes", guard(http.HandlerFunc(a.list)))
-	mux.Handle("POST /notes", guard(http.HandlerFunc(a.add)))
-	mux.Handle("POST /token/renew", guard(http.HandlerFunc(a.renew)))
+	for pattern, route := range map[string]struct {
+		needs httpadapter.GuardConfig
+		serve http.HandlerFunc
+	}{
+		"GET /notes":        {httpadapter.GuardConfig{Scopes: []string{"notes:read"}}, a.list},
+		"POST /notes":       {httpadapter.GuardConfig{Scopes: []string{"notes:write"}}, a.add},
+		"POST /token/renew": {httpadapter.GuardConfig{AnyScope: true}, a.renew}, // each renews itself
+	} {
+		route.needs.Realm, route.needs.ExpiryHeader = "notes", "Token-Expires"
+		guard, err := httpadapter.RequireToken(a.tokens, route.needs)
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(pattern, guard(route.serve))
+	}
 	return mux, nil
 }
 
 func (a *app) list(w http.ResponseWriter, r *http.Request) {
-	who, _ := httpadapter.Principal(r.Context())
+	who, _ := authtoken.PrincipalFrom(r.Context())
 	a.mu.Lock()
 	notes := append([]string{}, a.notes[who.User.ID]...)
 	a.mu.Unlock()
@@ -72,7 +89,7 @@ func (a *app) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) add(w http.ResponseWriter, r *http.Request) {
-	who, _ := httpadapter.Principal(r.Context())
+	who, _ := authtoken.PrincipalFrom(r.Context())
 	var note string
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&note); err != nil {
 		a.answer(w, http.StatusBadRequest, "a note is a JSON string")
@@ -91,7 +108,7 @@ func (a *app) add(w http.ResponseWriter, r *http.Request) {
 // does it as trusted code, for the client's own token only, and only until the token is
 // a year old.
 func (a *app) renew(w http.ResponseWriter, r *http.Request) {
-	who, _ := httpadapter.Principal(r.Context())
+	who, _ := authtoken.PrincipalFrom(r.Context())
 	end := who.Token.Created.Add(maxAge)
 	expires := a.now().Add(lifetime)
 	if expires.After(end) {
@@ -155,11 +172,16 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	_, readOnly, err := a.tokens.Create(ctx, authtoken.CreateParams{Identifier: "reader", User: "1", Scopes: []string{"notes:read"}})
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:8081")
 	if err != nil {
 		return err
 	}
 	fmt.Printf("curl -H 'Authorization: Bearer %s' http://%s/notes -d '\"hello\"'\n", key.Reveal(), listener.Addr())
+	fmt.Printf("curl -H 'Authorization: Bearer %s' http://%s/notes # and it may do no more\n", readOnly.Reveal(), listener.Addr())
 
 	var background sync.WaitGroup
 	defer background.Wait()

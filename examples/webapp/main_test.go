@@ -37,6 +37,9 @@ func TestWebapp(t *testing.T) {
 		return key.Reveal()
 	}
 	alice, bob := newKey("alice", "1"), newKey("bob", "2")
+	_, key, err := a.tokens.Create(t.Context(), authtoken.CreateParams{Identifier: "reader", User: "1", Scopes: []string{"notes:read"}})
+	require.NoError(t, err)
+	reader := key.Reveal()
 
 	require.Equal(t, http.StatusNoContent, do("GET", "/healthz", "", "").Code)
 	require.Equal(t, http.StatusCreated, do("POST", "/notes", alice, `"hello"`).Code)
@@ -45,6 +48,10 @@ func TestWebapp(t *testing.T) {
 	require.JSONEq(t, `["hello"]`, w.Body.String())
 	require.Equal(t, "Thu, 31 Jan 2030 00:00:00 GMT", w.Header().Get("Token-Expires"))
 	require.JSONEq(t, `[]`, do("GET", "/notes", bob, "").Body.String(), "another's notes are another's")
+	require.JSONEq(t, `["hello"]`, do("GET", "/notes", reader, "").Body.String())
+	w = do("POST", "/notes", reader, `"x"`)
+	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Equal(t, `Bearer realm="notes", error="insufficient_scope", scope="notes:write"`, w.Header().Get("WWW-Authenticate"))
 	require.Equal(t, http.StatusUnauthorized, do("GET", "/notes", "guessed", "").Code)
 
 	// Alice renews, bob does not.

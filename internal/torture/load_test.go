@@ -86,7 +86,7 @@ func routes(t *testing.T, svc *authtoken.Service) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", h)
 	mux.Handle("/guarded", guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, _ := httpadapter.Principal(r.Context())
+		who, _ := authtoken.PrincipalFrom(r.Context())
 		fmt.Fprint(w, who.Token.Identifier)
 	})))
 	return mux

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/authtoken/authtoken"
@@ -62,8 +63,11 @@ func setBootstrapKey(ctx context.Context, svc *authtoken.Service, key string) er
 	}
 	// Somebody may have changed the token. With this key it must open the API.
 	_, err = svc.Update(ctx, bootstrapToken, authtoken.UpdateParams{
-		Intent:   new(authtoken.IntentAPI),
-		Expiring: new(false),
+		Intent:    new(authtoken.IntentAPI),
+		Expiring:  new(false),
+		Scopes:    []string{authtoken.ScopeAll},
+		Networks:  new([]netip.Prefix),
+		Suspended: new(false),
 	})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/httpadapter"
@@ -28,6 +29,7 @@ type options struct {
 	profiles []httpadapter.Profile
 	events   bool // to be logged
 	policy   authtoken.Policy
+	scopes   []authtoken.Scope
 
 	bootstrapKey string           // "" if the server is to make one
 	sealer       authtoken.Sealer // nil for none
@@ -54,6 +56,15 @@ func (a App) flags(o *options, usersFile *string) *flag.FlagSet {
 			o.policy = authtoken.Authentik()
 		default:
 			return errors.New("there are default and authentik")
+		}
+		return nil
+	})
+	fs.Func("scopes", "`names` of what tokens can be limited to, separated by commas, such as\nnotes:read,notes:write; each implies those before it", func(names string) error {
+		o.scopes = nil
+		var before []string
+		for name := range strings.SplitSeq(names, ",") {
+			o.scopes = append(o.scopes, authtoken.Scope{Name: name, Implies: slices.Clone(before)})
+			before = append(before, name)
 		}
 		return nil
 	})
@@ -87,6 +98,10 @@ func (a App) parse(args []string, getenv func(string) string) (*options, error) 
 		return nil, err
 	} else if err != nil {
 		return nil, &usageError{err.Error()}
+	}
+	if o.scopes != nil {
+		// Clients of authentik name no scopes, and get tokens as before.
+		o.policy.Scopes, o.policy.DefaultScopes = o.scopes, []string{authtoken.ScopeAll}
 	}
 	if fs.NArg() > 0 {
 		return nil, &usageError{fmt.Sprintf("unexpected argument %q", fs.Arg(0))}

@@ -65,7 +65,7 @@ func New(db *sql.DB, st store.Store) (*App, error) {
 
 	// The API for the tokens themselves. Scripts call it with a key, the application's web
 	// pages with the session of whoever has signed in.
-	bearer := httpadapter.BearerPrincipal(tokens)
+	bearer := httpadapter.BearerPrincipal(tokens, nil)
 	api, err := httpadapter.New(tokens, httpadapter.Config{
 		// A user is a UUID there too, as a string. Clients that were written for authentik
 		// expect an integer: for those there are UserNumber and UserID.
@@ -128,7 +128,7 @@ func home(w http.ResponseWriter, _ *http.Request) {
 // whoAmI stands for any route behind the guard. It knows the user by the UUID that the
 // application has for them.
 func whoAmI(w http.ResponseWriter, r *http.Request) {
-	who, _ := httpadapter.Principal(r.Context())
+	who, _ := authtoken.PrincipalFrom(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]string{"user": who.User.ID, "username": who.User.Username})
 }
