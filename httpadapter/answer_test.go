@@ -80,6 +80,7 @@ func TestNoSniffing(t *testing.T) {
 	}
 }
 
+// broken is a store that fails to find anything but keys.
 type broken struct{ store.Store }
 
 func (broken) Get(context.Context, string) (store.Record, error) {

@@ -153,12 +153,15 @@ func TestBasicCredentials(t *testing.T) {
 		"Basic\t" + encoded:  `Basic realm="api"`,
 		"Bearer " + encoded:  `Basic realm="api"`,
 	} {
-		w := g.do(t, header("Authorization", value))
-		if challenge == "" {
-			require.Equal(t, http.StatusNoContent, w.Code, value)
-			continue
-		}
-		require.Equal(t, http.StatusUnauthorized, w.Code, value)
-		require.Equal(t, []string{challenge}, w.Header().Values("WWW-Authenticate"), value)
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			w := g.do(t, header("Authorization", value))
+			if challenge == "" {
+				require.Equal(t, http.StatusNoContent, w.Code)
+				return
+			}
+			require.Equal(t, http.StatusUnauthorized, w.Code)
+			require.Equal(t, []string{challenge}, w.Header().Values("WWW-Authenticate"))
+		})
 	}
 }
