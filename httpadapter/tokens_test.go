@@ -83,8 +83,10 @@ func TestETags(t *testing.T) {
 
 	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 		for _, tag := range []string{first, `"x"`, "W/" + second, strings.Trim(second, `"`)} {
-			w = a.do(t, "alice", method, tokens+"ci/", `{"identifier":"ci","description":"c"}`, "If-Match", tag)
-			requireAnswer(t, w, http.StatusPreconditionFailed, `{"detail":"The token has changed: it has another ETag now."}`)
+			t.Run(method+" "+tag, func(t *testing.T) {
+				w = a.do(t, "alice", method, tokens+"ci/", `{"identifier":"ci","description":"c"}`, "If-Match", tag)
+				requireAnswer(t, w, http.StatusPreconditionFailed, `{"detail":"The token has changed: it has another ETag now."}`)
+			})
 		}
 		w = a.do(t, "bob", method, tokens+"ci/", `{"identifier":"ci"}`, "If-Match", second)
 		require.Equal(t, http.StatusNotFound, w.Code)
@@ -172,9 +174,11 @@ func TestSetKeyOverHTTP(t *testing.T) {
 		`{`:                               `{"detail":"JSON parse error - unexpected end of JSON input"}`,
 		`{"key":"` + a.keys["bob"] + `"}`: `{"key":["Token with this key already exists."]}`,
 	} {
-		requireAnswer(t, a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", body), http.StatusBadRequest, want)
-		require.Equal(t, http.StatusForbidden, a.do(t, "alice", "POST", tokens+"key-alice/set_key/", body).Code, body)
-		require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", tokens+"key-alice/set_key/", body).Code, body)
+		t.Run(body, func(t *testing.T) {
+			requireAnswer(t, a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", body), http.StatusBadRequest, want)
+			require.Equal(t, http.StatusForbidden, a.do(t, "alice", "POST", tokens+"key-alice/set_key/", body).Code)
+			require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", tokens+"key-alice/set_key/", body).Code)
+		})
 	}
 	w := a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", `{"key":"a-key-of-more-than-thirty-two-bytes"}`)
 	require.Equal(t, http.StatusNoContent, w.Code)
@@ -188,8 +192,10 @@ func TestRotateOverHTTP(t *testing.T) {
 	a := newAPI(t, httpadapter.Config{})
 	const path = tokens + "key-alice/rotate/"
 	for _, body := range []string{`{"overlap":-1}`, `{"overlap":"1"}`, `{"overlap":1.5}`, `{"overlap":315360001}`, `{"overlap":99999999999999999999}`} {
-		requireAnswer(t, a.do(t, "alice", "POST", path, body), http.StatusBadRequest,
-			`{"overlap":["A whole number of seconds from 0 to 315360000 is required."]}`)
+		t.Run(body, func(t *testing.T) {
+			requireAnswer(t, a.do(t, "alice", "POST", path, body), http.StatusBadRequest,
+				`{"overlap":["A whole number of seconds from 0 to 315360000 is required."]}`)
+		})
 	}
 	require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", path, `{"overlap":-1}`).Code)
 	require.Equal(t, http.StatusMethodNotAllowed, a.do(t, "alice", "GET", path, "").Code)
