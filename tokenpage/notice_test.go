@@ -36,10 +36,13 @@ func TestNoNoticeFromLinks(t *testing.T) {
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	for _, query := range []string{"?done=revoked", "?done=saved", "?done=revoked&token=one", "?tokenpage-done=revoked"} {
-		page := s.get(t, "alice", query)
-		require.NotContains(t, page, `role="status"`, query)
-		require.NotContains(t, page, saved, query)
-		require.NotContains(t, page, revoked, query)
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			page := s.get(t, "alice", query)
+			require.NotContains(t, page, `role="status"`)
+			require.NotContains(t, page, saved)
+			require.NotContains(t, page, revoked)
+		})
 	}
 }
 
@@ -83,8 +86,11 @@ func TestNotices(t *testing.T) {
 	require.Equal(t, http.StatusConflict, w.Code)
 	require.Empty(t, w.Result().Cookies())
 	for _, value := range []string{"", "other", "<b>", "saved revoked"} {
-		w = s.getWith(t, "alice", "", &http.Cookie{Name: "tokenpage-done", Value: value})
-		require.Equal(t, http.StatusOK, w.Code)
-		require.NotContains(t, w.Body.String(), `role="status"`, value)
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			w := s.getWith(t, "alice", "", &http.Cookie{Name: "tokenpage-done", Value: value})
+			require.Equal(t, http.StatusOK, w.Code)
+			require.NotContains(t, w.Body.String(), `role="status"`)
+		})
 	}
 }
