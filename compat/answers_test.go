@@ -217,33 +217,36 @@ func TestElsewhere(t *testing.T) {
 func TestKeysInAnswers(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]authtoken.Config{"sealed": sealed(t, authtoken.Policy{}), "digests only": {}} {
-		h, err := httpadapter.New(newService(t, memory.New(), cfg), adapterConfig())
-		require.NoError(t, err)
-		key := func(method, path, body string) (key string, ok bool) {
-			t.Helper()
-			x := send(t, h, method, "/api/v3/core/tokens/"+path, body, login...)
-			require.Less(t, x.status, 300, "%s", x.body)
-			var object map[string]any
-			require.NoError(t, json.Unmarshal(x.body, &object))
-			key, ok = object["key"].(string)
-			return key, ok
-		}
-		_, ok := key("POST", "", `{"identifier": "a"}`)
-		require.Equal(t, cfg.Sealer == nil, ok, name)
-		rotated, ok := key("POST", "a/rotate/", "")
-		require.True(t, ok, name)
-		require.NotEmpty(t, rotated)
-		_, ok = key("GET", "a/", "")
-		require.False(t, ok, name)
-		_, ok = key("PUT", "a/", `{"identifier": "a"}`)
-		require.False(t, ok, name)
-		_, ok = key("PATCH", "a/", `{}`)
-		require.False(t, ok, name)
-		if cfg.Sealer != nil {
-			viewed, _ := key("GET", "a/view_key/", "")
-			require.Equal(t, rotated, viewed)
-		}
-		require.NotContains(t, string(send(t, h, "GET", "/api/v3/core/tokens/", "", login...).body), rotated)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, err := httpadapter.New(newService(t, memory.New(), cfg), adapterConfig())
+			require.NoError(t, err)
+			key := func(method, path, body string) (key string, ok bool) {
+				t.Helper()
+				x := send(t, h, method, "/api/v3/core/tokens/"+path, body, login...)
+				require.Less(t, x.status, 300, "%s", x.body)
+				var object map[string]any
+				require.NoError(t, json.Unmarshal(x.body, &object))
+				key, ok = object["key"].(string)
+				return key, ok
+			}
+			_, ok := key("POST", "", `{"identifier": "a"}`)
+			require.Equal(t, cfg.Sealer == nil, ok)
+			rotated, ok := key("POST", "a/rotate/", "")
+			require.True(t, ok)
+			require.NotEmpty(t, rotated)
+			_, ok = key("GET", "a/", "")
+			require.False(t, ok)
+			_, ok = key("PUT", "a/", `{"identifier": "a"}`)
+			require.False(t, ok)
+			_, ok = key("PATCH", "a/", `{}`)
+			require.False(t, ok)
+			if cfg.Sealer != nil {
+				viewed, _ := key("GET", "a/view_key/", "")
+				require.Equal(t, rotated, viewed)
+			}
+			require.NotContains(t, string(send(t, h, "GET", "/api/v3/core/tokens/", "", login...).body), rotated)
+		})
 	}
 }
 

@@ -253,7 +253,6 @@ func TestChecks(t *testing.T) {
 	t.Parallel()
 	theirs, err := theirs()
 	require.NoError(t, err)
-	h := handlerOver(t, memory.New())
 	for name, c := range map[string]struct {
 		method, path, body string
 		spoil              func(x *exchange)
@@ -279,21 +278,24 @@ func TestChecks(t *testing.T) {
 		"refusal":            {path: "nobody/", spoil: replace(`detail`, `details`)},
 		"body and 204":       {method: "DELETE", path: "login-bob/", spoil: func(x *exchange) { x.body = []byte("{}") }, onlyOurs: true},
 	} {
-		if c.method == "" {
-			c.method = http.MethodGet
-			if c.path == "" {
-				c.path = "login-alice/"
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.method == "" {
+				c.method = http.MethodGet
+				if c.path == "" {
+					c.path = "login-alice/"
+				}
 			}
-		}
-		x := send(t, h, c.method, "/api/v3/core/tokens/"+c.path, c.body, login...)
-		require.NoError(t, theirs.checkAsTheirs(x), name)
-		before := fmt.Sprint(x.status, x.header, string(x.body))
-		c.spoil(x)
-		require.NotEqual(t, before, fmt.Sprint(x.status, x.header, string(x.body)), name)
-		require.Error(t, our(t).checkAnswer(x), name)
-		if !c.onlyOurs {
-			require.Error(t, theirs.checkAsTheirs(x), name)
-		}
+			x := send(t, handlerOver(t, memory.New()), c.method, "/api/v3/core/tokens/"+c.path, c.body, login...)
+			require.NoError(t, theirs.checkAsTheirs(x))
+			before := fmt.Sprint(x.status, x.header, string(x.body))
+			c.spoil(x)
+			require.NotEqual(t, before, fmt.Sprint(x.status, x.header, string(x.body)))
+			require.Error(t, our(t).checkAnswer(x))
+			if !c.onlyOurs {
+				require.Error(t, theirs.checkAsTheirs(x))
+			}
+		})
 	}
 }
 
