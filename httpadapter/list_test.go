@@ -153,8 +153,8 @@ func TestLastPage(t *testing.T) {
 	}
 }
 
-// White space around what is filtered by is removed as from the fields of a body: all
-// that Python takes for it.
+// White space around the value of a filter is removed, as around a field of a body. What is
+// white space is Python's definition.
 func TestFiltersAreTrimmed(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -173,7 +173,7 @@ func TestFiltersAreTrimmed(t *testing.T) {
 			require.Contains(t, w.Body.String(), `"description":"d e"`)
 		})
 	}
-	// No token expires at the first instant, which is asked for all the same.
+	// The first instant is a filter like any other. No token expires then.
 	w := a.do(t, "akadmin", "GET", tokens+"?expires=0001-01-01", "")
 	require.Equal(t, []string{}, listed(t, w))
 }

@@ -97,7 +97,7 @@ func TestHead(t *testing.T) {
 	require.NotEmpty(t, resp.Header.Get("ETag"))
 }
 
-// authentik's paths have no dot in an identifier, so that it looks for no token there.
+// authentik's paths have no identifiers with dots. It does not look for a token there.
 func TestDotsInPaths(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -111,7 +111,7 @@ func TestDotsInPaths(t *testing.T) {
 	}
 }
 
-// The format of an answer comes before everything else.
+// The format is checked before everything else.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})

@@ -39,8 +39,8 @@ func TestCreateShowsTheKeyOnce(t *testing.T) {
 		`{"detail":"The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone."}`)
 }
 
-// After a change of the sealing secret, what only the old one opens can't be shown.
-// That is no failure of the server.
+// After a change of the sealing secret, the keys that were sealed with the old one can't be
+// shown. That is not a failure of the server.
 func TestViewKeyUnderAnotherSecret(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
@@ -105,8 +105,8 @@ func TestETags(t *testing.T) {
 	require.Empty(t, w.Body)
 }
 
-// To a plain user, another's token and one that does not exist must be the same:
-// status, headers and body, whatever is asked and however wrongly.
+// A plain user can't tell another user's token from one that does not exist: the status,
+// the headers and the body are the same for every request, valid or not.
 func TestForeignTokensOverHTTP(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -136,7 +136,8 @@ func TestForeignTokensOverHTTP(t *testing.T) {
 	require.Equal(t, before, a.do(t, "akadmin", "GET", tokens, "").Body.String(), "nothing has changed")
 }
 
-// A condition that no token meets is not the same as none. (RFC 9110, section 13.1.1)
+// A condition that no token meets is not the same as no condition (RFC 9110, section
+// 13.1.1).
 func TestOddIfMatch(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -214,7 +215,7 @@ func TestRotateOverHTTP(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, a.do(t, "alice", "GET", tokens, "").Code, "two keys at the most")
 }
 
-// authentik's own rotation has no body, and renews the token.
+// A request of authentik's own rotation has no body. It renews the token.
 func TestRotateWithoutABody(t *testing.T) {
 	t.Parallel()
 	a := newAPIWith(t, authtoken.Config{Policy: authtoken.Authentik()}, httpadapter.Config{})
@@ -231,7 +232,7 @@ func TestRotateWithoutABody(t *testing.T) {
 	require.Equal(t, a.clock.Now().Add(30*time.Minute), rotated.Expires)
 }
 
-// Once a key has been made, it is shown, whatever goes wrong after that.
+// A new key is shown even if the owner can't be shown.
 func TestKeysAreNotLostToTheDirectory(t *testing.T) {
 	t.Parallel()
 	down := errors.New("directory down")

@@ -17,7 +17,7 @@ const (
 	revoked = "The token is revoked. Its key is refused from now on."
 )
 
-// getWith returns a page that is asked for with these cookies.
+// getWith requests a page with these cookies.
 func (s *site) getWith(t *testing.T, user, query string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/account/tokens"+query, nil)
@@ -46,7 +46,7 @@ func TestNoNoticeFromLinks(t *testing.T) {
 	}
 }
 
-// What has been done is said once, where it was done.
+// The list says once what was done.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ do, says string }{{"edit", saved}, {"revoke", revoked}} {
@@ -79,7 +79,7 @@ func TestNotices(t *testing.T) {
 		})
 	}
 
-	// What was not done, is not said to be.
+	// The list says nothing else.
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	w := s.do(t, "alice", "POST", "?do=revoke&token=one", url.Values{"revision": {"other"}})
