@@ -23,7 +23,7 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// send has a handler answer one request, and holds the answer against our document.
+// send sends one request to a handler, and checks the answer against our document.
 func send(t *testing.T, h http.Handler, method, path, body string, header ...string) *exchange {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
@@ -57,13 +57,13 @@ func otherHandler(t *testing.T, st store.Store, cfg httpadapter.Config) http.Han
 	return h
 }
 
-// stale is a store in which somebody else is always first.
+// stale is a store in which somebody else always makes a change first.
 type stale struct{ store.Store }
 
 func (stale) Update(context.Context, store.Record) error    { return store.ErrStale }
 func (stale) Delete(context.Context, store.PK, int64) error { return store.ErrStale }
 
-// broken is a store that does not work.
+// broken is a store that fails.
 type broken struct{}
 
 var errBroken = errors.New("the disk is gone")
@@ -80,8 +80,8 @@ func (broken) Count(context.Context, store.Query) (int, error)            { retu
 func (broken) Purge(context.Context, store.Query) ([]store.Record, error) { return nil, errBroken }
 func (broken) Touch(context.Context, []store.Use) error                   { return errBroken }
 
-// valid and invalid are bodies for calls that take one, and a query for the one
-// that does not.
+// valid and invalid are bodies for calls that have a body, and queries for the one that has
+// none.
 var (
 	valid = map[string]string{
 		"core_tokens_create":         `{"identifier": "new"}`,
@@ -100,8 +100,8 @@ var (
 	}
 )
 
-// Whatever status the document names for a call, it is to be had, and
-// the answer is as the document says.
+// Every status that the document names for a call occurs, and the answer matches the
+// document.
 func TestEveryAnswer(t *testing.T) {
 	t.Parallel()
 	for path, item := range our(t).Paths.Map() {
@@ -213,42 +213,45 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// A key is in the answer that brings it, and in no other.
+// A key is only in the answer to the request that made it.
 func TestKeysInAnswers(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]authtoken.Config{"sealed": sealed(t, authtoken.Policy{}), "digests only": {}} {
-		h, err := httpadapter.New(newService(t, memory.New(), cfg), adapterConfig())
-		require.NoError(t, err)
-		key := func(method, path, body string) (key string, ok bool) {
-			t.Helper()
-			x := send(t, h, method, "/api/v3/core/tokens/"+path, body, login...)
-			require.Less(t, x.status, 300, "%s", x.body)
-			var object map[string]any
-			require.NoError(t, json.Unmarshal(x.body, &object))
-			key, ok = object["key"].(string)
-			return key, ok
-		}
-		_, ok := key("POST", "", `{"identifier": "a"}`)
-		require.Equal(t, cfg.Sealer == nil, ok, name)
-		rotated, ok := key("POST", "a/rotate/", "")
-		require.True(t, ok, name)
-		require.NotEmpty(t, rotated)
-		_, ok = key("GET", "a/", "")
-		require.False(t, ok, name)
-		_, ok = key("PUT", "a/", `{"identifier": "a"}`)
-		require.False(t, ok, name)
-		_, ok = key("PATCH", "a/", `{}`)
-		require.False(t, ok, name)
-		if cfg.Sealer != nil {
-			viewed, _ := key("GET", "a/view_key/", "")
-			require.Equal(t, rotated, viewed)
-		}
-		require.NotContains(t, string(send(t, h, "GET", "/api/v3/core/tokens/", "", login...).body), rotated)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, err := httpadapter.New(newService(t, memory.New(), cfg), adapterConfig())
+			require.NoError(t, err)
+			key := func(method, path, body string) (key string, ok bool) {
+				t.Helper()
+				x := send(t, h, method, "/api/v3/core/tokens/"+path, body, login...)
+				require.Less(t, x.status, 300, "%s", x.body)
+				var object map[string]any
+				require.NoError(t, json.Unmarshal(x.body, &object))
+				key, ok = object["key"].(string)
+				return key, ok
+			}
+			_, ok := key("POST", "", `{"identifier": "a"}`)
+			require.Equal(t, cfg.Sealer == nil, ok)
+			rotated, ok := key("POST", "a/rotate/", "")
+			require.True(t, ok)
+			require.NotEmpty(t, rotated)
+			_, ok = key("GET", "a/", "")
+			require.False(t, ok)
+			_, ok = key("PUT", "a/", `{"identifier": "a"}`)
+			require.False(t, ok)
+			_, ok = key("PATCH", "a/", `{}`)
+			require.False(t, ok)
+			if cfg.Sealer != nil {
+				viewed, _ := key("GET", "a/view_key/", "")
+				require.Equal(t, rotated, viewed)
+			}
+			require.NotContains(t, string(send(t, h, "GET", "/api/v3/core/tokens/", "", login...).body), rotated)
+		})
 	}
 }
 
-// The owner of a token may be unknown, a body may come without its length, and an
-// application may have users of its own making.
+// The owner of a token may be unknown, a body may have no length, and an application may
+// have other users.
 func TestUnusual(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
@@ -269,7 +272,7 @@ func TestUnusual(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, x.status)
 }
 
-// The document is good for any base path.
+// The document is valid for any base path.
 func TestDocumentElsewhere(t *testing.T) {
 	t.Parallel()
 	h := otherHandler(t, memory.New(), httpadapter.Config{BasePath: "/of/tokens"})

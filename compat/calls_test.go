@@ -21,7 +21,7 @@ func messages(t *testing.T, e *api.GenericOpenAPIError) map[string]any {
 	return m
 }
 
-// What the client makes of our users.
+// Our users as the client reads them.
 var (
 	adminAsRead = api.User{
 		Pk: 1, Username: "akadmin", Name: "Default Admin",
@@ -70,8 +70,8 @@ func timeOrNull(t time.Time) api.NullableTime {
 	return *api.NewNullableTime(&t)
 }
 
-// requireToken checks every field of a token that the client has read, but for
-// the pk, which it returns.
+// requireToken checks every field of a token that the client has read, except the pk. It
+// returns the pk.
 func requireToken(t *testing.T, want api.Token, got *api.Token) string {
 	t.Helper()
 	require.NotNil(t, got)
@@ -84,7 +84,7 @@ func requireToken(t *testing.T, want api.Token, got *api.Token) string {
 	return got.Pk
 }
 
-// requireRevision checks that an answer has the token's version for its ETag.
+// requireRevision checks that the ETag of an answer has the token's version.
 func requireRevision(t *testing.T, r *http.Response, pk string, version int) {
 	t.Helper()
 	require.Equal(t, `"`+pk+"."+strconv.Itoa(version)+`"`, r.Header.Get("ETag"))
@@ -145,8 +145,8 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-// Under the default policy, all intents can be had and expiry is what was asked
-// for; without a sealer, the key comes with the new token and never again.
+// The default policy allows all intents and keeps the expiry in a request. Without a sealer,
+// only the answer that makes a token has its key.
 func TestCreateByDefault(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(authtoken.Config) *world) {
 		w := build(authtoken.Config{})

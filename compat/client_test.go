@@ -25,7 +25,7 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// now is the time at the server.
+// now is the server's time.
 var now = time.Date(2026, 3, 4, 5, 6, 7, 890123000, time.UTC)
 
 var (
@@ -47,7 +47,7 @@ var (
 		DateJoined: now.AddDate(-2, 0, 0), LastLogin: now.Add(-time.Hour),
 		LastUpdated: now.AddDate(0, -1, 0), PasswordChangeDate: now.AddDate(-1, 0, 0),
 	}
-	// Of alice, the directory knows next to nothing.
+	// The directory knows little about alice.
 	alice = httpadapter.Profile{ID: "2", Username: "alice", Active: true}
 	bob   = httpadapter.Profile{
 		ID: "3", Username: "bob", Name: "Bob", Active: true, Type: "service_account",
@@ -57,9 +57,9 @@ var (
 	profiles = []httpadapter.Profile{admin, alice, bob, carol}
 )
 
-// world is a running server with these users. Each has a token to log in with,
-// whose identifier is "login-" and the username. It never expires: see
-// TestKeyThatEnds for what one that does is refused.
+// world is a running server with these users. Each has a token to log in with. Its
+// identifier is "login-" and the username. It never expires: TestKeyThatEnds tests keys that
+// do.
 type world struct {
 	svc    *authtoken.Service
 	server *httptest.Server
@@ -135,8 +135,8 @@ func overStores(t *testing.T, test func(t *testing.T, build func(cfg authtoken.C
 	}
 }
 
-// client returns authentik's client, set up as its users do. All that it sends
-// and gets is held against both documents.
+// client returns authentik's client, set up as its users do it. Its requests and the answers
+// are checked against both documents.
 func (w *world) client(t *testing.T, username string) (*api.APIClient, *inspector) {
 	t.Helper()
 	return w.clientWith(t, "Bearer "+keyOf(username))
@@ -158,7 +158,7 @@ func (w *world) clientWith(t *testing.T, authorization string) (*api.APIClient, 
 	return api.NewAPIClient(cfg), i
 }
 
-// theirs is the document in the module of the client that this was built with.
+// theirs returns the document in the module of the client.
 var theirs = sync.OnceValues(func() (*document, error) {
 	dir, err := clientDir()
 	if err != nil {
@@ -167,8 +167,8 @@ var theirs = sync.OnceValues(func() (*document, error) {
 	return newDocument(openapi3.NewLoader().LoadFromFile(filepath.Join(dir, "schema.yml")))
 })
 
-// clientDir returns where the client's source is. The go command is no help: of
-// which go.mod the test was built with, it can't know.
+// clientDir returns the directory of the client's source. The go command can't say it: it
+// does not know which go.mod the test was built with.
 func clientDir() (string, error) {
 	f := runtime.FuncForPC(reflect.ValueOf(api.NewAPIClient).Pointer())
 	file, _ := f.FileLine(f.Entry())
@@ -178,8 +178,8 @@ func clientDir() (string, error) {
 	return filepath.Dir(file), nil
 }
 
-// inspector is a transport that holds what passes through it against our own and
-// the client's document.
+// inspector is a transport that checks requests and answers against our document and the
+// client's.
 type inspector struct {
 	t            *testing.T
 	ours, theirs *document
@@ -232,12 +232,12 @@ func (i *inspector) check(x *exchange) error {
 	return nil
 }
 
-// unnamed are statuses that authentik's document leaves out, although some of
-// them are what authentik itself answers: a token that is not there gets 404.
+// unnamed are statuses that authentik's document does not name. authentik itself answers with
+// some of them, such as 404 for a missing token.
 var unnamed = []int{http.StatusNotFound, http.StatusPreconditionFailed}
 
-// checkAsTheirs returns why x's answer is not as authentik's document says. A
-// status that it does not name for the call must have the form of its errors.
+// checkAsTheirs returns an error if x's answer does not match authentik's document. An answer
+// with a status that the document does not name must have the form of its errors.
 func (d *document) checkAsTheirs(x *exchange) error {
 	in, err := d.find(x)
 	if err != nil {

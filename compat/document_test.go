@@ -25,7 +25,7 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// exchange is a request and what was answered.
+// exchange is a request and its answer.
 type exchange struct {
 	request *http.Request // its body has been read
 	sent    []byte
@@ -34,7 +34,7 @@ type exchange struct {
 	body    []byte
 }
 
-// document is an OpenAPI document to hold exchanges against.
+// document is an OpenAPI document that exchanges are checked against.
 type document struct {
 	*openapi3.T
 	router routers.Router
@@ -59,7 +59,7 @@ func newDocument(doc *openapi3.T, err error) (*document, error) {
 	return &document{doc, router}, err
 }
 
-// ours is the document that a handler serves.
+// ours returns the document that a handler serves.
 var ours = sync.OnceValues(func() (*document, error) {
 	svc, err := authtoken.New(memory.New(), authtoken.Config{})
 	if err != nil {
@@ -104,7 +104,7 @@ func (d *document) find(x *exchange) (*openapi3filter.RequestValidationInput, er
 	}, nil
 }
 
-// checkRequest returns why x's request is not as the document says.
+// checkRequest returns an error if x's request does not match the document.
 func (d *document) checkRequest(x *exchange) error {
 	in, err := d.find(x)
 	if err != nil {
@@ -116,7 +116,7 @@ func (d *document) checkRequest(x *exchange) error {
 	return openapi3filter.ValidateRequest(x.request.Context(), in)
 }
 
-// checkAnswer returns why x's answer is not as our own document says.
+// checkAnswer returns an error if x's answer does not match our document.
 func (d *document) checkAnswer(x *exchange) error {
 	in, err := d.find(x)
 	component := func(name string) *openapi3.ResponseRef { return d.Components.Responses[name] }
@@ -166,8 +166,8 @@ func validateAnswer(x *exchange, in *openapi3filter.RequestValidationInput, opts
 	})
 }
 
-// otherwise makes an operation of what the document says about requests that it
-// does not list one by one. Credentials come before the method.
+// otherwise returns an operation for requests that the document describes only in words.
+// Credentials are checked before the method.
 func (d *document) otherwise(x *exchange, status int, response *openapi3.ResponseRef) *openapi3filter.RequestValidationInput {
 	responses := openapi3.NewResponses(openapi3.WithStatus(status, response),
 		openapi3.WithStatus(http.StatusForbidden, d.Components.Responses["Forbidden"]))
@@ -248,12 +248,11 @@ func TestDocumentIsValid(t *testing.T) {
 	require.Equal(t, []string{"MethodNotAllowed", "Options"}, unused)
 }
 
-// The checks would notice.
+// The checks notice an answer that does not match.
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	theirs, err := theirs()
 	require.NoError(t, err)
-	h := handlerOver(t, memory.New())
 	for name, c := range map[string]struct {
 		method, path, body string
 		spoil              func(x *exchange)
@@ -279,21 +278,24 @@ func TestChecks(t *testing.T) {
 		"refusal":            {path: "nobody/", spoil: replace(`detail`, `details`)},
 		"body and 204":       {method: "DELETE", path: "login-bob/", spoil: func(x *exchange) { x.body = []byte("{}") }, onlyOurs: true},
 	} {
-		if c.method == "" {
-			c.method = http.MethodGet
-			if c.path == "" {
-				c.path = "login-alice/"
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.method == "" {
+				c.method = http.MethodGet
+				if c.path == "" {
+					c.path = "login-alice/"
+				}
 			}
-		}
-		x := send(t, h, c.method, "/api/v3/core/tokens/"+c.path, c.body, login...)
-		require.NoError(t, theirs.checkAsTheirs(x), name)
-		before := fmt.Sprint(x.status, x.header, string(x.body))
-		c.spoil(x)
-		require.NotEqual(t, before, fmt.Sprint(x.status, x.header, string(x.body)), name)
-		require.Error(t, our(t).checkAnswer(x), name)
-		if !c.onlyOurs {
-			require.Error(t, theirs.checkAsTheirs(x), name)
-		}
+			x := send(t, handlerOver(t, memory.New()), c.method, "/api/v3/core/tokens/"+c.path, c.body, login...)
+			require.NoError(t, theirs.checkAsTheirs(x))
+			before := fmt.Sprint(x.status, x.header, string(x.body))
+			c.spoil(x)
+			require.NotEqual(t, before, fmt.Sprint(x.status, x.header, string(x.body)))
+			require.Error(t, our(t).checkAnswer(x))
+			if !c.onlyOurs {
+				require.Error(t, theirs.checkAsTheirs(x))
+			}
+		})
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
-// stores are what everything is tried over.
+// stores are the stores that the scenarios run over.
 var stores = map[string]func(t *testing.T) store.Store{
 	"memory": func(*testing.T) store.Store { return memory.New() },
 	"sqlite": func(t *testing.T) store.Store {
@@ -47,9 +47,9 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// liberty reports whether err is nil or about what requests may do without being
-// told so by the document: write times in other ways than that of RFC 3339, and put
-// white space around an identifier.
+// liberty reports whether err is nil, or about a request that the handler accepts and the
+// document does not describe: one with a time in another form than RFC 3339, or with white
+// space around an identifier.
 func liberty(err error) bool {
 	switch err := err.(type) { //nolint:errorlint // one layer at a time
 	case nil:

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The go.mod for the other version of the client is a copy of the one for this.
+// The go.mod for the other version of the client differs only in that version.
 func TestModules(t *testing.T) {
 	t.Parallel()
 	this, err := os.ReadFile("go.mod")

@@ -12,20 +12,19 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// resource is a resource of type authentik_token in the hands of Terraform. It
-// makes the same calls as authentik's provider, one after the other, and keeps
-// what that keeps of the answers.
+// resource is a Terraform resource of type authentik_token. It makes the calls of authentik's
+// provider in the same order, and keeps the same parts of the answers.
 type resource struct {
 	c *api.APIClient
 
-	// What its block in a configuration says.
+	// The block in the configuration.
 	config struct {
 		identifier, description, intent, expires string
 		user                                     int32
 		expiring, retrieveKey                    bool
 	}
 
-	// What is kept in the state. There is no such resource if the id is empty.
+	// The state. If the id is empty, the resource does not exist.
 	id                              string
 	identifier, description, intent string
 	user                            int32
@@ -33,7 +32,7 @@ type resource struct {
 	key                             string
 }
 
-// wanted is what the provider sends, whether it creates or updates.
+// wanted is the body that the provider sends to create and to update.
 func (r *resource) wanted() (api.TokenRequest, error) {
 	p := api.TokenRequest{
 		Identifier:  r.config.identifier,
@@ -52,8 +51,8 @@ func (r *resource) wanted() (api.TokenRequest, error) {
 	return p, nil
 }
 
-// failed is what becomes of a resource when a call fails: one that is not there
-// any more leaves the state, and anything else is shown to the user.
+// failed handles the error of a call. If the token does not exist any more, the resource
+// leaves the state. Any other error is shown to the user.
 func (r *resource) failed(answer *http.Response, err error) error {
 	if answer != nil && answer.StatusCode == http.StatusNotFound {
 		r.id = ""
@@ -78,7 +77,7 @@ func (r *resource) read(t *testing.T) error {
 	if err != nil {
 		return r.failed(answer, err)
 	}
-	// The provider does not look whether these are there.
+	// The provider does not check whether the answer has these.
 	r.identifier, r.user, r.description = token.Identifier, *token.User, *token.Description
 	r.intent = string(*token.Intent)
 	if token.Expires.IsSet() && token.Expires.Get() != nil {
@@ -113,7 +112,7 @@ func (r *resource) delete(t *testing.T) error {
 	return nil
 }
 
-// settled checks that Terraform would find nothing to do.
+// settled checks that Terraform would change nothing.
 func (r *resource) settled(t *testing.T) {
 	t.Helper()
 	require.NoError(t, r.read(t))
@@ -122,9 +121,9 @@ func (r *resource) settled(t *testing.T) {
 		fmt.Sprint(r.id, r.identifier, r.user, r.description, r.intent))
 }
 
-// configure does what the provider does before anything else: it asks how to
-// report errors, and goes on without if it gets no answer to that. Nothing but
-// authentik answers it; what counts is that it is refused in an orderly way.
+// configure makes the first call of the provider, which asks how to report errors. Only
+// authentik serves it. The provider goes on without an answer, if the refusal is one that it
+// understands.
 func configure(t *testing.T, c *api.APIClient) {
 	t.Helper()
 	_, answer, err := c.RootApi.RootConfigRetrieve(t.Context()).Execute()
@@ -202,8 +201,8 @@ func TestTerraform(t *testing.T) {
 	})
 }
 
-// A user without special rights can manage their own tokens with Terraform too.
-// Expiry is not theirs to choose, which the provider does not look at.
+// A plain user can also manage their own tokens with Terraform. They can't choose the expiry.
+// The provider does not check it.
 func TestTerraformAsPlainUser(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(authtoken.Config) *world) {
 		w := build(sealed(t, authtoken.Policy{}))

@@ -12,7 +12,7 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-// onOne are the calls that are about one token.
+// onOne are the calls about one token.
 var onOne = map[string]func(t *testing.T, c *api.APIClient, identifier string) (*http.Response, error){
 	"retrieve": func(t *testing.T, c *api.APIClient, identifier string) (*http.Response, error) {
 		_, r, err := c.CoreApi.CoreTokensRetrieve(t.Context(), identifier).Execute()
@@ -81,7 +81,7 @@ func TestCredentialsRefused(t *testing.T) {
 	})
 }
 
-// identifiers returns those of all tokens there are.
+// identifiers returns the identifiers of all tokens.
 func (w *world) identifiers(t *testing.T) []string {
 	t.Helper()
 	var list []string
@@ -92,7 +92,7 @@ func (w *world) identifiers(t *testing.T) []string {
 	return list
 }
 
-// A token that is not there, and one of somebody else, are the same.
+// A missing token and the token of another user get the same answer.
 func TestNotFound(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(authtoken.Config) *world) {
 		w := build(sealed(t, authtoken.Authentik()))
@@ -194,7 +194,7 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// The only fault that is about no field, which the client reads into one of its own.
+// This is the only fault that is not about a field. The client has a field of its own for it.
 func TestTooManyTokens(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(authtoken.Config) *world) {
 		policy := authtoken.Authentik()
@@ -210,7 +210,7 @@ func TestTooManyTokens(t *testing.T) {
 	})
 }
 
-// The client knows nothing of ETags, but can be made to send one.
+// The client does not know ETags, but it can send one in a header.
 func TestIfMatch(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(authtoken.Config) *world) {
 		w := build(sealed(t, authtoken.Authentik()))
@@ -232,8 +232,8 @@ func TestIfMatch(t *testing.T) {
 	})
 }
 
-// A key that ends makes and changes only what ends with it, unless the policy is
-// authentik's. It reads all that its owner may see.
+// A key that ends creates and changes only tokens that end with it, unless the policy is
+// authentik's. It reads everything that its owner may see.
 func TestKeyThatEnds(t *testing.T) {
 	overStores(t, func(t *testing.T, build func(cfg authtoken.Config) *world) {
 		for _, policy := range []authtoken.Policy{{}, authtoken.Authentik()} {

@@ -11,8 +11,8 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// An AEAD of Tink is a Sealer as it is, and brings what AESSealer does not have:
-// its keys can be changed while what the old ones sealed stays readable.
+// An AEAD of Tink is a Sealer without further code. Its keys can be changed, and what the old
+// keys sealed can still be opened.
 func TestTinkSeals(t *testing.T) {
 	t.Parallel()
 	keys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())

@@ -21,7 +21,8 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// Every answer of the API, and every refusal of the guard, is what it says it is.
+// Every answer of the API and every refusal of the guard forbids browsers to guess its
+// type.
 func TestNoSniffing(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -80,6 +81,7 @@ func TestNoSniffing(t *testing.T) {
 	}
 }
 
+// broken is a store that fails to find anything but keys.
 type broken struct{ store.Store }
 
 func (broken) Get(context.Context, string) (store.Record, error) {
@@ -102,8 +104,8 @@ func TestFailuresAreLoggedAndNotShown(t *testing.T) {
 	require.NotContains(t, log.String(), key.Reveal())
 }
 
-// pieces is a ResponseWriter that notes how long what it is given at a time is, and
-// calls then, if there is one, for each of it.
+// pieces is a ResponseWriter that records the size of each write, and then calls then, if
+// it is set.
 type pieces struct {
 	*httptest.ResponseRecorder
 	sizes []int
@@ -118,7 +120,7 @@ func (p *pieces) Write(b []byte) (int, error) {
 	return p.ResponseRecorder.Write(b)
 }
 
-// newLong returns a handler for a user with these attributes who has so many tokens, each of which takes
+// newLong returns a handler for a user with these attributes and n tokens. Each token takes
 // at least 1,000 bytes of an answer.
 func newLong(t *testing.T, attributes map[string]any, n int) http.Handler {
 	t.Helper()
@@ -145,28 +147,31 @@ func listAll(ctx context.Context, h http.Handler, w http.ResponseWriter) {
 func TestLongListsAreSentInPieces(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 10, 1000} {
-		h := newLong(t, map[string]any{"a": "é"}, n)
-		w := &pieces{ResponseRecorder: httptest.NewRecorder()}
-		listAll(t.Context(), h, w)
-		require.Equal(t, http.StatusOK, w.Code)
-		var page struct {
-			Results []struct {
-				Identifier, Description string
-				Owner                   struct{ Attributes map[string]string } `json:"user_obj"`
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			h := newLong(t, map[string]any{"a": "é"}, n)
+			w := &pieces{ResponseRecorder: httptest.NewRecorder()}
+			listAll(t.Context(), h, w)
+			require.Equal(t, http.StatusOK, w.Code)
+			var page struct {
+				Results []struct {
+					Identifier, Description string
+					Owner                   struct{ Attributes map[string]string } `json:"user_obj"`
+				}
 			}
-		}
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
-		require.Len(t, page.Results, n)
-		for i, r := range page.Results {
-			require.Equal(t, fmt.Sprintf("t%04d", i), r.Identifier)
-			require.Len(t, r.Description, 1000)
-			require.Equal(t, map[string]string{"a": "é"}, r.Owner.Attributes)
-		}
-		for _, size := range w.sizes {
-			require.LessOrEqual(t, size, 40_000)
-		}
-		require.Equal(t, n < 1000, len(w.sizes) == 1)
-		require.Equal(t, n == 10, w.Header().Get("Content-Length") != "", "%d tokens", n)
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
+			require.Len(t, page.Results, n)
+			for i, r := range page.Results {
+				require.Equal(t, fmt.Sprintf("t%04d", i), r.Identifier)
+				require.Len(t, r.Description, 1000)
+				require.Equal(t, map[string]string{"a": "é"}, r.Owner.Attributes)
+			}
+			for _, size := range w.sizes {
+				require.LessOrEqual(t, size, 40_000)
+			}
+			require.Equal(t, n < 1000, len(w.sizes) == 1)
+			require.Equal(t, n == 10, w.Header().Get("Content-Length") != "")
+		})
 	}
 }
 
@@ -186,7 +191,7 @@ func TestLongListsAreCutOffWhenTheContextEnds(t *testing.T) {
 	require.Len(t, w.sizes, 3)
 }
 
-// That it can't be encoded must be known before a part of it is sent.
+// The handler must find out that it can't encode an owner before it sends anything.
 func TestLongListsOfAnOwnerWhoCannotBeShown(t *testing.T) {
 	t.Parallel()
 	h := newLong(t, map[string]any{"f": func() {}}, 1000)

@@ -132,7 +132,7 @@ func basic(username, password string) func(*http.Request) {
 	return func(r *http.Request) { r.SetBasicAuth(username, password) }
 }
 
-// withHeaders sends these values of one header, and no other header.
+// withHeaders sends a request with only this header, once for each value.
 func withHeaders(t *testing.T, h http.Handler, path, name string, values ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
@@ -144,7 +144,7 @@ func withHeaders(t *testing.T, h http.Handler, path, name string, values ...stri
 	return w
 }
 
-// flaky is a directory that is down once it says so.
+// flaky is a directory that fails while down is set.
 type flaky struct{ down bool }
 
 func (f *flaky) User(_ context.Context, pk string) (authtoken.User, error) {
@@ -154,7 +154,7 @@ func (f *flaky) User(_ context.Context, pk string) (authtoken.User, error) {
 	return authtoken.User{ID: pk, Active: true}, nil
 }
 
-// changeable is a directory whose answer changes.
+// changeable is a directory that returns what the test sets.
 type changeable struct {
 	user authtoken.User
 	err  error

@@ -12,7 +12,7 @@ import (
 	"github.com/authtoken/authtoken/httpadapter"
 )
 
-// The API and the guard read the header alike.
+// The API and the guard read the header in the same way.
 func TestAuthorizationHeader(t *testing.T) {
 	t.Parallel()
 	const (
@@ -69,7 +69,7 @@ func TestAuthorizationHeader(t *testing.T) {
 	}
 }
 
-// Which of two headers counts is not left to whoever stands in between.
+// A proxy must not be able to choose which of two headers counts.
 func TestRepeatedAuthorization(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -110,7 +110,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 	w = withHeaders(t, guarded, "/", "x-api-key", strings.Repeat("a", 50), a.keys["alice"])
 	require.Equal(t, http.StatusBadRequest, w.Code)
 
-	// A source asked by somebody else than the guard has nothing to say about it.
+	// A source finds nothing in such a request, whoever calls it.
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 	for _, value := range []string{alice, bob} {
 		r.Header.Add("Authorization", value)
@@ -124,7 +124,7 @@ func TestRepeatedAuthorization(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrRefused)
 }
 
-// A header that no source reads may occur as often as it likes.
+// A header that no source reads may occur any number of times.
 func TestRepeatedOtherHeader(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, httpadapter.GuardConfig{})
@@ -136,7 +136,7 @@ func TestRepeatedOtherHeader(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, w.Code)
 }
 
-// A password may have colons in it, and a name may not (RFC 7617).
+// A password may contain colons, and a username may not (RFC 7617).
 func TestBasicCredentials(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, httpadapter.GuardConfig{
@@ -153,12 +153,15 @@ func TestBasicCredentials(t *testing.T) {
 		"Basic\t" + encoded:  `Basic realm="api"`,
 		"Bearer " + encoded:  `Basic realm="api"`,
 	} {
-		w := g.do(t, header("Authorization", value))
-		if challenge == "" {
-			require.Equal(t, http.StatusNoContent, w.Code, value)
-			continue
-		}
-		require.Equal(t, http.StatusUnauthorized, w.Code, value)
-		require.Equal(t, []string{challenge}, w.Header().Values("WWW-Authenticate"), value)
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			w := g.do(t, header("Authorization", value))
+			if challenge == "" {
+				require.Equal(t, http.StatusNoContent, w.Code)
+				return
+			}
+			require.Equal(t, http.StatusUnauthorized, w.Code)
+			require.Equal(t, []string{challenge}, w.Header().Values("WWW-Authenticate"))
+		})
 	}
 }

@@ -30,7 +30,7 @@ func TestParseDateTime(t *testing.T) {
 		"٢٠٣٠-01-02T03:04:05Z":      "",
 		"":                          "",
 
-		// ISO 8601, as datetime.fromisoformat takes it.
+		// ISO 8601, as datetime.fromisoformat accepts it.
 		"2026-11-26":                            "2026-11-26T00:00:00Z",
 		"20261126":                              "2026-11-26T00:00:00Z",
 		"2026-11":                               "",
@@ -78,12 +78,12 @@ func TestParseDateTime(t *testing.T) {
 		"2030-1-2":                   "",
 		"2030-1-2_3:4":               "",
 
-		// The first instant would be taken for none.
+		// The zero time would mean no time.
 		"0001-01-01T00:00:00Z":      "0001-01-01T00:00:00.000000001Z",
 		"0001-01-01":                "0001-01-01T00:00:00.000000001Z",
 		"0001-01-01T01:00:00+01:00": "0001-01-01T00:00:00.000000001Z",
 
-		// Whether that is too far is not decided here.
+		// The caller refuses years out of range.
 		"0001-01-01T00:00:00+01:00": "0000-12-31T23:00:00Z",
 		"9999-12-31T23:59:59-00:01": "10000-01-01T00:00:59Z",
 	} {

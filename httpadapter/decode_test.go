@@ -41,8 +41,10 @@ func TestBodies(t *testing.T) {
 		`true`: {400, `{"non_field_errors":["Invalid data. Expected a dictionary, but got bool."]}`},
 		`1e3`:  {400, `{"non_field_errors":["Invalid data. Expected a dictionary, but got float."]}`},
 	} {
-		w := a.do(t, "alice", "POST", tokens, body)
-		requireAnswer(t, w, want.status, want.body)
+		t.Run(body, func(t *testing.T) {
+			w := a.do(t, "alice", "POST", tokens, body)
+			requireAnswer(t, w, want.status, want.body)
+		})
 	}
 	page, err := a.svc.Page(t.Context(), authtoken.Filter{}, 1, 10)
 	require.NoError(t, err)
@@ -65,10 +67,13 @@ func TestContentTypes(t *testing.T) {
 		"*/*": 400, "application/*": 400, "*/json;q=1": 400, "text/*": 415, "*": 415, "application/": 415,
 		"": 415, "text/json": 415, "application/json, text/plain": 415, "application": 415,
 	} {
-		w := a.do(t, "alice", "POST", tokens, `{}`, "Content-Type", contentType)
-		require.Equal(t, status, w.Code, contentType)
-		w = a.do(t, "alice", "PATCH", tokens+"nothing/", `{}`, "Content-Type", contentType)
-		require.Equal(t, http.StatusNotFound, w.Code, "what is not there comes first")
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, "alice", "POST", tokens, `{}`, "Content-Type", contentType)
+			require.Equal(t, status, w.Code)
+			w = a.do(t, "alice", "PATCH", tokens+"nothing/", `{}`, "Content-Type", contentType)
+			require.Equal(t, http.StatusNotFound, w.Code, "what is not there comes first")
+		})
 	}
 	w := a.do(t, "alice", "POST", tokens, ``, "Content-Type", "text/plain")
 	requireAnswer(t, w, http.StatusBadRequest, `{"identifier":["This field is required."]}`)

@@ -13,8 +13,8 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// TestEncode holds the encoder against encoding/json: what it writes of a user
-// must be what ReadProfiles reads.
+// TestEncode compares the encoder with encoding/json: ReadProfiles must read the profile
+// that it writes.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
@@ -71,8 +71,8 @@ func TestEncode(t *testing.T) {
 	require.Contains(t, string(got.UserObj), `"groups":["`+full.Groups[0].PK.String()+`","`+full.Groups[1].PK.String()+`"]`)
 	require.Contains(t, string(got.UserObj), `"roles":["`+full.Roles[0].PK.String()+`"]`)
 
-	// What is not there is null where clients take null, and something that
-	// they do take elsewhere.
+	// A missing value is null where clients accept null. Elsewhere it is a value that they
+	// accept.
 	b, err = encode(&authtoken.Token{}, &Profile{})
 	require.NoError(t, err)
 	for _, want := range []string{

@@ -18,8 +18,8 @@ const (
 	outOfRange  = `{"expires":["Datetime value out of range."]}`
 )
 
-// Values are taken as Django REST framework takes them, which is not always as JSON
-// has them. The answers are those of the framework.
+// Django REST framework also accepts values of other JSON types, and so does the handler.
+// The answers are those of the framework.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	wrongUser := func(kind string) string {
@@ -135,8 +135,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// Where the policy overwrites the time that was asked for, any time will do that the
-// framework takes.
+// If the policy overwrites the time in a request, any time that the framework accepts is
+// accepted.
 func TestExpiresThatIsOverwritten(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

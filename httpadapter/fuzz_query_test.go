@@ -21,9 +21,8 @@ import (
 	"github.com/authtoken/authtoken/store/sqlite"
 )
 
-// FuzzQuery asks for lists with any query string there can be. The answer is the
-// same from every store, is no failure of the server's, and has all tokens
-// that fit, and no other.
+// FuzzQuery lists tokens with any query string. The answer is the same from every store. It
+// is not a failure of the server. It has exactly the tokens that match the query.
 func FuzzQuery(f *testing.F) {
 	db, err := sqlite.Open(f.Context(), ":memory:", sqlite.Config{})
 	require.NoError(f, err)
@@ -59,7 +58,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, as byte, query string) {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + tokens + "?" + query + " HTTP/1.1\r\nHost: x\r\n\r\n")))
 		if err != nil {
-			return // net/http turns it away
+			return // net/http refuses it
 		}
 		who := users[int(as)%len(users)]
 		r = r.WithContext(context.WithValue(t.Context(), caller{}, who))
@@ -149,8 +148,7 @@ func parameters(query string) map[string]string {
 	return params
 }
 
-// fits reports whether the token is one that the parameters ask for, as far as
-// they ask for something exactly.
+// fits reports whether the token matches the parameters that filter by an exact value.
 func fits(token authtoken.Token, params map[string]string) bool {
 	for name, value := range map[string]string{
 		"identifier": token.Identifier, "intent": string(token.Intent), "description": token.Description, "managed": token.Managed,

@@ -27,11 +27,10 @@ import (
 	"github.com/authtoken/authtoken/httpadapter"
 )
 
-// FuzzRequest sends whole requests, as they stand on the wire, in the name of one
-// of the users or of nobody. Whatever comes, the answer is no failure of the
-// server's; a request that is refused changes nothing; and one that is accepted
-// has changed one token into what the contract says, which is worked out here
-// without the code of the handler.
+// FuzzRequest sends whole requests, in the form that they have on the wire, as one of the
+// users or as nobody. The answer is never a failure of the server. A request that is refused
+// changes nothing. A request that is accepted changes one token, as the contract says. The
+// test works out the change without the code of the handler.
 func FuzzRequest(f *testing.F) {
 	const item, asJSON = tokens + "key-alice/", "Content-Type: application/json"
 	for _, seed := range []struct {
@@ -80,7 +79,7 @@ func FuzzRequest(f *testing.F) {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + target + " HTTP/1.1\r\nHost: x\r\n" +
 			header + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)))
 		if err != nil {
-			return // net/http turns it away
+			return // net/http refuses it
 		}
 		sent, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -177,8 +176,8 @@ func (x *exchange) tokenOf(t *testing.T, key any) authtoken.Token {
 	return who.Token
 }
 
-// mayChange checks that the token was the caller's to change, and the one
-// that the request was about.
+// mayChange checks that the request was about this token, and that the caller may change
+// it.
 func (x *exchange) mayChange(t *testing.T, was *authtoken.Token) {
 	if x.as != "akadmin" {
 		require.Equal(t, "key-"+x.as, was.Identifier)
@@ -194,7 +193,7 @@ func (x *exchange) mayChange(t *testing.T, was *authtoken.Token) {
 	}
 }
 
-// object returns the body that was accepted, of whose type there must be no doubt.
+// object returns the body that was accepted, which must be a JSON object.
 func (x *exchange) object(t *testing.T) map[string]any {
 	if len(x.sent) == 0 {
 		return nil
@@ -215,8 +214,7 @@ func (x *exchange) object(t *testing.T) map[string]any {
 
 var slug = regexp.MustCompile(`^[-a-zA-Z0-9_]{1,255}$`)
 
-// checkFields checks what has become of a token by a request that names fields:
-// was is nil if the token is new.
+// checkFields checks a token after a request with fields. was is nil if the token is new.
 func (x *exchange) checkFields(t *testing.T, was, is *authtoken.Token) {
 	object := x.object(t)
 	super := x.as == "akadmin"

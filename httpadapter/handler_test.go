@@ -32,7 +32,6 @@ func TestMounts(t *testing.T) {
 	require.Equal(t, "root", at("/api/"))
 }
 
-// broken is a store that fails to find anything but keys.
 func TestNewReportsAllFaults(t *testing.T) {
 	t.Parallel()
 	_, err := httpadapter.New(nil, httpadapter.Config{BasePath: "api", MaxBodyBytes: -1})
@@ -43,43 +42,56 @@ func TestNewReportsAllFaults(t *testing.T) {
 
 func TestOwnAuthenticator(t *testing.T) {
 	t.Parallel()
-	var failure error
-	a := newAPI(t, httpadapter.Config{
-		Logger: slog.New(slog.DiscardHandler),
-		Authenticate: func(r *http.Request) (authtoken.Principal, error) {
-			return authtoken.SignedIn("2"), failure
-		},
-	})
+	a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) {
+		return authtoken.SignedIn("2"), nil
+	}})
 	require.Equal(t, http.StatusOK, a.do(t, "", "GET", tokens+"key-alice/", "").Code)
 	require.Equal(t, http.StatusNotFound, a.do(t, "", "GET", tokens+"key-bob/", "").Code)
-	for err, want := range map[error]string{
-		httpadapter.ErrNoCredentials:     `{"detail":"Authentication credentials were not provided."}`,
-		httpadapter.ErrUnsupportedScheme: `{"detail":"Unsupported authentication type"}`,
-		authtoken.ErrUserInactive:        `{"detail":"Token invalid/expired"}`,
-	} {
-		failure = err
-		requireAnswer(t, a.do(t, "", "GET", tokens, ""), http.StatusForbidden, want)
-	}
-	failure = errors.New("directory down")
-	requireAnswer(t, a.do(t, "", "GET", tokens, ""), http.StatusInternalServerError, `{"detail":"Internal server error."}`)
 }
 
-func TestAuthenticatorErrorsAreNotTheAPIs(t *testing.T) {
+func TestAuthenticatorErrors(t *testing.T) {
 	t.Parallel()
-	for _, failure := range []error{
-		authtoken.ErrNotFound, authtoken.ErrStale, &authtoken.ValidationError{Fields: []authtoken.FieldError{{Field: "x"}}},
+	const failed = `{"detail":"Internal server error."}`
+	for _, c := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{httpadapter.ErrNoCredentials, http.StatusForbidden, `{"detail":"Authentication credentials were not provided."}`},
+		{httpadapter.ErrUnsupportedScheme, http.StatusForbidden, `{"detail":"Unsupported authentication type"}`},
+		{authtoken.ErrUserInactive, http.StatusForbidden, `{"detail":"Token invalid/expired"}`},
+		{errors.New("directory down"), http.StatusInternalServerError, failed},
+		// What these mean elsewhere, they do not mean here.
+		{authtoken.ErrNotFound, http.StatusInternalServerError, failed},
+		{authtoken.ErrStale, http.StatusInternalServerError, failed},
+		{&authtoken.ValidationError{Fields: []authtoken.FieldError{{Field: "x"}}}, http.StatusInternalServerError, failed},
 	} {
-		a := newAPI(t, httpadapter.Config{
-			Logger:       slog.New(slog.DiscardHandler),
-			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), failure },
+		t.Run(c.err.Error(), func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, httpadapter.Config{
+				Logger:       slog.New(slog.DiscardHandler),
+				Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), c.err },
+			})
+			requireAnswer(t, a.do(t, "", "GET", tokens, ""), c.status, c.want)
 		})
-		require.Equal(t, http.StatusInternalServerError, a.do(t, "", "GET", tokens, "").Code, failure)
 	}
-	for _, nobody := range []authtoken.Principal{
-		{}, {User: authtoken.User{ID: "1", Active: true, Superuser: true}},
-		authtoken.SignedIn("0"), authtoken.SignedIn("-1"), authtoken.SignedIn("99"),
+}
+
+func TestPrincipalsWhoAreNobody(t *testing.T) {
+	t.Parallel()
+	for name, nobody := range map[string]authtoken.Principal{
+		"zero":           {},
+		"made by hand":   {User: authtoken.User{ID: "1", Active: true, Superuser: true}},
+		"user 0":         authtoken.SignedIn("0"),
+		"negative":       authtoken.SignedIn("-1"),
+		"unknown":        authtoken.SignedIn("99"),
+		"an empty ID":    authtoken.SignedIn(""),
+		"a leading zero": authtoken.SignedIn("01"),
 	} {
-		a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) { return nobody, nil }})
-		require.Equal(t, http.StatusForbidden, a.do(t, "", "POST", tokens, `{"identifier":"x"}`).Code)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, httpadapter.Config{Authenticate: func(*http.Request) (authtoken.Principal, error) { return nobody, nil }})
+			require.Equal(t, http.StatusForbidden, a.do(t, "", "POST", tokens, `{"identifier":"x"}`).Code)
+		})
 	}
 }

@@ -153,8 +153,8 @@ func TestLastPage(t *testing.T) {
 	}
 }
 
-// White space around what is filtered by is removed as from the fields of a body: all
-// that Python takes for it.
+// White space around the value of a filter is removed, as around a field of a body. What is
+// white space is Python's definition.
 func TestFiltersAreTrimmed(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -173,7 +173,7 @@ func TestFiltersAreTrimmed(t *testing.T) {
 			require.Contains(t, w.Body.String(), `"description":"d e"`)
 		})
 	}
-	// No token expires at the first instant, which is asked for all the same.
+	// The first instant is a filter like any other. No token expires then.
 	w := a.do(t, "akadmin", "GET", tokens+"?expires=0001-01-01", "")
 	require.Equal(t, []string{}, listed(t, w))
 }
@@ -191,10 +191,16 @@ func TestQueries(t *testing.T) {
 		"expires=1&intent=2&expiring=3": `{"expires":["Enter a valid date/time."],"expiring":["Must be a valid boolean."],` +
 			`"intent":["Select a valid choice. 2 is not one of the available choices."]}`,
 	} {
-		requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?"+query, ""), http.StatusBadRequest, want)
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?"+query, ""), http.StatusBadRequest, want)
+		})
 	}
 	for _, page := range []string{"0", "-1", "2", "x", "1.0", "99999999999999999999"} {
-		requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?page="+page, ""), http.StatusNotFound, `{"detail":"Invalid page."}`)
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			requireAnswer(t, a.do(t, "akadmin", "GET", tokens+"?page="+page, ""), http.StatusNotFound, `{"detail":"Invalid page."}`)
+		})
 	}
 	for query, count := range map[string]string{
 		"page=":                        `"count":3`,
@@ -209,9 +215,12 @@ func TestQueries(t *testing.T) {
 		"expiring=FALSE":               `"count":3`,
 		"expires=2031-01-01T00:00:00Z": `{"next":0,"previous":0,"count":0,"current":1,"total_pages":1,"start_index":0,"end_index":0}`,
 	} {
-		w := a.do(t, "akadmin", "GET", tokens+"?"+query, "")
-		require.Equal(t, http.StatusOK, w.Code)
-		require.Contains(t, w.Body.String(), count, query)
-		require.Contains(t, w.Body.String(), `"autocomplete":{}`)
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			w := a.do(t, "akadmin", "GET", tokens+"?"+query, "")
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Contains(t, w.Body.String(), count)
+			require.Contains(t, w.Body.String(), `"autocomplete":{}`)
+		})
 	}
 }

@@ -41,10 +41,12 @@ func TestRequireToken(t *testing.T) {
 		"wrong intent": {header("Authorization", "Bearer "+g.appPassword), invalid},
 		"two keys":     {header("Authorization", "Bearer "+g.api+" "+g.api), invalid},
 	} {
-		w := g.do(t, c.prepare)
-		require.Equal(t, http.StatusUnauthorized, w.Code, name)
-		require.Equal(t, []string{c.challenge}, w.Header().Values("WWW-Authenticate"), name)
-		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		t.Run(name, func(t *testing.T) {
+			w := g.do(t, c.prepare)
+			require.Equal(t, http.StatusUnauthorized, w.Code)
+			require.Equal(t, []string{c.challenge}, w.Header().Values("WWW-Authenticate"))
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		})
 	}
 	require.Equal(t, 1, g.calls)
 	_, ok := authtoken.PrincipalFrom(t.Context())

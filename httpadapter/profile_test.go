@@ -58,15 +58,17 @@ func TestProfiles(t *testing.T) {
 		{"PATCH", "new/", `{"description":"x"}`},
 		{"POST", "new/rotate/", ""},
 	} {
-		asked = nil
-		w := a.do(t, "akadmin", c.method, tokens+c.path, c.body)
-		require.Less(t, w.Code, 300, "%s %s: %s", c.method, c.path, w.Body)
-		require.Equal(t, [][]string{{"3"}}, asked, "%s %s", c.method, c.path)
-		var shown token
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &shown))
-		require.EqualValues(t, 3, shown.User)
-		require.EqualValues(t, 3, shown.Owner.PK)
-		require.Empty(t, shown.Owner.Username, "nothing is taken from the directory")
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			asked = nil
+			w := a.do(t, "akadmin", c.method, tokens+c.path, c.body)
+			require.Less(t, w.Code, 300, "%s %s: %s", c.method, c.path, w.Body)
+			require.Equal(t, [][]string{{"3"}}, asked, "%s %s", c.method, c.path)
+			var shown token
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &shown))
+			require.EqualValues(t, 3, shown.User)
+			require.EqualValues(t, 3, shown.Owner.PK)
+			require.Empty(t, shown.Owner.Username, "nothing is taken from the directory")
+		})
 	}
 
 	// What shows no user asks about none.

@@ -39,16 +39,18 @@ func TestPaths(t *testing.T) {
 			"/other/core/tokens/":                           404,
 			"/y" + prefix + "/core/tokens/":                 404,
 		} {
-			w := a.do(t, "alice", "GET", path, "")
-			require.Equal(t, status, w.Code, "base %q, path %q: %s", base, path, w.Body)
-			require.True(t, json.Valid(w.Body.Bytes()), path)
+			t.Run(base+" "+path, func(t *testing.T) {
+				t.Parallel()
+				w := a.do(t, "alice", "GET", path, "")
+				require.Equal(t, status, w.Code, w.Body)
+				require.True(t, json.Valid(w.Body.Bytes()))
+			})
 		}
 	}
 }
 
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, httpadapter.Config{})
 	for path, allow := range map[string]string{
 		tokens:                         "GET, POST, HEAD, OPTIONS",
 		tokens + "key-alice/":          "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
@@ -56,22 +58,30 @@ func TestMethods(t *testing.T) {
 		tokens + "key-alice/set_key/":  "POST, OPTIONS",
 		tokens + "key-alice/used_by/":  "GET, HEAD, OPTIONS",
 	} {
-		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"} {
-			w := a.do(t, "alice", method, path, "", "If-Match", `"none"`)
-			if strings.Contains(allow, method) {
-				require.NotEqual(t, http.StatusMethodNotAllowed, w.Code, "%s %s", method, path)
-				continue
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, httpadapter.Config{})
+			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"} {
+				w := a.do(t, "alice", method, path, "", "If-Match", `"none"`)
+				if strings.Contains(allow, method) {
+					require.NotEqual(t, http.StatusMethodNotAllowed, w.Code, "%s %s", method, path)
+					return
+				}
+				requireAnswer(t, w, http.StatusMethodNotAllowed, `{"detail":"Method \"`+method+`\" not allowed."}`)
+				require.Equal(t, allow, w.Header().Get("Allow"))
+				require.Equal(t, http.StatusForbidden, a.do(t, "", method, path, "").Code, "credentials come first")
 			}
-			requireAnswer(t, w, http.StatusMethodNotAllowed, `{"detail":"Method \"`+method+`\" not allowed."}`)
+			w := a.do(t, "alice", "OPTIONS", path, "")
+			require.Equal(t, http.StatusOK, w.Code)
 			require.Equal(t, allow, w.Header().Get("Allow"))
-			require.Equal(t, http.StatusForbidden, a.do(t, "", method, path, "").Code, "credentials come first")
-		}
-		w := a.do(t, "alice", "OPTIONS", path, "")
-		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, allow, w.Header().Get("Allow"))
-		require.True(t, json.Valid(w.Body.Bytes()))
+			require.True(t, json.Valid(w.Body.Bytes()))
+		})
 	}
+}
 
+func TestHead(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, httpadapter.Config{})
 	server := httptest.NewServer(a)
 	defer server.Close()
 	r, err := http.NewRequestWithContext(t.Context(), "HEAD", server.URL+tokens+"key-alice/", nil)
@@ -87,7 +97,7 @@ func TestMethods(t *testing.T) {
 	require.NotEmpty(t, resp.Header.Get("ETag"))
 }
 
-// authentik's paths have no dot in an identifier, so that it looks for no token there.
+// authentik's paths have no identifiers with dots. It does not look for a token there.
 func TestDotsInPaths(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -101,7 +111,7 @@ func TestDotsInPaths(t *testing.T) {
 	}
 }
 
-// The format of an answer comes before everything else.
+// The format is checked before everything else.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})

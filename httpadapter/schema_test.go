@@ -74,12 +74,15 @@ func TestSchemaOtherMethods(t *testing.T) {
 	t.Parallel()
 	h := newHandler(t, Config{})
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FETCH"} {
-		answer := request(t, h, method, "/api/v3/schema/")
-		require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode, method)
-		require.Equal(t, "GET, HEAD", answer.Header.Get("Allow"), method)
-		var body struct{ Detail string }
-		require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
-		require.Equal(t, `Method "`+method+`" not allowed.`, body.Detail)
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			answer := request(t, h, method, "/api/v3/schema/")
+			require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode)
+			require.Equal(t, "GET, HEAD", answer.Header.Get("Allow"))
+			var body struct{ Detail string }
+			require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+			require.Equal(t, `Method "`+method+`" not allowed.`, body.Detail)
+		})
 	}
 }
 
@@ -98,9 +101,12 @@ func TestSchemaNamesTheBasePath(t *testing.T) {
 		"/of/tokens":         {"/of/tokens/schema/", "/of/tokens"},
 		`/with "quotes" & ü`: {"/with%20%22quotes%22%20&%20%C3%BC/schema/", "/with%20%22quotes%22%20&%20%C3%BC"},
 	} {
-		d := readDocument(t, request(t, newHandler(t, Config{BasePath: base}), http.MethodGet, want.path))
-		require.Len(t, d.Servers, 1)
-		require.Equal(t, want.server, d.Servers[0].URL)
+		t.Run(base, func(t *testing.T) {
+			t.Parallel()
+			d := readDocument(t, request(t, newHandler(t, Config{BasePath: base}), http.MethodGet, want.path))
+			require.Len(t, d.Servers, 1)
+			require.Equal(t, want.server, d.Servers[0].URL)
+		})
 	}
 }
 
@@ -244,8 +250,11 @@ func TestSchemaBehindStripPrefix(t *testing.T) {
 		"/tokens/v3/schema/?a=/b": `"url": "/tokens/v3"`,
 		"/tokens/v3//schema/":     `"url": "/tokens/v3"`,
 	} {
-		w := httptest.NewRecorder()
-		http.StripPrefix("/tokens", h).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-		require.Contains(t, w.Body.String(), want)
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w := httptest.NewRecorder()
+			http.StripPrefix("/tokens", h).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+			require.Contains(t, w.Body.String(), want)
+		})
 	}
 }

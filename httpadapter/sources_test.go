@@ -23,7 +23,9 @@ func TestSources(t *testing.T) {
 		"basic":  basic("alice", g.appPassword),
 		"bearer": header("Authorization", "Bearer "+g.api),
 	} {
-		require.Equal(t, http.StatusNoContent, g.do(t, prepare).Code, name)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, http.StatusNoContent, g.do(t, prepare).Code)
+		})
 	}
 	w := g.do(t, basic("alice", g.appPassword))
 	require.Empty(t, w.Header().Values("Token-Expires"), "it does not expire")
@@ -35,10 +37,12 @@ func TestSources(t *testing.T) {
 			r.SetBasicAuth("alice", g.appPassword)
 		},
 	} {
-		w := g.do(t, prepare)
-		require.Equal(t, http.StatusUnauthorized, w.Code, name)
-		require.Equal(t, []string{`Basic realm="the \"things\""`, `Bearer realm="the \"things\"", error="invalid_token"`},
-			w.Header().Values("WWW-Authenticate"))
+		t.Run(name, func(t *testing.T) {
+			w := g.do(t, prepare)
+			require.Equal(t, http.StatusUnauthorized, w.Code)
+			require.Equal(t, []string{`Basic realm="the \"things\""`, `Bearer realm="the \"things\"", error="invalid_token"`},
+				w.Header().Values("WWW-Authenticate"))
+		})
 	}
 }
 

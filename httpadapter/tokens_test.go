@@ -39,8 +39,8 @@ func TestCreateShowsTheKeyOnce(t *testing.T) {
 		`{"detail":"The key of this token can't be shown: only its digest is kept, or the secret it was sealed with is gone."}`)
 }
 
-// After a change of the sealing secret, what only the old one opens can't be shown.
-// That is no failure of the server.
+// After a change of the sealing secret, the keys that were sealed with the old one can't be
+// shown. That is not a failure of the server.
 func TestViewKeyUnderAnotherSecret(t *testing.T) {
 	t.Parallel()
 	st := memory.New()
@@ -83,8 +83,10 @@ func TestETags(t *testing.T) {
 
 	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 		for _, tag := range []string{first, `"x"`, "W/" + second, strings.Trim(second, `"`)} {
-			w = a.do(t, "alice", method, tokens+"ci/", `{"identifier":"ci","description":"c"}`, "If-Match", tag)
-			requireAnswer(t, w, http.StatusPreconditionFailed, `{"detail":"The token has changed: it has another ETag now."}`)
+			t.Run(method+" "+tag, func(t *testing.T) {
+				w = a.do(t, "alice", method, tokens+"ci/", `{"identifier":"ci","description":"c"}`, "If-Match", tag)
+				requireAnswer(t, w, http.StatusPreconditionFailed, `{"detail":"The token has changed: it has another ETag now."}`)
+			})
 		}
 		w = a.do(t, "bob", method, tokens+"ci/", `{"identifier":"ci"}`, "If-Match", second)
 		require.Equal(t, http.StatusNotFound, w.Code)
@@ -103,8 +105,8 @@ func TestETags(t *testing.T) {
 	require.Empty(t, w.Body)
 }
 
-// To a plain user, another's token and one that does not exist must be the same:
-// status, headers and body, whatever is asked and however wrongly.
+// A plain user can't tell another user's token from one that does not exist: the status,
+// the headers and the body are the same for every request, valid or not.
 func TestForeignTokensOverHTTP(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -134,7 +136,8 @@ func TestForeignTokensOverHTTP(t *testing.T) {
 	require.Equal(t, before, a.do(t, "akadmin", "GET", tokens, "").Body.String(), "nothing has changed")
 }
 
-// A condition that no token meets is not the same as none. (RFC 9110, section 13.1.1)
+// A condition that no token meets is not the same as no condition (RFC 9110, section
+// 13.1.1).
 func TestOddIfMatch(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, httpadapter.Config{})
@@ -172,9 +175,11 @@ func TestSetKeyOverHTTP(t *testing.T) {
 		`{`:                               `{"detail":"JSON parse error - unexpected end of JSON input"}`,
 		`{"key":"` + a.keys["bob"] + `"}`: `{"key":["Token with this key already exists."]}`,
 	} {
-		requireAnswer(t, a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", body), http.StatusBadRequest, want)
-		require.Equal(t, http.StatusForbidden, a.do(t, "alice", "POST", tokens+"key-alice/set_key/", body).Code, body)
-		require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", tokens+"key-alice/set_key/", body).Code, body)
+		t.Run(body, func(t *testing.T) {
+			requireAnswer(t, a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", body), http.StatusBadRequest, want)
+			require.Equal(t, http.StatusForbidden, a.do(t, "alice", "POST", tokens+"key-alice/set_key/", body).Code)
+			require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", tokens+"key-alice/set_key/", body).Code)
+		})
 	}
 	w := a.do(t, "akadmin", "POST", tokens+"key-alice/set_key/", `{"key":"a-key-of-more-than-thirty-two-bytes"}`)
 	require.Equal(t, http.StatusNoContent, w.Code)
@@ -188,8 +193,10 @@ func TestRotateOverHTTP(t *testing.T) {
 	a := newAPI(t, httpadapter.Config{})
 	const path = tokens + "key-alice/rotate/"
 	for _, body := range []string{`{"overlap":-1}`, `{"overlap":"1"}`, `{"overlap":1.5}`, `{"overlap":315360001}`, `{"overlap":99999999999999999999}`} {
-		requireAnswer(t, a.do(t, "alice", "POST", path, body), http.StatusBadRequest,
-			`{"overlap":["A whole number of seconds from 0 to 315360000 is required."]}`)
+		t.Run(body, func(t *testing.T) {
+			requireAnswer(t, a.do(t, "alice", "POST", path, body), http.StatusBadRequest,
+				`{"overlap":["A whole number of seconds from 0 to 315360000 is required."]}`)
+		})
 	}
 	require.Equal(t, http.StatusNotFound, a.do(t, "bob", "POST", path, `{"overlap":-1}`).Code)
 	require.Equal(t, http.StatusMethodNotAllowed, a.do(t, "alice", "GET", path, "").Code)
@@ -208,7 +215,7 @@ func TestRotateOverHTTP(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, a.do(t, "alice", "GET", tokens, "").Code, "two keys at the most")
 }
 
-// authentik's own rotation has no body, and renews the token.
+// A request of authentik's own rotation has no body. It renews the token.
 func TestRotateWithoutABody(t *testing.T) {
 	t.Parallel()
 	a := newAPIWith(t, authtoken.Config{Policy: authtoken.Authentik()}, httpadapter.Config{})
@@ -225,7 +232,7 @@ func TestRotateWithoutABody(t *testing.T) {
 	require.Equal(t, a.clock.Now().Add(30*time.Minute), rotated.Expires)
 }
 
-// Once a key has been made, it is shown, whatever goes wrong after that.
+// A new key is shown even if the owner can't be shown.
 func TestKeysAreNotLostToTheDirectory(t *testing.T) {
 	t.Parallel()
 	down := errors.New("directory down")

@@ -296,8 +296,10 @@ func TestRotate(t *testing.T) {
 	}
 	third := keyIn(t, w)
 	for _, overlap := range []string{"", "1h", "-1h0m0s", "9000h0m0s", "x"} {
-		w = s.post(t, "alice", "?do=rotate&token=one", "overlap", overlap)
-		require.Contains(t, says(t, w, http.StatusBadRequest), "There is something to correct Choose what happens to the present key.")
+		t.Run(overlap, func(t *testing.T) {
+			w := s.post(t, "alice", "?do=rotate&token=one", "overlap", overlap)
+			require.Contains(t, says(t, w, http.StatusBadRequest), "There is something to correct Choose what happens to the present key.")
+		})
 	}
 	_, err := s.svc.Authenticate(t.Context(), third)
 	require.NoError(t, err)

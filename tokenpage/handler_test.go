@@ -1,6 +1,7 @@
 package tokenpage_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,42 +105,50 @@ func TestMethods(t *testing.T) {
 
 func TestWhoIsSignedIn(t *testing.T) {
 	t.Parallel()
-	var who authtoken.Principal
-	var failure error
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{
-		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, failure },
-	})
-	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
-	try := func(status int, says string) {
-		t.Helper()
-		for _, request := range [][2]string{
-			{"GET", ""}, {"GET", "?do=new"}, {"GET", "?do=edit&token=one"}, {"GET", "?do=nothing"}, {"POST", "?do=new"}, {"DELETE", ""},
-		} {
-			w := s.do(t, "", request[0], request[1], url.Values{"name": {"two"}})
-			require.Equal(t, status, w.Code, request)
-			require.Contains(t, w.Body.String(), says)
-			require.NotContains(t, w.Body.String(), "one")
-		}
-	}
-	try(http.StatusForbidden, "Sign in to see your tokens.")
-	for _, nobody := range []authtoken.Principal{
-		authtoken.SignedIn("0"), authtoken.SignedIn("-1"), authtoken.SignedIn("99"),
-		{User: authtoken.User{ID: "1", Active: true, Superuser: true}}, // put together by hand
-	} {
-		who = nobody
-		try(http.StatusForbidden, "Sign in to see your tokens.")
-	}
-	who = authtoken.SignedIn(inactive.ID)
-	try(http.StatusForbidden, "Your account is not active.")
-	who, failure = authtoken.SignedIn("2"), authtoken.ErrKeyExpired
-	try(http.StatusForbidden, "Sign in to see your tokens.")
-	require.NotContains(t, s.log.String(), "request failed")
+	const (
+		signedOut = "Sign in to see your tokens."
+		failed    = "Your request could not be served."
+	)
+	for name, c := range map[string]struct {
+		who    authtoken.Principal
+		err    error
+		status int
+		says   string
+	}{
+		"nobody":       {status: http.StatusForbidden, says: signedOut},
+		"user 0":       {who: authtoken.SignedIn("0"), status: http.StatusForbidden, says: signedOut},
+		"negative":     {who: authtoken.SignedIn("-1"), status: http.StatusForbidden, says: signedOut},
+		"unknown":      {who: authtoken.SignedIn("99"), status: http.StatusForbidden, says: signedOut},
+		"made by hand": {who: authtoken.Principal{User: authtoken.User{ID: "1", Active: true, Superuser: true}}, status: http.StatusForbidden, says: signedOut},
+		"inactive":     {who: authtoken.SignedIn(inactive.ID), status: http.StatusForbidden, says: "Your account is not active."},
+		"refused":      {who: authtoken.SignedIn("2"), err: authtoken.ErrKeyExpired, status: http.StatusForbidden, says: signedOut},
 
-	// What an authenticator's errors mean elsewhere, they do not mean here.
-	for _, failure = range []error{errors.New("sessions are down"), authtoken.ErrNotFound, authtoken.ErrStale, authtoken.ErrForbidden} {
-		s.log.Reset()
-		try(http.StatusInternalServerError, "Your request could not be served.")
-		require.Contains(t, s.log.String(), fmt.Sprintf("error=%q", failure))
+		// What an authenticator's errors mean elsewhere, they do not mean here.
+		"sessions down": {who: authtoken.SignedIn("2"), err: errors.New("sessions are down"), status: http.StatusInternalServerError, says: failed},
+		"not found":     {who: authtoken.SignedIn("2"), err: authtoken.ErrNotFound, status: http.StatusInternalServerError, says: failed},
+		"stale":         {who: authtoken.SignedIn("2"), err: authtoken.ErrStale, status: http.StatusInternalServerError, says: failed},
+		"forbidden":     {who: authtoken.SignedIn("2"), err: authtoken.ErrForbidden, status: http.StatusInternalServerError, says: failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{
+				Authenticate: func(*http.Request) (authtoken.Principal, error) { return c.who, c.err },
+			})
+			s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+			for _, request := range [][2]string{
+				{"GET", ""}, {"GET", "?do=new"}, {"GET", "?do=edit&token=one"}, {"GET", "?do=nothing"}, {"POST", "?do=new"}, {"DELETE", ""},
+			} {
+				w := s.do(t, "", request[0], request[1], url.Values{"name": {"two"}})
+				require.Equal(t, c.status, w.Code, request)
+				require.Contains(t, w.Body.String(), c.says)
+				require.NotContains(t, w.Body.String(), "one")
+			}
+			if c.status == http.StatusInternalServerError {
+				require.Contains(t, s.log.String(), fmt.Sprintf("error=%q", c.err))
+			} else {
+				require.NotContains(t, s.log.String(), "request failed")
+			}
+		})
 	}
 }
 
@@ -240,9 +249,12 @@ func TestAssets(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"", "style.css", "style-000000000000.css", "../doc.go", "templates/list.html"} {
-		w := s.do(t, "alice", "GET", "?asset="+name, nil)
-		require.Equal(t, http.StatusNotFound, w.Code, name)
-		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := s.do(t, "alice", "GET", "?asset="+name, nil)
+			require.Equal(t, http.StatusNotFound, w.Code)
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		})
 	}
 }
 
@@ -316,12 +328,15 @@ func TestForms(t *testing.T) {
 	require.Equal(t, "Too long What you have sent is too long. Access tokens", says(t, w, http.StatusRequestEntityTooLarge))
 
 	for _, body := range []string{"name=%zz", "name=a;b"} {
-		r := httptest.NewRequestWithContext(t.Context(), "POST", "/?do=new", strings.NewReader(body))
-		r.Header.Set("User", "alice")
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
-		require.Contains(t, says(t, w, http.StatusBadRequest), "What you have sent can't be read.")
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/?do=new", strings.NewReader(body))
+			r.Header.Set("User", "alice")
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			require.Contains(t, says(t, w, http.StatusBadRequest), "What you have sent can't be read.")
+		})
 	}
 	// What is in the URL is not what was sent.
 	w = s.do(t, "alice", "POST", "?do=new&name=from-url", nil)
@@ -338,33 +353,39 @@ func (broken) Create(context.Context, store.Record, int) error   { return errFir
 
 func TestFailuresAreLoggedAndNotShown(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	svc, err := authtoken.New(broken{memory.New()}, authtoken.Config{})
 	require.NoError(t, err)
-	page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Logger: slogTo(s.log)})
-	require.NoError(t, err)
-	var r *http.Request
-	for query, method := range map[string]string{"": "GET", "?do=edit&token=one": "GET", "?do=new": "POST"} {
-		s.log.Reset()
-		r = httptest.NewRequestWithContext(t.Context(), method, "/here"+query, strings.NewReader("name=one"))
+	serve := func(ctx context.Context, t *testing.T, method, query string) (w *httptest.ResponseRecorder, log string) {
+		t.Helper()
+		var b bytes.Buffer
+		page, err := tokenpage.New(svc, tokenpage.Config{Authenticate: byHeader, Logger: slogTo(&b)})
+		require.NoError(t, err)
+		r := httptest.NewRequestWithContext(ctx, method, "/here"+query, strings.NewReader("name=one"))
 		r.Header.Set("User", "alice")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w := httptest.NewRecorder()
+		w = httptest.NewRecorder()
 		page.ServeHTTP(w, r)
-		require.Equal(t, "Something went wrong Your request could not be served. Try again in a while. Access tokens",
-			says(t, w, http.StatusInternalServerError))
-		require.Contains(t, s.log.String(), "disk on fire")
-		require.Contains(t, s.log.String(), "path=/here")
+		return w, b.String()
+	}
+	for query, method := range map[string]string{"": "GET", "?do=edit&token=one": "GET", "?do=new": "POST"} {
+		t.Run(method+" "+query, func(t *testing.T) {
+			t.Parallel()
+			w, log := serve(t.Context(), t, method, query)
+			require.Equal(t, "Something went wrong Your request could not be served. Try again in a while. Access tokens",
+				says(t, w, http.StatusInternalServerError))
+			require.Contains(t, log, "disk on fire")
+			require.Contains(t, log, "path=/here")
+		})
 	}
 
-	// A client that has gone away is no news.
-	s.log.Reset()
+	// A client that has gone away is not worth a line in the log.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r = httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+	r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
 	r.Header.Set("User", "alice")
 	s.ServeHTTP(httptest.NewRecorder(), r)
 	require.Empty(t, s.log.String())
-	page.ServeHTTP(httptest.NewRecorder(), r)
-	require.Contains(t, s.log.String(), "disk on fire", "but this is")
+	_, log := serve(ctx, t, "GET", "")
+	require.Contains(t, log, "disk on fire", "but this is")
 }

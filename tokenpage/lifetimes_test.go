@@ -143,8 +143,6 @@ func TestWhatIsOffered(t *testing.T) {
 // The forms about a token change what they show, and nothing else.
 func TestOtherFormsTakeNothingElse(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
-	before, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	form := func(revision string) url.Values {
 		return url.Values{
 			"name": {"new"}, "identifier": {"two"}, "description": {"newer"}, "overlap": {"0s"}, "revision": {revision},
@@ -152,19 +150,23 @@ func TestOtherFormsTakeNothingElse(t *testing.T) {
 		}
 	}
 	for _, user := range []string{"alice", "akadmin"} {
-		s.requireDone(t, user, s.do(t, user, "POST", "?do=edit&token=one", form(before.Revision())), "?")
-		edited, err := s.svc.Get(t.Context(), "one")
-		require.NoError(t, err)
-		want := before
-		want.Description, want.Version = "new", edited.Version
-		require.Equal(t, want, edited)
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
+			before, _ := s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+			s.requireDone(t, user, s.do(t, user, "POST", "?do=edit&token=one", form(before.Revision())), "?")
+			edited, err := s.svc.Get(t.Context(), "one")
+			require.NoError(t, err)
+			want := before
+			want.Description, want.Version = "new", edited.Version
+			require.Equal(t, want, edited)
 
-		keyIn(t, s.do(t, user, "POST", "?do=rotate&token=one", form(edited.Revision())))
-		rotated, err := s.svc.Get(t.Context(), "one")
-		require.NoError(t, err)
-		want.Version, want.RetiredUntil = rotated.Version, rotated.RetiredUntil
-		require.Equal(t, want, rotated)
-		require.False(t, rotated.RetiredUntil.After(s.clock.Now()))
-		before = rotated
+			keyIn(t, s.do(t, user, "POST", "?do=rotate&token=one", form(edited.Revision())))
+			rotated, err := s.svc.Get(t.Context(), "one")
+			require.NoError(t, err)
+			want.Version, want.RetiredUntil = rotated.Version, rotated.RetiredUntil
+			require.Equal(t, want, rotated)
+			require.False(t, rotated.RetiredUntil.After(s.clock.Now()))
+		})
 	}
 }

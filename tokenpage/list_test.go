@@ -115,26 +115,29 @@ func TestPages(t *testing.T) {
 		s.make(t, authtoken.CreateParams{Identifier: fmt.Sprintf("t%02d", i), User: "2"})
 	}
 	names := regexp.MustCompile(`<a class="name"[^>]*><bdi>(\w+)</bdi></a>`)
-	on := func(query string) (first, last string, n int, says string) {
+	on := func(t *testing.T, query string) (first, last string, n int, says string) {
 		page := s.get(t, "alice", query)
 		m := names.FindAllStringSubmatch(page, -1)
 		return m[0][1], m[len(m)-1][1], len(m), page
 	}
-	first, last, n, page := on("")
+	first, last, n, page := on(t, "")
 	require.Equal(t, []any{"t40", "t21", 20}, []any{first, last, n})
 	require.Contains(t, words(page), "Page 1 of 3 Next")
 	require.Contains(t, page, `<a class="button" rel="next" href="?page=2">Next</a>`)
 	require.NotContains(t, page, "Previous")
-	first, last, n, page = on("?page=2&sort=name&search=t")
+	first, last, n, page = on(t, "?page=2&sort=name&search=t")
 	require.Equal(t, []any{"t20", "t39", 20}, []any{first, last, n})
 	require.Contains(t, page, `rel="prev" href="?search=t&amp;sort=name">Previous</a>`)
 	require.Contains(t, page, `rel="next" href="?page=3&amp;search=t&amp;sort=name">Next</a>`)
-	first, last, n, page = on("?page=3")
+	first, last, n, page = on(t, "?page=3")
 	require.Equal(t, []any{"t00", "t00", 1}, []any{first, last, n})
 	require.NotContains(t, page, "Next")
 	for _, odd := range []string{"0", "-1", "x"} {
-		first, _, _, _ = on("?page=" + odd)
-		require.Equal(t, "t40", first, odd)
+		t.Run(odd, func(t *testing.T) {
+			t.Parallel()
+			first, _, _, _ := on(t, "?page="+odd)
+			require.Equal(t, "t40", first)
+		})
 	}
 
 	w := s.do(t, "alice", "GET", "?page=99999999999999999999&sort=name", nil)
@@ -208,9 +211,11 @@ func TestOthersTokens(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"", "?search=foreign", "?search=bob", "?search=secret", "?sort=name", "?page=1&token=foreign", "?user=3", "?done=foreign"} {
-		page := s.get(t, "alice", query)
-		require.NotContains(t, page, "secret plan")
-		require.NotContains(t, page, `href="?do=edit`)
+		t.Run(query, func(t *testing.T) {
+			page := s.get(t, "alice", query)
+			require.NotContains(t, page, "secret plan")
+			require.NotContains(t, page, `href="?do=edit`)
+		})
 	}
 	// Owners are for superusers to name, and this page does not.
 	made := s.made(t, s.do(t, "alice", "POST", "?do=new", url.Values{"name": {"new"}, "user": {"3"}, "owner": {"3"}, "managed": {"m"}}))

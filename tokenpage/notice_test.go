@@ -17,7 +17,7 @@ const (
 	revoked = "The token is revoked. Its key is refused from now on."
 )
 
-// getWith returns a page that is asked for with these cookies.
+// getWith requests a page with these cookies.
 func (s *site) getWith(t *testing.T, user, query string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/account/tokens"+query, nil)
@@ -36,14 +36,17 @@ func TestNoNoticeFromLinks(t *testing.T) {
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	for _, query := range []string{"?done=revoked", "?done=saved", "?done=revoked&token=one", "?tokenpage-done=revoked"} {
-		page := s.get(t, "alice", query)
-		require.NotContains(t, page, `role="status"`, query)
-		require.NotContains(t, page, saved, query)
-		require.NotContains(t, page, revoked, query)
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			page := s.get(t, "alice", query)
+			require.NotContains(t, page, `role="status"`)
+			require.NotContains(t, page, saved)
+			require.NotContains(t, page, revoked)
+		})
 	}
 }
 
-// What has been done is said once, where it was done.
+// The list says once what was done.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ do, says string }{{"edit", saved}, {"revoke", revoked}} {
@@ -76,15 +79,18 @@ func TestNotices(t *testing.T) {
 		})
 	}
 
-	// What was not done, is not said to be.
+	// The list says nothing else.
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
 	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
 	w := s.do(t, "alice", "POST", "?do=revoke&token=one", url.Values{"revision": {"other"}})
 	require.Equal(t, http.StatusConflict, w.Code)
 	require.Empty(t, w.Result().Cookies())
 	for _, value := range []string{"", "other", "<b>", "saved revoked"} {
-		w = s.getWith(t, "alice", "", &http.Cookie{Name: "tokenpage-done", Value: value})
-		require.Equal(t, http.StatusOK, w.Code)
-		require.NotContains(t, w.Body.String(), `role="status"`, value)
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			w := s.getWith(t, "alice", "", &http.Cookie{Name: "tokenpage-done", Value: value})
+			require.Equal(t, http.StatusOK, w.Code)
+			require.NotContains(t, w.Body.String(), `role="status"`)
+		})
 	}
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/authtoken/authtoken/tokenpage"
 )
 
-// A key is in the body of one answer, and in nothing else that is sent, logged or
-// shown before or after.
+// Only the body of one answer has a key. No other answer has it, and neither has the log.
 func TestKeysAreShownOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, authtoken.Policy{}, tokenpage.Config{})
@@ -93,7 +92,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 	require.Contains(t, s.get(t, "alice", ""), "&lt;script&gt;alert(1)&lt;/script&gt;")
 
-	// Nothing that a link says is said to have been done.
+	// A link can't make the page say that something was done.
 	page := s.get(t, "alice", "?done="+escaped+"&token=one")
 	require.NotContains(t, page, `role="status"`)
 	r := s.do(t, "alice", "GET", "?page=7&search=a%0d%0aSet-Cookie:x", nil)

@@ -22,11 +22,11 @@ import (
 
 const day = 24 * time.Hour
 
-// inactive is a user of each site, besides authtokentest.Users.
+// inactive is a user of each site, in addition to authtokentest.Users.
 var inactive = authtoken.User{ID: "4", Username: "carol", Superuser: true}
 
-// site is a page, and what is behind it. Who sends a request is in its header
-// "User".
+// site is a page with its service. The header "User" of a request has the username of its
+// sender.
 type site struct {
 	http.Handler
 	svc   *authtoken.Service
@@ -83,7 +83,7 @@ func (s *site) do(t *testing.T, user, method, query string, form url.Values) *ht
 	return w
 }
 
-// get returns a page, which must be there.
+// get returns a page. The status must be 200.
 func (s *site) get(t *testing.T, user, query string) string {
 	t.Helper()
 	w := s.do(t, user, "GET", query, nil)
@@ -91,8 +91,8 @@ func (s *site) get(t *testing.T, user, query string) string {
 	return w.Body.String()
 }
 
-// post sends the form that is at query, as a browser would: with what it holds,
-// but for what is filled in.
+// post gets the form at query, fills it in, and sends it, as a browser does. fill has pairs
+// of a name and a value.
 func (s *site) post(t *testing.T, user, query string, fill ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	form := fields(s.get(t, user, query))
@@ -111,7 +111,7 @@ var (
 	posted    = regexp.MustCompile(`(?s)<form method="post".*</form>`)
 )
 
-// fields returns what the form of a page for sending holds.
+// fields returns the values of the form on a page.
 func fields(page string) url.Values {
 	page = posted.FindString(page)
 	form := url.Values{}
@@ -152,14 +152,14 @@ var (
 	tags     = regexp.MustCompile(`<[^>]*>`)
 )
 
-// words returns what a page says, on one line.
+// words returns the text of a page, on one line.
 func words(page string) string {
 	page = tags.ReplaceAllString(comments.ReplaceAllString(inline.ReplaceAllString(page, ""), " "), " ")
 	page = strings.Join(strings.Fields(html.UnescapeString(page)), " ")
 	return strings.NewReplacer("( ", "(", " )", ")", " .", ".").Replace(page)
 }
 
-// says returns what an answer says, after looking at its status.
+// says returns the text of an answer, which must have this status.
 func says(t *testing.T, w *httptest.ResponseRecorder, status int) string {
 	t.Helper()
 	require.Equal(t, status, w.Code, w.Body)
@@ -185,8 +185,8 @@ func (s *site) made(t *testing.T, w *httptest.ResponseRecorder) authtoken.Token 
 	return who.Token
 }
 
-// requireDone requires that the answer sends on to a list, and returns what that
-// says.
+// requireDone requires that the answer redirects to a list, and returns the text of the
+// list.
 func (s *site) requireDone(t *testing.T, user string, w *httptest.ResponseRecorder, location string) string {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
