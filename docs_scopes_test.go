@@ -69,8 +69,8 @@ func TestReadmeScopes(t *testing.T) {
 
 	write, err := httpadapter.RequireToken(svc, httpadapter.GuardConfig{Scopes: []string{"reports:write"}})
 	mux.Handle("POST /reports", write(http.HandlerFunc(addReport)))
+	require.NoError(t, err)
 	_, key, err := svc.Create(ctx, authtoken.CreateParams{User: "7", Scopes: []string{"reports:write"}})
-
 	require.NoError(t, err)
 	_, reader, err := svc.Create(ctx, authtoken.CreateParams{User: "7", Scopes: []string{"reports:read"}})
 	require.NoError(t, err)
