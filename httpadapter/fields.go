@@ -52,7 +52,7 @@ func (d *decoder) null(field string) bool { return string(d.object[field]) == "n
 // get returns the value of a field that may not be null.
 func (d *decoder) get(field string) (json.RawMessage, bool) {
 	raw, ok := d.object[field]
-	if ok && d.null(field) {
+	if string(raw) == "null" {
 		d.fault(field, codeNull, "")
 		return nil, false
 	}
