@@ -152,6 +152,7 @@ type about struct {
 	*form
 	Is       details // the present token
 	Overlaps []choice
+	Renews   bool // a new key comes with a new lifetime
 	Bounds   boundsForm
 }
 
@@ -178,7 +179,10 @@ func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, st
 		f.Revision = token.Revision() // the page shows this one, and the user may send the form again
 	}
 	is := h.details(r, c, token)[0]
-	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{f, is, overlaps, h.bounds(r, c, f, token.Scopes)})
+	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{
+		form: f, Is: is, Overlaps: overlaps, Bounds: h.bounds(r, c, f, token.Scopes),
+		Renews: token.Intent == authtoken.IntentAPI && h.svc.Policy().FixedAPILifetime,
+	})
 }
 
 // again shows the form again if err is about it. Otherwise it returns err.

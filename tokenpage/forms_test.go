@@ -373,3 +373,23 @@ func TestChangedMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// The page says what rotation does to the lifetime, which is up to the policy.
+func TestRotationAndLifetime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy authtoken.Policy
+		says   string
+	}{
+		"default":   {authtoken.Policy{}, "Nothing else about it changes, nor does it live any longer. This token has expired, so its new key will be refused as well."},
+		"authentik": {authtoken.Authentik(), "which you see once. Its lifetime starts anew. Kind"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, c.policy, tokenpage.Config{})
+			s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+			s.clock.Advance(day)
+			require.Contains(t, words(s.get(t, "alice", "?do=rotate&token=one")), c.says)
+		})
+	}
+}
