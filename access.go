@@ -55,10 +55,10 @@ type actor struct {
 	via     uuid.UUID // PK of the key's token
 	version int64     // of that token, when it was read
 	intent  Intent    // of that token
-	bounds
+	*bounds           // nil if there are none
 }
 
-// bounds limit which tokens a key may manage. The zero bounds are none.
+// bounds limit which tokens a key may manage.
 type bounds struct {
 	ends     time.Time // when the key ends; zero if it never ends, or if the policy has UnboundedKeys
 	limited  bool      // whether the key's scopes are limited
@@ -67,11 +67,14 @@ type bounds struct {
 	networks string    // where the key may come from; empty means anywhere
 }
 
-// bounded reports whether b limits anything.
-func (b *bounds) bounded() bool { return !b.ends.IsZero() || b.limited || b.networks != "" }
+// bounded reports whether there are bounds.
+func (b *bounds) bounded() bool { return b != nil }
+
+// isLimited reports whether the key has limited scopes.
+func (b *bounds) isLimited() bool { return b != nil && b.limited }
 
 // alone reports whether the key may only read its own token.
-func (b *bounds) alone() bool { return b.limited && !b.manages }
+func (b *bounds) alone() bool { return b.isLimited() && !b.manages }
 
 // sees reports whether the actor may know that r exists.
 func (by *actor) sees(r *store.Record) bool {
@@ -79,7 +82,7 @@ func (by *actor) sees(r *store.Record) bool {
 }
 
 // seesAll reports whether the actor may see every token.
-func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser && !by.limited }
+func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser && !by.isLimited() }
 
 // As returns the access of the user with this ID. The application must have signed the
 // user in. Each method looks up the user again. If the ID is empty, the actor is nobody.
@@ -96,7 +99,7 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 		return &a.actor, nil
 	case aKey:
 		now := a.s.now()
-		if age := now.UnixMicro() - a.proof.checked; 0 <= age && age < justNow.Microseconds() && !a.proof.scopes.Limited() {
+		if age := now.UnixMicro() - a.proof.checked; 0 <= age && age < justNow.Microseconds() && !a.proof.scopes().Limited() {
 			return &a.actor, nil
 		}
 		return a.s.holder(ctx, &a.proof, now)

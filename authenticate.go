@@ -85,7 +85,10 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 	who.Token = tokenOf(&r)
 	p := &who.proof
 	p.kind, p.superuser, p.user, p.of = aKey, who.User.Superuser, who.User.ID, s.origin
-	p.intent, p.scopes, p.from, p.checked = who.Token.Intent, who.Token.Scopes, c.From, now.UnixMicro()
+	p.intent, p.checked = who.Token.Intent, now.UnixMicro()
+	if who.Token.Scopes.Limited() || r.Networks != anywhere {
+		p.limits = &limits{who.Token.Scopes, c.From}
+	}
 	return who, nil
 }
 

@@ -98,7 +98,7 @@ func (f *faults) setNetworks(r *store.Record, asked *[]netip.Prefix, by *actor) 
 	case asked != nil:
 		f.checkNetworks(*asked)
 		r.Networks = networksText(*asked)
-	case r.Version == 0 && by.networks != "":
+	case r.Version == 0 && by.bounded() && by.networks != "":
 		r.Networks = by.networks
 	case r.Version == 0:
 		r.Networks = anywhere

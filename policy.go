@@ -248,7 +248,7 @@ func (x expiry) setExpiring(r *store.Record, asked *bool, f *faults, now time.Ti
 	case asked != nil && x.by.seesAll():
 		r.Expiring = *asked
 	case r.Version == 0:
-		r.Expiring = x.by.seesAll() || !x.by.user.KeepsTokens || !x.by.ends.IsZero()
+		r.Expiring = x.by.seesAll() || !x.by.user.KeepsTokens || x.by.bounded() && !x.by.ends.IsZero()
 		return
 	default:
 		return

@@ -32,9 +32,31 @@ type proof struct {
 	of      *origin      // of the service that checked the key
 	digest  store.Digest // of the key
 	intent  Intent       // of the key's token
-	scopes  Scopes       // of the key's token
-	from    string       // where the key came from
+	limits  *limits      // of the key's token; nil for ScopeAll from anywhere
 	checked int64        // time of the check, in microseconds since 1970
+}
+
+// limits are what a check found out about a key that may not do everything, or that may
+// not come from anywhere.
+type limits struct {
+	scopes Scopes
+	from   string // where the key came from
+}
+
+// scopes returns the scopes of the key.
+func (p *proof) scopes() Scopes {
+	if p.limits == nil {
+		return ScopeAll
+	}
+	return p.limits.scopes
+}
+
+// from returns where the key came from, if its token has Networks.
+func (p *proof) from() string {
+	if p.limits == nil {
+		return ""
+	}
+	return p.limits.from
 }
 
 // origin identifies a service that New made, together with the services that WithStore
@@ -58,7 +80,7 @@ func SignedIn(user string) Principal { return Principal{proof: proof{kind: aPers
 // A scope is not a right of the user. The application must still ask whether the owner
 // may do it.
 func (p Principal) Can(scope string) bool {
-	return p.proof.of != nil && p.proof.of.catalogue.permits(p.proof.scopes, scope, p.proof.superuser)
+	return p.proof.of != nil && p.proof.of.catalogue.permits(p.proof.scopes(), scope, p.proof.superuser)
 }
 
 type contextKey struct{}
@@ -140,7 +162,7 @@ func (s *Service) held(ctx context.Context, p *proof, now time.Time) (store.Reco
 	case err != nil:
 		return r, err
 	}
-	return r, acceptable(&r, p.digest, p.from, []Intent{p.intent}, now)
+	return r, acceptable(&r, p.digest, p.from(), []Intent{p.intent}, now)
 }
 
 // holder returns the actor that a key is, from what the store and the directory say now.
@@ -159,23 +181,20 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 		return nil, ErrKeyUser
 	}
 	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
-	by.bounds = s.bounds(Scopes(r.Scopes), by.user.Superuser)
+	b := bounds{scopes: Scopes(r.Scopes)}
+	if b.limited = b.scopes.Limited(); b.limited {
+		b.manages = s.policy.ManageScope != "" && s.policy.catalogue.permits(b.scopes, s.policy.ManageScope, by.user.Superuser)
+	}
 	if r.Networks != anywhere {
-		by.networks = r.Networks
+		b.networks = r.Networks
 	}
 	if !s.policy.UnboundedKeys {
-		by.ends = end(&r, p.digest)
+		b.ends = end(&r, p.digest)
+	}
+	if b.limited || b.networks != "" || !b.ends.IsZero() {
+		by.bounds = new(b)
 	}
 	return by, nil
-}
-
-// bounds returns the bounds that these scopes set.
-func (s *Service) bounds(held Scopes, superuser bool) bounds {
-	if !held.Limited() {
-		return bounds{}
-	}
-	manages := s.policy.ManageScope != "" && s.policy.catalogue.permits(held, s.policy.ManageScope, superuser)
-	return bounds{limited: true, scopes: held, manages: manages}
 }
 
 // stillHeld returns an error if the actor is a key that is no longer accepted. Methods

@@ -228,7 +228,7 @@ func (s *Service) setScopes(r *store.Record, asked []string, by *actor, f *fault
 		s.checkScopes(r, asked, by, f)
 		r.Scopes = string(scopesOf(asked))
 	case r.Version != 0: // they stay
-	case by.limited:
+	case by.isLimited():
 		r.Scopes = string(by.scopes)
 	case s.policy.DefaultScopes != nil:
 		r.Scopes = string(scopesOf(s.policy.DefaultScopes))

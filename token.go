@@ -44,17 +44,17 @@ type Token struct {
 	Expires  time.Time
 	Expiring bool
 
+	// Suspended says that the key is refused until somebody resumes the token. Locked says
+	// that trusted code or a superuser has suspended it, so that its owner can't resume it.
+	Suspended bool
+	Locked    bool
+
 	// Scopes are what the token may do.
 	Scopes Scopes
 
 	// Networks are where the key may come from. Nil means anywhere. Empty but not nil
 	// means nowhere.
 	Networks []netip.Prefix
-
-	// Suspended says that the key is refused until somebody resumes the token. Locked says
-	// that trusted code or a superuser has suspended it, so that its owner can't resume it.
-	Suspended bool
-	Locked    bool
 
 	// Metadata is what the application has noted about the token. Nil means nothing. It is
 	// a copy.

@@ -61,17 +61,22 @@ func appendBounds(b []byte, t *authtoken.Token) []byte {
 	}
 	b = appendBool(b, `,"suspended":`, t.Suspended)
 	b = append(b, `,"metadata":{`...)
-	for i, name := range slices.Sorted(maps.Keys(t.Metadata)) {
-		before := ","
-		if i == 0 {
-			before = ""
-		}
-		b = appendString(appendString(b, before, name), ":", t.Metadata[name])
+	if len(t.Metadata) > 0 {
+		b = appendMetadata(b, t.Metadata)
 	}
 	if t.Via == uuid.Nil {
 		return append(b, `},"via":null`...)
 	}
 	return appendUUID(b, `},"via":`, t.Via)
+}
+
+func appendMetadata(b []byte, metadata map[string]string) []byte {
+	before := ""
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		b = appendString(appendString(b, before, name), ":", metadata[name])
+		before = ","
+	}
+	return b
 }
 
 // appendOwner appends the owner of a token: the ID and the user_obj.
