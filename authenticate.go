@@ -82,7 +82,7 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, c.From, now)
 	}
 	s.uses.note(&r, now, c.From)
-	who.Token = tokenOf(&r)
+	who.Token.set(&r)
 	p := &who.proof
 	p.kind, p.superuser, p.user, p.of = aKey, who.User.Superuser, who.User.ID, s.origin
 	p.intent, p.checked = who.Token.Intent, now.UnixMicro()

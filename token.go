@@ -87,28 +87,21 @@ func (t Token) Revision() string {
 }
 
 // tokenOf leaves out what must stay inside the service: digests and sealed keys.
-func tokenOf(r *store.Record) Token {
-	return Token{
-		PK:           r.PK,
-		Identifier:   r.Identifier,
-		Intent:       Intent(r.Intent),
-		User:         r.User,
-		Description:  r.Description,
-		Managed:      r.Managed,
-		Expires:      r.Expires,
-		Expiring:     r.Expiring,
-		Scopes:       Scopes(r.Scopes),
-		Networks:     networksOf(r.Networks),
-		Suspended:    r.State != store.StateActive,
-		Locked:       locked(r),
-		Metadata:     metadataOf(r.Metadata),
-		Via:          r.Via,
-		Created:      r.Created,
-		LastUsed:     r.LastUsed,
-		LastUsedFrom: r.LastUsedFrom,
-		RetiredUntil: r.RetiredUntil,
-		Version:      r.Version,
-	}
+func tokenOf(r *store.Record) (t Token) {
+	t.set(r)
+	return t
+}
+
+// set is tokenOf without a copy.
+func (t *Token) set(r *store.Record) {
+	t.PK, t.Via, t.Version = r.PK, r.Via, r.Version
+	t.Identifier, t.Intent, t.User = r.Identifier, Intent(r.Intent), r.User
+	t.Description, t.Managed = r.Description, r.Managed
+	t.Expires, t.Expiring, t.RetiredUntil = r.Expires, r.Expiring, r.RetiredUntil
+	t.Suspended, t.Locked = r.State != store.StateActive, locked(r)
+	t.Scopes, t.Networks = Scopes(r.Scopes), networksOf(r.Networks)
+	t.Metadata = metadataOf(r.Metadata)
+	t.Created, t.LastUsed, t.LastUsedFrom = r.Created, r.LastUsed, r.LastUsedFrom
 }
 
 // CreateParams says what token to make. Every field may be zero, except that trusted

@@ -19,7 +19,7 @@ type row struct {
 	identifier   string
 	description  string
 	intent       unique.Handle[string]
-	limits       unique.Handle[limits]
+	limits       *limits
 	user         string
 	owner        *owner // whose ID user is; nil until the row is in the store
 	expires      int64
@@ -32,27 +32,21 @@ type row struct {
 	expiring     bool
 }
 
-// limits is what a key is good for, and what is noted about it. Most tokens have the
-// same.
+// limits is what a key is good for, and what is noted about its token.
 type limits struct {
 	scopes, networks string
 	metadata         string
 	state            store.State
 }
 
-// unlimited is the limits of most tokens. To look them up takes a tenth of the time that it
-// takes to create a record.
-var (
-	unlimited       = limits{scopes: "*", networks: "*", state: store.StateActive}
-	unlimitedHandle = unique.Make(unlimited)
-)
+// unlimited is the limits of most tokens, which share it.
+var unlimited = &limits{scopes: "*", networks: "*", state: store.StateActive}
 
-func limitsOf(r *store.Record) unique.Handle[limits] {
-	l := limits{r.Scopes, r.Networks, r.Metadata, r.State}
-	if l == unlimited {
-		return unlimitedHandle
+func limitsOf(r *store.Record) *limits {
+	if l := (limits{r.Scopes, r.Networks, r.Metadata, r.State}); l != *unlimited {
+		return new(l)
 	}
-	return unique.Make(l)
+	return unlimited
 }
 
 // rare is what few tokens have: those that are managed, were rotated, or were made
@@ -132,8 +126,7 @@ func (w *row) view(r *store.Record) {
 	r.Intent = w.intent.Value()
 	r.User = w.user
 	r.Description = w.description
-	l := w.limits.Value()
-	r.Scopes, r.Networks, r.Metadata, r.State = l.scopes, l.networks, l.metadata, l.state
+	r.Scopes, r.Networks, r.Metadata, r.State = w.limits.scopes, w.limits.networks, w.limits.metadata, w.limits.state
 	r.Managed, r.Via = "", store.PK{}
 	if w.rare != nil {
 		r.Managed, r.Via = w.rare.managed, w.rare.via
