@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -84,7 +85,12 @@ func (AnyUser) User(_ context.Context, id string) (User, error) {
 const maxUserIDLength = 255 // characters
 
 func isUserID(id string) bool {
-	return id != "" && isText(id) && length(id) <= maxUserIDLength
+	for i := range len(id) {
+		if c := id[i]; c == 0 || c >= utf8.RuneSelf { // not as in nearly every ID
+			return isText(id) && length(id) <= maxUserIDLength
+		}
+	}
+	return id != "" && len(id) <= maxUserIDLength
 }
 
 // UserList is a [Directory] and [UserFinder] that holds its users in memory. Make one
