@@ -64,7 +64,7 @@ type bounds struct {
 	limited  bool      // whether the key's scopes are limited
 	scopes   Scopes    // those scopes
 	manages  bool      // whether those scopes let the key manage tokens
-	networks string    // where the key may come from; empty means anywhere
+	networks string    // where the key may come from, as its record has it
 }
 
 // bounded reports whether there are bounds.

@@ -16,11 +16,17 @@ import (
 // intents, the intent must be IntentAPI. Intents()... accepts every intent, and a list
 // that is empty but not nil accepts none.
 //
-// Authenticate reads the store once, and not at all for text that can't be a key.
+// Authenticate does not know where the key comes from, so it refuses the key of a token
+// that has Networks: use [Service.Check]. It accepts tokens with any scopes: ask
+// [Principal.Can].
+//
+// Authenticate reads the store at most once, and not at all for text that can't be a key.
+// RevokeOnReuse of [Policy] can make it delete a token.
 //
 // If the key is not accepted, the error matches [ErrRefused], and one of
-// [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeyIntent], [ErrKeyUser] and
-// [ErrUserInactive] to say why. Do not tell the client why.
+// [ErrKeyUnknown], [ErrKeyExpired], [ErrKeyRetired], [ErrKeySuspended], [ErrKeyAddress],
+// [ErrKeyIntent], [ErrKeyUser] and [ErrUserInactive] to say why. Do not tell the client
+// why.
 func (s *Service) Authenticate(ctx context.Context, key string, intents ...Intent) (Principal, error) {
 	return s.check(ctx, key, &Credentials{}, intents)
 }

@@ -79,7 +79,7 @@ func New(st store.Store, cfg Config) (*Service, error) {
 	}
 	if cfg.CacheSize > 0 {
 		s.cache = newCache(cfg.CacheSize, cfg.CacheTTL)
-		s.changed = s.cache
+		s.invalidate = s.cache
 	}
 	return s, nil
 }

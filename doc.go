@@ -16,6 +16,11 @@
 //   - The intent ([Intent]) is what a token is for, such as to call an API.
 //   - The directory ([Directory]) looks up the users of the application.
 //   - The policy ([Policy]) says what the application allows: lifetimes, intents, numbers.
+//   - The scopes ([Scope]) are what a key permits. A limited key does not permit everything
+//     that its owner may do, and a bounded one does not act on every token.
+//   - A suspended token's key is refused for the time being. If it is locked, its owner can't
+//     resume it.
+//   - The revision ([Token.Revision]) tells one version of a token from the next.
 //   - The actor is who calls a method of [Access]: trusted code, a person, or a key.
 //   - The store ([store.Store]) keeps tokens in memory, SQLite or PostgreSQL.
 //
@@ -34,18 +39,19 @@
 // Package httpadapter serves tokens over HTTP and guards routes with them. Package
 // tokenpage is a page for people, and package authtokentest helps with tests.
 //
-// To read the code, follow a create (service.go, validate.go, policy.go), a check
-// (authenticate.go, cache.go), and a list (list.go, cursor.go). access.go and
-// principal.go say who acts.
+// To read the code, start with access.go and principal.go, which say who acts. Then follow a
+// create (service.go, validate.go, policy.go, and a file for each of scope, network,
+// suspend and metadata), a check (authenticate.go, cache.go), and a list (list.go,
+// cursor.go).
 //
 // # Errors
 //
-// A [*ValidationError] names all faults in the parameters of a call. Match other errors
+// A [*ValidationError] names the faults in the parameters of a call. Match other errors
 // with errors.Is: [ErrNotFound], [ErrForbidden], [ErrStale], and [ErrRefused] for a key
 // that is not accepted.
 //
 // # Time
 //
 // Times are in UTC and exact to the microsecond. The zero time.Time means none. Each
-// operation reads the clock once.
+// decision is made at one reading of the clock.
 package authtoken

@@ -53,8 +53,9 @@ var (
 	ErrUserInactive = fmt.Errorf("%w: the user is not active", ErrRefused)
 )
 
-// ValidationError names all faults in the parameters of a call. The call has changed
-// nothing.
+// ValidationError names faults in the parameters of a call: all those of single fields.
+// If there are none, it names values that another token has; if there are none either, all
+// faults against rules about several fields. The call has changed nothing.
 type ValidationError struct {
 	// Fields has at least one entry. The faults of one field stand together.
 	Fields []FieldError
@@ -82,7 +83,7 @@ type FieldError struct {
 	Field string // such as "identifier" or "expires"; empty for the token as a whole
 	Code  Code
 
-	Value  string    // the value that was given, with CodeChoice, CodeDenied, CodeBeyondKey and CodeNotFound; which of the scopes or networks
+	Value  string    // the value at fault, or the one of several; empty if the field says it all
 	Limit  int       // the limit, with CodeTooLong, CodeTooShort and CodeTooMany
 	Latest time.Time // the latest time allowed, with CodeTooLate, and with CodeBeyondKey of "expires"
 }

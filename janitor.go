@@ -21,9 +21,10 @@ func (s *Service) RunJanitor(ctx context.Context, every time.Duration) error {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			ctx = context.WithoutCancel(ctx)
+			last, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
-			s.report(ctx, s.FlushLastUsed(ctx))
+			s.report(ctx, s.FlushLastUsed(last))
 			return nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -56,5 +57,34 @@ func TestJanitor(t *testing.T) {
 		running.Wait()
 		require.Equal(t, 1, st.uses, "the last uses are not lost")
 		require.Error(t, svc.RunJanitor(t.Context(), 0))
+	})
+}
+
+// hanging is a store that does not answer a Touch.
+type hanging struct{ store.Store }
+
+func (hanging) Touch(ctx context.Context, _ []store.Use) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Uses that could not be written when the janitor ended are reported.
+func TestJanitorReportsItsLastFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := new(recorder)
+		svc, err := authtoken.New(hanging{memory.New()}, authtoken.Config{TrackLastUsed: true, Observer: told})
+		require.NoError(t, err)
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: "one", Expiring: new(false)})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { require.NoError(t, svc.RunJanitor(ctx, time.Minute)) })
+		synctest.Wait()
+		_, err = svc.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+		told.take()
+		cancel()
+		running.Wait()
+		require.Equal(t, []string{"failed  - write last use: context deadline exceeded"}, told.take())
 	})
 }

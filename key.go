@@ -40,6 +40,8 @@ func (k Key) Reveal() string {
 	return *k.secret
 }
 
+// These hide the secret from everything that prints, logs or encodes a Key.
+
 func (Key) String() string               { return redacted }
 func (Key) GoString() string             { return redacted }
 func (Key) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }

@@ -70,7 +70,8 @@ func (u *uses) putBack(pending map[store.PK]store.Use) {
 // FlushLastUsed writes to the store when tokens were last used, as far as this Service
 // remembers it. Without TrackLastUsed of [Config] it does nothing. [Service.RunJanitor]
 // calls it regularly. Uses that are not written are lost when the process ends. If there
-// is an error, they are kept for the next call.
+// is an error, they are kept for the next call, unless more than 100,000 tokens have been used
+// by then.
 func (s *Service) FlushLastUsed(ctx context.Context) error {
 	if s.uses == nil {
 		return nil

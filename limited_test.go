@@ -1,12 +1,14 @@
 package authtoken_test
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/authtoken/authtoken"
+	"github.com/authtoken/authtoken/store"
 	"github.com/authtoken/authtoken/store/memory"
 )
 
@@ -239,4 +241,29 @@ func TestPrincipalInAContext(t *testing.T) {
 	got, ok := authtoken.PrincipalFrom(authtoken.WithPrincipal(t.Context(), who))
 	require.True(t, ok)
 	require.Equal(t, who, got)
+}
+
+// A failure of the store is not taken for a lack of permission.
+func TestLimitedKeyWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
+	st := &meddledGet{Store: memory.New()}
+	svc := over(t, st, authtoken.Policy{Scopes: notes})
+	as := svc.For(check(t, svc, limitedTo(t, svc, alice, "acting", "notes:read")))
+	st.err = errDisk
+	_, err := as.Get(t.Context(), "acting")
+	require.ErrorIs(t, err, errDisk)
+	require.NotErrorIs(t, err, authtoken.ErrForbidden)
+}
+
+// meddledGet is a store whose Get fails if err is set.
+type meddledGet struct {
+	store.Store
+	err error
+}
+
+func (m *meddledGet) Get(ctx context.Context, identifier string) (store.Record, error) {
+	if m.err != nil {
+		return store.Record{}, m.err
+	}
+	return m.Store.Get(ctx, identifier)
 }

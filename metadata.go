@@ -19,6 +19,7 @@ func metadataOf(text string) map[string]string {
 	return parseMetadata(text)
 }
 
+// parseMetadata is apart from metadataOf, which is inlined where keys are checked.
 func parseMetadata(text string) map[string]string {
 	var m map[string]string
 	if json.Unmarshal([]byte(text), &m) != nil {
@@ -41,7 +42,7 @@ func (f *faults) setMetadata(r *store.Record, asked map[string]string, by *actor
 		r.Metadata = ""
 		return
 	}
-	own := make(map[string]string, len(asked)) // or every CreateParams would be on the heap
+	own := make(map[string]string, len(asked)) // json.Marshal would have every CreateParams on the heap
 	for k, v := range asked {
 		if k == "" {
 			f.addCode("metadata", CodeBlank)

@@ -36,6 +36,7 @@ func networksOf(text string) []netip.Prefix {
 	return parseNetworks(text)
 }
 
+// parseNetworks is apart from networksOf, which is inlined where keys are checked.
 func parseNetworks(text string) []netip.Prefix {
 	networks := []netip.Prefix{}
 	for t := range strings.FieldsSeq(text) {
@@ -46,12 +47,9 @@ func parseNetworks(text string) []netip.Prefix {
 	return networks
 }
 
-// fromWithin reports whether from is in one of the networks of r. The zero address is
-// only within anywhere.
+// fromWithin reports whether from is in one of the networks of r, which is not anywhere. The
+// zero address is in none.
 func fromWithin(r *store.Record, from netip.Addr) bool {
-	if r.Networks == anywhere {
-		return true
-	}
 	for t := range strings.FieldsSeq(r.Networks) {
 		if n, err := netip.ParsePrefix(t); err == nil && n.Contains(from) {
 			return true
@@ -98,7 +96,7 @@ func (f *faults) setNetworks(r *store.Record, asked *[]netip.Prefix, by *actor) 
 	case asked != nil:
 		f.checkNetworks(*asked)
 		r.Networks = networksText(*asked)
-	case r.Version == 0 && by.bounded() && by.networks != "":
+	case r.Version == 0 && by.bounded():
 		r.Networks = by.networks
 	case r.Version == 0:
 		r.Networks = anywhere

@@ -124,6 +124,14 @@ const (
 	defaultTextLength = 1000
 )
 
+// Policy returns a copy of the policy, with its defaults.
+func (s *Service) Policy() Policy {
+	p := s.policy
+	p.SuperuserIntents, p.UserIntents = slices.Clone(p.SuperuserIntents), slices.Clone(p.UserIntents)
+	p.Scopes, p.DefaultScopes = copyScopes(p.Scopes), slices.Clone(p.DefaultScopes)
+	return p
+}
+
 // check returns all faults of p.
 func (p *Policy) check() error {
 	errs := []error{
@@ -143,7 +151,7 @@ func (p *Policy) check() error {
 	if !p.UnboundedKeys && (p.FixedAPILifetime || p.RenewExpired) {
 		errs = append(errs, errors.New("Config.Policy.UnboundedKeys: FixedAPILifetime and RenewExpired require it, because they let a token outlive the key that made it"))
 	}
-	return errors.Join(append(errs, p.checkScopes()...)...)
+	return errors.Join(append(errs, p.checkCatalogue()...)...)
 }
 
 func (p Policy) withDefaults() Policy {
@@ -206,7 +214,7 @@ func (p *Policy) scopesWithin(by *actor, r *store.Record) bool {
 
 // reaches reports whether the key of r may come only from where the acting key may.
 func (by *actor) reaches(r *store.Record) bool {
-	return by.networks == "" || networksWithin(r.Networks, by.networks)
+	return networksWithin(r.Networks, by.networks)
 }
 
 // fixesExpiry reports whether p sets the lifetime of r, whatever a caller asks for.

@@ -13,8 +13,8 @@ import (
 // Principal is who sent a request. [Service.Check] makes one from a key, and [SignedIn]
 // makes one from a user's ID. The zero Principal is nobody.
 //
-// Token and User are for the application to read. SignedIn leaves them zero. Changing
-// them gives nobody more rights.
+// Token and User are for the application to read. SignedIn leaves them zero. Changing them
+// adds no rights: [Service.For] ignores it, or takes the principal for nobody.
 type Principal struct {
 	Token Token
 	User  User
@@ -125,8 +125,9 @@ func (p Principal) Format(f fmt.State, _ rune) {
 //     the key.
 //   - A bounded key resumes no token, and [Access.Revoke] is forbidden.
 //   - A limited key reads its own token. Everything else is forbidden, unless its scopes
-//     include ManageScope of the [Policy]. Then it manages tokens within it, but only its
-//     owner's, even if the owner is a superuser, and never by [Access.SetKey].
+//     include ManageScope of the [Policy]. Then it reads all tokens of its owner, and
+//     manages those within it. It sees nobody else's, even if the owner is a superuser, and
+//     never uses [Access.SetKey].
 //
 // Bounded keys that are not limited read everything that their owner may see. So nobody can
 // use a key to get one that lives longer or does more. UnboundedKeys of the Policy lifts the
@@ -134,11 +135,11 @@ func (p Principal) Format(f fmt.State, _ rune) {
 //
 // Before each such act, the Service reads the key's token and its owner again and does
 // not use the cache. For a method that only reads, it does so if the check is more than
-// a second old. If the key is no longer accepted, the error matches [ErrRefused]. No
+// a second old, or if the key is limited. If the key is no longer accepted, the error matches [ErrRefused]. No
 // method returns a key after the acting key has been revoked: see [Access.Revoke].
 //
-// Nobody is the zero Principal, a principal that neither Check nor SignedIn made, and one
-// that Check of another service made. A service that [Service.WithStore] derives counts
+// The actor is nobody for the zero Principal, for a principal that neither Check nor SignedIn
+// made or whose User was changed, and for one that Check of another service made. A service that [Service.WithStore] derives counts
 // as the same service.
 func (s *Service) For(who Principal) *Access {
 	a := &Access{s: s}
@@ -181,17 +182,14 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 		return nil, ErrKeyUser
 	}
 	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
-	b := bounds{scopes: Scopes(r.Scopes)}
+	b := bounds{scopes: Scopes(r.Scopes), networks: r.Networks}
 	if b.limited = b.scopes.Limited(); b.limited {
 		b.manages = s.policy.ManageScope != "" && s.policy.catalogue.permits(b.scopes, s.policy.ManageScope, by.user.Superuser)
-	}
-	if r.Networks != anywhere {
-		b.networks = r.Networks
 	}
 	if !s.policy.UnboundedKeys {
 		b.ends = end(&r, p.digest)
 	}
-	if b.limited || b.networks != "" || !b.ends.IsZero() {
+	if b.limited || b.networks != anywhere || !b.ends.IsZero() {
 		by.bounds = new(b)
 	}
 	return by, nil

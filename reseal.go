@@ -17,7 +17,8 @@ type Resealed struct {
 	// keys are valid, but can't be revealed.
 	Failed []Token
 
-	// Cursor is where the next call goes on. It is empty if no tokens are left.
+	// Cursor is where the next call goes on. It is empty once a call has found fewer tokens
+	// than it may look at.
 	Cursor string
 }
 

@@ -144,8 +144,8 @@ func (c catalogue) within(inner, outer Scopes, superuser bool) bool {
 	return true
 }
 
-// checkScopes returns all faults of the scopes of p.
-func (p *Policy) checkScopes() (errs []error) {
+// checkCatalogue returns all faults of the scopes of p.
+func (p *Policy) checkCatalogue() (errs []error) {
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("Config.Policy."+format, args...)) }
 	names := make(map[string]Scope, len(p.Scopes))
 	for _, s := range p.Scopes {
@@ -265,12 +265,4 @@ func (s *Service) checkScopes(r *store.Record, asked []string, by *actor, f *fau
 			f.add(FieldError{Field: "scopes", Code: CodeDenied, Value: name})
 		}
 	}
-}
-
-// Policy returns a copy of the policy, with its defaults.
-func (s *Service) Policy() Policy {
-	p := s.policy
-	p.SuperuserIntents, p.UserIntents = slices.Clone(p.SuperuserIntents), slices.Clone(p.UserIntents)
-	p.Scopes, p.DefaultScopes = copyScopes(p.Scopes), slices.Clone(p.DefaultScopes)
-	return p
 }

@@ -18,10 +18,10 @@ import (
 // a person or a key may do. Make a Service with [New]. It is safe for concurrent use.
 type Service struct {
 	Access
-	store   store.Store
-	uses    *uses  // nil unless last uses are tracked
-	cache   *cache // nil for no cache
-	changed *cache // every change is dropped from this one; a service that WithStore derives shares it
+	store      store.Store
+	uses       *uses  // nil unless last uses are tracked
+	cache      *cache // nil for no cache
+	invalidate *cache // drops each token that changes; a service that WithStore derives shares it
 
 	policy   Policy
 	users    Directory
@@ -40,7 +40,7 @@ type Service struct {
 // WithStore costs almost nothing: make a service for each transaction. The service
 // differs from s in this:
 //
-//   - It has no cache. Its changes are dropped from the cache of s at once. But until
+//   - It has no cache. A token that it changes is dropped from the cache of s at once. But until
 //     the transaction commits, s still reads the token as it was. If s reads it during
 //     that time, s may accept its key for another CacheTTL, as after a change by
 //     another process.
@@ -141,6 +141,9 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 	return token, key, nil
 }
 
+// maxNames is how many further identifiers are made if one is taken.
+const maxNames = 8
+
 // insert adds r to the store. It enforces MaxTokens for everybody except trusted code.
 // If the identifier of r was made here, not named, insert tries others when it is taken.
 func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named bool) error {
@@ -154,7 +157,7 @@ func (s *Service) insert(ctx context.Context, r *store.Record, by *actor, named 
 			return fault(FieldError{Code: CodeTooMany, Limit: limit})
 		}
 		taken, ok := errors.AsType[*store.TakenError](err)
-		if named || !ok || taken.Field != store.FieldIdentifier || attempt == 8 {
+		if named || !ok || taken.Field != store.FieldIdentifier || attempt == maxNames {
 			return err
 		}
 		r.Identifier = makeIdentifier(r.Description)
@@ -233,7 +236,7 @@ func (s *Service) read(ctx context.Context, identifier string, by *actor, condit
 		return store.Record{}, ErrNotFound
 	}
 	r, err := s.store.Get(ctx, identifier)
-	if by.alone() && (r.PK != by.via || errors.Is(err, ErrNotFound)) {
+	if by.alone() && (errors.Is(err, ErrNotFound) || err == nil && r.PK != by.via) {
 		return store.Record{}, ErrForbidden
 	}
 	if err != nil {
@@ -298,17 +301,20 @@ func (a *Access) change(ctx context.Context, identifier string, conditions []Con
 	return token, err
 }
 
+// errUnchanged says that there is nothing to change.
+var errUnchanged = errors.New("nothing to change")
+
 // replace writes r over before, which is the record as it was read.
 func (s *Service) replace(ctx context.Context, before *store.Record, r store.Record) error {
 	err := s.store.Update(ctx, r)
-	s.changed.forget(*before) // even after an error, since the store may have written
+	s.invalidate.forget(*before) // even after an error, since the store may have written
 	return err
 }
 
 // remove deletes r.
 func (s *Service) remove(ctx context.Context, r *store.Record) error {
 	err := s.store.Delete(ctx, r.PK, r.Version)
-	s.changed.forget(*r)
+	s.invalidate.forget(*r)
 	return err
 }
 

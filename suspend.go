@@ -2,15 +2,14 @@ package authtoken
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/authtoken/authtoken/store"
 )
 
-// locked reports whether only trusted code and superusers may resume, change, rotate
-// and delete r. So it is with a state that has been lost.
+// locked reports whether only trusted code and superusers may resume, change, rotate,
+// reveal and delete r. A record whose store has lost its state counts as locked.
 func locked(r *store.Record) bool {
 	return r.State != store.StateActive && r.State != store.StateSuspended
 }
@@ -69,9 +68,6 @@ func (a *Access) EndOverlap(ctx context.Context, identifier string, conditions .
 		return "", nil
 	})
 }
-
-// errUnchanged says that there is nothing to change.
-var errUnchanged = errors.New("nothing to change")
 
 // unlocked returns those of states that are not locked. Nil stands for all.
 func unlocked(states []store.State) []store.State {

@@ -72,10 +72,10 @@ func (s *Service) renew(ctx context.Context, q store.Query, now time.Time) (done
 func (s *Service) purge(ctx context.Context, q store.Query, kind EventKind, by *actor, now time.Time) ([]Token, error) {
 	records, err := s.store.Purge(ctx, q)
 	if err != nil {
-		s.changed.forgetAll() // after a broken connection nobody knows what was deleted
+		s.invalidate.forgetAll() // after a broken connection nobody knows what was deleted
 		return nil, err
 	}
-	s.changed.forget(records...)
+	s.invalidate.forget(records...)
 	tokens := tokensOf(records)
 	for _, t := range tokens {
 		s.emitBy(ctx, kind, by, t, now)

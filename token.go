@@ -22,7 +22,7 @@ const (
 	IntentAppPassword  Intent = "app_password" // stands in for the user's password
 )
 
-// Intents returns all intents, in authentik's order.
+// Intents returns all intents, in a fixed order.
 func Intents() []Intent {
 	return []Intent{IntentVerification, IntentAPI, IntentRecovery, IntentAppPassword}
 }
@@ -81,7 +81,7 @@ type Token struct {
 }
 
 // Revision identifies this version of the token. Every change of a token gives it a
-// new revision, and no two tokens ever have the same. Over HTTP it is the ETag.
+// new revision (its last use is no change), and no two tokens ever have the same. Over HTTP it is the ETag.
 func (t Token) Revision() string {
 	return t.PK.String() + "." + strconv.FormatInt(t.Version, 10)
 }
@@ -105,7 +105,8 @@ func (t *Token) set(r *store.Record) {
 }
 
 // CreateParams says what token to make. Every field may be zero, except that trusted
-// code must name a User. Create removes white space at both ends of each text.
+// code must name a User, and that a [Policy] with Scopes but without DefaultScopes requires
+// Scopes. Create removes white space at both ends of each text.
 type CreateParams struct {
 	// Identifier names the token. It has 1 to 255 letters a to z and A to Z, digits,
 	// "_" and "-", and is unique among the tokens of all owners. If it is empty, Create
@@ -117,7 +118,7 @@ type CreateParams struct {
 
 	// User is the ID of the owner. With [Service.As] and [Service.For] it defaults to the
 	// user who acts. If that user is not a superuser, they become the owner even if User
-	// names another.
+	// names another. But User must exist all the same, so that they learn which IDs do.
 	User string
 
 	// Description is free text of up to MaxTextLength characters: see [Policy].
