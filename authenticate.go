@@ -56,7 +56,6 @@ type Credentials struct {
 // Check is [Service.Authenticate] with more of what a request says. If Username is not
 // the owner's, the error matches [ErrKeyUser].
 func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (Principal, error) {
-	c.From = cleanFrom(c.From)
 	return s.check(ctx, c.Key.Reveal(), &c, intents)
 }
 
@@ -85,9 +84,9 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 	case err != nil:
 		return Principal{}, fmt.Errorf("authenticate: %w", err)
 	case reason != nil:
-		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, c.From, now)
+		return Principal{}, s.refuse(ctx, reason, &r, who.proof.digest, cleanFrom(c.From), now)
 	}
-	s.uses.note(&r, now, c.From)
+	s.uses.note(&r, now, cleanFrom(c.From))
 	who.Token.set(&r)
 	p := &who.proof
 	p.kind, p.superuser, p.user, p.of = aKey, who.User.Superuser, who.User.ID, s.origin
@@ -165,7 +164,7 @@ func (s *Service) refuse(ctx context.Context, reason error, r *store.Record, dig
 		e.Token = tokenOf(r)
 	}
 	s.emit(ctx, e)
-	if errors.Is(reason, ErrKeyRetired) && s.policy.RevokeOnReuse {
+	if errors.Is(reason, ErrKeyRetired) && s.policy.RevokeOnReuse && !locked(r) {
 		if err := s.revokeReused(context.WithoutCancel(ctx), *r, digest, now); err != nil {
 			return fmt.Errorf("authenticate: revoke token: %w", err)
 		}

@@ -267,3 +267,18 @@ func (m *meddledGet) Get(ctx context.Context, identifier string) (store.Record, 
 	}
 	return m.Store.Get(ctx, identifier)
 }
+
+// A new token does not get the scopes of the acting key that the key may not give.
+func TestLimitedKeyGivesOnItsScopes(t *testing.T) {
+	t.Parallel()
+	for _, owner := range []authtoken.User{alice, root} {
+		t.Run(owner.Username, func(t *testing.T) {
+			t.Parallel()
+			svc, _ := newService(t, authtoken.Policy{Scopes: notes, ManageScope: "tokens"})
+			as := svc.For(check(t, svc, limitedTo(t, svc, owner, "acting", "notes:purge", "tokens")))
+			token, _, err := as.Create(t.Context(), authtoken.CreateParams{Identifier: "new"})
+			require.NoError(t, err)
+			require.Equal(t, authtoken.Scopes("tokens"), token.Scopes)
+		})
+	}
+}

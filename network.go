@@ -110,6 +110,7 @@ func (f *faults) checkNetworks(networks []netip.Prefix) {
 	}
 	if len(networks) > maxNetworks {
 		f.add(FieldError{Field: "networks", Code: CodeTooMany, Limit: maxNetworks})
+		return
 	}
 	for _, n := range networks {
 		if !n.IsValid() || n.Addr().Is4In6() {

@@ -83,7 +83,8 @@ func TestWhereAKeyComesFrom(t *testing.T) {
 		"192.0.2.01":              {false, false},
 		"192.0.2.1:http":          {false, false},
 		"192.0.2.0/24":            {false, false},
-		"192.0.2.1\x00":           {true, true}, // null characters are taken out before it is kept
+		"192.0.2.1\x00":           {false, false},
+		"192.0.2.\xff1":           {false, false},
 		"https://192.0.2.1":       {false, false},
 		"::192.0.2.1":             {false, false},
 		"64:ff9b::192.0.2.1":      {false, false},

@@ -92,7 +92,8 @@ type Policy struct {
 
 	// RevokeOnReuse deletes a token when somebody uses a key that was replaced and whose
 	// overlap has ended: that key has probably leaked. Otherwise such a use is refused
-	// and reported like any other.
+	// and reported like any other. A token that is locked stays: its owner must not get
+	// rid of it that way.
 	RevokeOnReuse bool
 
 	catalogue catalogue // of Scopes

@@ -182,30 +182,46 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 		return nil, ErrKeyUser
 	}
 	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
-	b := bounds{scopes: Scopes(r.Scopes), networks: r.Networks}
-	if b.limited = b.scopes.Limited(); b.limited {
-		b.manages = s.policy.ManageScope != "" && s.policy.catalogue.permits(b.scopes, s.policy.ManageScope, by.user.Superuser)
-	}
-	if !s.policy.UnboundedKeys {
-		b.ends = end(&r, p.digest)
-	}
-	if b.limited || b.networks != anywhere || !b.ends.IsZero() {
-		by.bounds = new(b)
-	}
+	by.bounds = s.boundsOf(&r, p, by.user.Superuser)
 	return by, nil
 }
 
-// stillHeld returns an error if the actor is a key that is no longer accepted. Methods
-// that return a key call it after the store has written and before they return, since
-// the acting key may be revoked meanwhile. If the acting token itself was changed, the
-// check of its version has already ensured that.
-func (a *Access) stillHeld(ctx context.Context, changed store.PK) error {
+// boundsOf returns the bounds of a key whose token r is, or nil if there are none.
+func (s *Service) boundsOf(r *store.Record, p *proof, superuser bool) *bounds {
+	b := bounds{scopes: Scopes(r.Scopes), networks: r.Networks}
+	if b.limited = b.scopes.Limited(); b.limited {
+		b.manages = s.policy.ManageScope != "" && s.policy.catalogue.permits(b.scopes, s.policy.ManageScope, superuser)
+	}
+	if !s.policy.UnboundedKeys {
+		b.ends = end(r, p.digest)
+	}
+	if !b.limited && b.networks == anywhere && b.ends.IsZero() {
+		return nil
+	}
+	return new(b)
+}
+
+// stillHeld returns an error if the actor is a key that is no longer accepted, or that t
+// is no longer within. Methods that return a key of t call it after the store has written
+// and before they return, since the acting key may be revoked or narrowed meanwhile. If t
+// is the acting token itself, the check of its version has already ensured that.
+func (a *Access) stillHeld(ctx context.Context, t Token) error {
 	if a.kind != aKey {
 		return nil
 	}
 	r, err := a.s.held(ctx, &a.proof, a.s.now())
-	if r.PK == changed {
+	switch {
+	case r.PK == t.PK:
 		return nil
+	case err != nil:
+		return err
 	}
-	return err
+	by := actor{user: a.actor.user, intent: Intent(r.Intent), bounds: a.s.boundsOf(&r, &a.proof, a.actor.user.Superuser)}
+	made := store.Record{
+		Intent: string(t.Intent), Expires: t.Expires, Expiring: t.Expiring, Scopes: string(t.Scopes), Networks: networksText(t.Networks),
+	}
+	if by.alone() || !a.s.policy.holds(&by, &made) {
+		return ErrForbidden
+	}
+	return nil
 }

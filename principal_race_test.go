@@ -144,3 +144,58 @@ func TestNoKeyAfterTheActingOneIsGone(t *testing.T) {
 		})
 	}
 }
+
+// A key that is narrowed meanwhile is handed nothing that is beyond what it is now.
+func TestNoKeyBeyondTheNarrowedOne(t *testing.T) {
+	t.Parallel()
+	later := time.Now().Add(time.Minute)
+	for name, narrow := range map[string]authtoken.UpdateParams{
+		"scopes":   {Scopes: []string{"notes:read", "tokens"}},
+		"manages":  {Scopes: []string{"notes:write"}},
+		"networks": {Networks: new(prefixes("192.0.2.1/32"))},
+		"expiry":   {Expiring: new(true), Expires: &later},
+	} {
+		for method, act := range map[string]func(as *authtoken.Access) (authtoken.Key, error){
+			"Create": func(as *authtoken.Access) (authtoken.Key, error) {
+				_, key, err := as.Create(context.Background(), authtoken.CreateParams{Identifier: "new"})
+				return key, err
+			},
+			"Rotate": func(as *authtoken.Access) (authtoken.Key, error) {
+				_, key, err := as.Rotate(context.Background(), "two", 0)
+				return key, err
+			},
+			"Reveal": func(as *authtoken.Access) (authtoken.Key, error) { return as.Reveal(context.Background(), "two") },
+		} {
+			t.Run(name+"/"+method, func(t *testing.T) {
+				t.Parallel()
+				st := &meddled{Store: memory.New()}
+				svc, err := authtoken.New(st, authtoken.Config{
+					Sealer: newSealer(t), Policy: authtoken.Policy{Scopes: notes, ManageScope: "tokens", DefaultLifetime: time.Hour},
+				})
+				require.NoError(t, err)
+				p := authtoken.CreateParams{
+					Identifier: "one", User: alice.ID, Expiring: new(false), Scopes: []string{"notes:write", "tokens"}, Networks: prefixes("192.0.2.0/24"),
+				}
+				_, key := create(t, svc, p)
+				p.Identifier, p.Expiring = "two", nil
+				create(t, svc, p)
+				who, err := svc.Check(t.Context(), authtoken.Credentials{Key: authtoken.KeyOf(key), From: "192.0.2.1"})
+				require.NoError(t, err)
+				meanwhile := func() {
+					_, err := svc.Update(context.Background(), "one", narrow)
+					require.NoError(t, err)
+				}
+				if method == "Create" {
+					st.beforeCreate = meanwhile
+				} else {
+					st.afterGet = meanwhile
+				}
+				got, err := act(svc.For(who))
+				require.ErrorIs(t, err, authtoken.ErrForbidden)
+				require.Empty(t, got.Reveal())
+				_, err = svc.Get(t.Context(), "new")
+				require.ErrorIs(t, err, authtoken.ErrNotFound)
+			})
+		}
+	}
+}

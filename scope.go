@@ -159,8 +159,12 @@ func (p *Policy) checkCatalogue() (errs []error) {
 	}
 	for _, s := range p.Scopes {
 		for _, implied := range s.Implies {
-			if _, ok := names[implied]; !ok {
+			of, ok := names[implied]
+			if !ok {
 				fault("Scopes: %q implies %q, which is not among them", s.Name, implied)
+			}
+			if of.Superuser && !s.Superuser {
+				fault("Scopes: %q implies %q, which is for superusers, and so must be for them too", s.Name, implied)
 			}
 		}
 	}
@@ -210,6 +214,14 @@ func copyScopes(scopes []Scope) []Scope {
 	return scopes
 }
 
+// shortened returns a text that is no scope, for an error message.
+func shortened(name string) string {
+	if len(name) <= maxScopeNameLength {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxScopeNameLength], "") + "…"
+}
+
 func isScopeName(name string) bool {
 	return name != "" && len(name) <= maxScopeNameLength && consistsOf(name, "abcdefghijklmnopqrstuvwxyz0123456789:._/-")
 }
@@ -229,7 +241,7 @@ func (s *Service) setScopes(r *store.Record, asked []string, by *actor, f *fault
 		r.Scopes = string(scopesOf(asked))
 	case r.Version != 0: // they stay
 	case by.isLimited():
-		r.Scopes = string(by.scopes)
+		s.copyKeysScopes(r, by, f)
 	case s.policy.DefaultScopes != nil:
 		r.Scopes = string(scopesOf(s.policy.DefaultScopes))
 	case len(s.policy.catalogue) == 0:
@@ -237,6 +249,18 @@ func (s *Service) setScopes(r *store.Record, asked []string, by *actor, f *fault
 	default:
 		f.addCode("scopes", CodeRequired)
 	}
+}
+
+// copyKeysScopes gives r the scopes of the acting key, except those that it may not give.
+func (s *Service) copyKeysScopes(r *store.Record, by *actor, f *faults) {
+	names := slices.DeleteFunc(by.scopes.Names(), func(name string) bool {
+		scope, known := s.policy.catalogue[name]
+		return !known || scope.superuser
+	})
+	if len(names) == 0 {
+		f.addCode("scopes", CodeRequired)
+	}
+	r.Scopes = string(scopesOf(names))
 }
 
 // checkScopes notes what is wrong with the scopes that were asked for. What r has already
@@ -260,7 +284,7 @@ func (s *Service) checkScopes(r *store.Record, asked []string, by *actor, f *fau
 				f.add(FieldError{Field: "scopes", Code: CodeDenied, Value: name})
 			}
 		case !known:
-			f.add(FieldError{Field: "scopes", Code: CodeChoice, Value: name})
+			f.add(FieldError{Field: "scopes", Code: CodeChoice, Value: shortened(name)})
 		case scope.superuser && !by.seesAll():
 			f.add(FieldError{Field: "scopes", Code: CodeDenied, Value: name})
 		}

@@ -17,14 +17,18 @@ func TestCatalogueFaults(t *testing.T) {
 		policy authtoken.Policy
 		want   string
 	}{
-		"name":              {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "Notes"}}}, `Scopes: "Notes" is not 1 to 64`},
-		"no name":           {authtoken.Policy{Scopes: []authtoken.Scope{{}}}, `Scopes: "" is not 1 to 64`},
-		"all":               {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "*"}}}, `Scopes: "*" is not 1 to 64`},
-		"space":             {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a b"}}}, `Scopes: "a b" is not 1 to 64`},
-		"long name":         {authtoken.Policy{Scopes: []authtoken.Scope{{Name: strings.Repeat("a", 65)}}}, `is not 1 to 64`},
-		"twice":             {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a"}, {Name: "a"}}}, `Scopes: "a" occurs twice`},
-		"implies":           {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a", Implies: []string{"b"}}}}, `"a" implies "b", which is not among them`},
-		"implies all":       {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a", Implies: []string{"*"}}}}, `"a" implies "*", which is not among them`},
+		"name":        {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "Notes"}}}, `Scopes: "Notes" is not 1 to 64`},
+		"no name":     {authtoken.Policy{Scopes: []authtoken.Scope{{}}}, `Scopes: "" is not 1 to 64`},
+		"all":         {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "*"}}}, `Scopes: "*" is not 1 to 64`},
+		"space":       {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a b"}}}, `Scopes: "a b" is not 1 to 64`},
+		"long name":   {authtoken.Policy{Scopes: []authtoken.Scope{{Name: strings.Repeat("a", 65)}}}, `is not 1 to 64`},
+		"twice":       {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a"}, {Name: "a"}}}, `Scopes: "a" occurs twice`},
+		"implies":     {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a", Implies: []string{"b"}}}}, `"a" implies "b", which is not among them`},
+		"implies all": {authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a", Implies: []string{"*"}}}}, `"a" implies "*", which is not among them`},
+		"implies more": {
+			authtoken.Policy{Scopes: []authtoken.Scope{{Name: "a", Implies: []string{"b"}}, {Name: "b", Superuser: true}}},
+			`"a" implies "b", which is for superusers`,
+		},
 		"manage":            {authtoken.Policy{Scopes: notes, ManageScope: "x"}, `ManageScope: "x" is not among Scopes`},
 		"manage alone":      {authtoken.Policy{ManageScope: "tokens"}, `ManageScope: "tokens" is not among Scopes`},
 		"limit to nothing":  {authtoken.Policy{MustLimit: true}, "MustLimit: there are no Scopes"},

@@ -74,7 +74,7 @@ func (a *Access) Reveal(ctx context.Context, identifier string) (key Key, err er
 	if err != nil {
 		return Key{}, fmt.Errorf("%w: %w", ErrNoSealer, err)
 	}
-	if err := a.stillHeld(ctx, r.PK); err != nil {
+	if err := a.stillHeld(ctx, tokenOf(&r)); err != nil {
 		return Key{}, err
 	}
 	s.emitBy(ctx, EventRevealed, by, tokenOf(&r), now)
@@ -112,7 +112,7 @@ func (a *Access) Rotate(ctx context.Context, identifier string, overlap time.Dur
 		return s.replaceKey(r, by, key, now.Add(overlap.Truncate(time.Microsecond)), now)
 	})
 	if err == nil {
-		err = a.stillHeld(ctx, token.PK)
+		err = a.stillHeld(ctx, token)
 	}
 	if err != nil {
 		return Token{}, Key{}, err

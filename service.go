@@ -132,11 +132,11 @@ func (a *Access) Create(ctx context.Context, p CreateParams) (token Token, key K
 	if err := s.insert(ctx, &r, by, named); err != nil {
 		return Token{}, Key{}, s.explainTaken(ctx, &r, err)
 	}
-	if err := a.stillHeld(ctx, r.PK); err != nil {
+	token = tokenOf(&r)
+	if err := a.stillHeld(ctx, token); err != nil {
 		// Nobody has seen the new key yet, and nobody will.
 		return Token{}, Key{}, errors.Join(err, s.store.Delete(context.WithoutCancel(ctx), r.PK, r.Version))
 	}
-	token = tokenOf(&r)
 	s.emitBy(ctx, EventCreated, by, token, now)
 	return token, key, nil
 }

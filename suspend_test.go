@@ -230,3 +230,19 @@ func TestEndOverlap(t *testing.T) {
 	require.Equal(t, token, again)
 	require.Empty(t, told.take())
 }
+
+// An owner does not get rid of what is locked by using a key that was replaced.
+func TestReuseOfALockedToken(t *testing.T) {
+	t.Parallel()
+	svc, _, told := newObserved(t, authtoken.Config{Policy: authtoken.Policy{RevokeOnReuse: true}})
+	_, old := create(t, svc, authtoken.CreateParams{Identifier: "deploy", User: alice.ID, Expiring: new(false)})
+	_, _, err := svc.As(alice.ID).Rotate(t.Context(), "deploy", 0)
+	require.NoError(t, err)
+	require.NoError(t, suspend(t, svc.As(root.ID), "deploy", true))
+	told.take()
+	_, err = svc.Authenticate(t.Context(), old)
+	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
+	require.Equal(t, []string{"refused deploy - key refused: it has been replaced"}, told.take())
+	_, err = svc.Get(t.Context(), "deploy")
+	require.NoError(t, err)
+}

@@ -60,6 +60,7 @@ func appendBounds(b []byte, t *authtoken.Token) []byte {
 		b = appendList(b, `,"allowed_ips":`, t.Networks, func(b []byte, n *netip.Prefix) []byte { return append(n.AppendTo(append(b, '"')), '"') })
 	}
 	b = appendBool(b, `,"suspended":`, t.Suspended)
+	b = appendBool(b, `,"locked":`, t.Locked)
 	b = append(b, `,"metadata":{`...)
 	if len(t.Metadata) > 0 {
 		b = appendMetadata(b, t.Metadata)

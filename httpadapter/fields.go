@@ -319,6 +319,9 @@ func (d *decoder) metadata() map[string]string {
 		d.fault("metadata", codeDictionary, pythonType(raw))
 		return nil
 	}
+	if d.text("metadata", raw) == nil { // of which it looks at the names, too
+		return nil
+	}
 	metadata := make(map[string]string, len(items))
 	for name, item := range items {
 		text := d.item("metadata", item)

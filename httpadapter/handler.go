@@ -81,7 +81,7 @@ type Config struct {
 	TextUserIDs bool
 
 	// AuthentikFieldsOnly leaves out the fields that authentik does not have: created,
-	// last_used, scopes, allowed_ips, suspended, metadata and via. Some generated clients
+	// last_used, scopes, allowed_ips, suspended, locked, metadata and via. Some generated clients
 	// refuse fields that they do not know. Requests may still set these fields. The key of a
 	// new token is still shown, since nothing else shows it.
 	AuthentikFieldsOnly bool

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -66,7 +67,9 @@ type GuardConfig struct {
 	Logger *slog.Logger
 }
 
-// Checker checks keys. [authtoken.Service] is one.
+// Checker checks keys. [authtoken.Service] is one. Any other must refuse a key that lacks one
+// of the Scopes of its credentials, with an error that matches authtoken.ErrKeyScope, and
+// must refuse limited tokens if Scopes is empty but not nil: the guard relies on it.
 type Checker interface {
 	Check(ctx context.Context, c authtoken.Credentials, intents ...authtoken.Intent) (authtoken.Principal, error)
 }
@@ -285,11 +288,12 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 	writeDetail(w, status, detail)
 }
 
-// remoteHost returns the address of r's sender, without the port.
+// remoteHost returns the address of r's sender, without the port. It is all of it if there
+// is no port.
 func remoteHost(r *http.Request) string {
-	i := strings.LastIndexByte(r.RemoteAddr, ':')
-	if i < 0 {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
 		return r.RemoteAddr
 	}
-	return strings.Trim(r.RemoteAddr[:i], "[]")
+	return host
 }

@@ -88,7 +88,7 @@ func TestAuthentikFieldsOnly(t *testing.T) {
 		cfg  httpadapter.Config
 		want []string
 	}{
-		"all":            {httpadapter.Config{}, append([]string{"created", "last_used", "scopes", "allowed_ips", "suspended", "metadata", "via"}, theirs...)},
+		"all":            {httpadapter.Config{}, append([]string{"created", "last_used", "scopes", "allowed_ips", "suspended", "locked", "metadata", "via"}, theirs...)},
 		"authentik's":    {httpadapter.Config{AuthentikFieldsOnly: true}, theirs},
 		"and text in ID": {httpadapter.Config{AuthentikFieldsOnly: true, TextUserIDs: true}, theirs},
 	} {

@@ -36,6 +36,7 @@ const (
           "scopes",
           "allowed_ips",
           "suspended",
+          "locked",
           "metadata",
           "via"`
 )

@@ -196,7 +196,7 @@ func TestBoundsOverHTTP(t *testing.T) {
 		as, body string
 		want     string // a part of the answer; of a 400 if it has no "pk"
 	}{
-		"nothing named": {"alice", ``, `"scopes":["notes:write"],"allowed_ips":null,"suspended":false,"metadata":{}`},
+		"nothing named": {"alice", ``, `"scopes":["notes:write"],"allowed_ips":null,"suspended":false,"locked":false,"metadata":{}`},
 		"scopes":        {"alice", `"scopes":["notes:write"," notes:read"]`, `"scopes":["notes:read","notes:write"]`},
 		"all scopes":    {"alice", `"scopes":["*"]`, `"scopes":["*"]`},
 		"no list":       {"alice", `"scopes":"*"`, `{"scopes":["Expected a list of items but got type \"str\"."]}`},
@@ -227,7 +227,17 @@ func TestBoundsOverHTTP(t *testing.T) {
 		"no metadata":      {"alice", `"metadata":{}`, `"metadata":{}`},
 		"metadata, number": {"akadmin", `"metadata":{"tenant":7}`, `{"metadata":["Not a valid string."]}`},
 		"metadata, list":   {"akadmin", `"metadata":[]`, `{"metadata":["Expected a dictionary of items but got type \"list\"."]}`},
-		"metadata, null":   {"akadmin", `"metadata":null`, `{"metadata":["This field may not be null."]}`},
+		"metadata, half a pair": {
+			"akadmin", `"metadata":{"\ud800":"x"}`, `{"metadata":["Surrogate characters are not allowed: U+D800."]}`,
+		},
+		"a long scope": {
+			"alice", `"scopes":["` + strings.Repeat("x", 1000) + `"]`, `{"scopes":["\"` + strings.Repeat("x", 64) + `…\" is not a valid choice."]}`,
+		},
+		"many odd networks": {
+			"alice", `"allowed_ips":[` + strings.TrimSuffix(strings.Repeat(`"::ffff:1.2.3.4",`, 60), ",") + `]`,
+			`{"allowed_ips":["Ensure this field has no more than 50 elements."]}`,
+		},
+		"metadata, null": {"akadmin", `"metadata":null`, `{"metadata":["This field may not be null."]}`},
 		"metadata, long": {
 			"akadmin", `"metadata":{"a":"` + strings.Repeat("x", 5000) + `"}`, `{"metadata":["Ensure this field has no more than 4096 bytes."]}`,
 		},
@@ -347,18 +357,21 @@ func TestNetworksOverHTTP(t *testing.T) {
 		remote, forward string
 		want            int
 	}{
-		"direct":            {httpadapter.Config{}, "192.0.2.7:99", "", http.StatusOK},
-		"from elsewhere":    {httpadapter.Config{}, "198.51.100.1:99", "", http.StatusForbidden},
-		"invented":          {httpadapter.Config{}, "198.51.100.1:99", "192.0.2.7", http.StatusForbidden},
-		"through a proxy":   {httpadapter.Config{From: httpadapter.FromProxies(trusted)}, "10.0.0.1:99", "192.0.2.7", http.StatusOK},
-		"invented, proxied": {httpadapter.Config{From: httpadapter.FromProxies(trusted)}, "10.0.0.1:99", "192.0.2.7, 198.51.100.1", http.StatusForbidden},
-		"no address":        {httpadapter.Config{From: func(*http.Request) string { return "" }}, "192.0.2.7:99", "", http.StatusForbidden},
+		"direct":              {httpadapter.Config{}, "192.0.2.7:99", "", http.StatusOK},
+		"from elsewhere":      {httpadapter.Config{}, "198.51.100.1:99", "", http.StatusForbidden},
+		"invented":            {httpadapter.Config{}, "198.51.100.1:99", "192.0.2.7", http.StatusForbidden},
+		"through a proxy":     {httpadapter.Config{From: httpadapter.FromProxies(trusted)}, "10.0.0.1:99", "192.0.2.7", http.StatusOK},
+		"invented, proxied":   {httpadapter.Config{From: httpadapter.FromProxies(trusted)}, "10.0.0.1:99", "192.0.2.7, 198.51.100.1", http.StatusForbidden},
+		"IPv6 without a port": {httpadapter.Config{}, "2001:db8::7:dead", "", http.StatusForbidden},
+		"IPv6 in brackets":    {httpadapter.Config{}, "[2001:db8::7:dead]", "", http.StatusForbidden},
+		"IPv6":                {httpadapter.Config{}, "2001:db8::7", "", http.StatusOK},
+		"no address":          {httpadapter.Config{From: func(*http.Request) string { return "" }}, "192.0.2.7:99", "", http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t, c.cfg)
 			_, key, err := a.svc.Create(t.Context(), authtoken.CreateParams{
-				Identifier: "bound", User: "2", Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+				Identifier: "bound", User: "2", Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::7/128")},
 			})
 			require.NoError(t, err)
 			r := httptest.NewRequestWithContext(t.Context(), "GET", tokens+"bound/", nil)
