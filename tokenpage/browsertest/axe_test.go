@@ -91,6 +91,16 @@ var states = []struct {
 		b.click(200, "form .primary")
 	}},
 	{"revoke", func(_ *testing.T, _ *site, b *tab) { b.goTo("/alice/tokens?do=revoke&token=mail-client") }},
+	{"limited tokens", func(_ *testing.T, _ *site, b *tab) { b.goTo("/limited/tokens") }},
+	{"limits to choose", func(_ *testing.T, _ *site, b *tab) { b.goTo("/limited/tokens?do=new") }},
+	{"limits not chosen", func(_ *testing.T, _ *site, b *tab) {
+		b.goTo("/limited/tokens?do=new")
+		b.do(chromedp.SetValue(chromedp.CSS("#networks"), "home"))
+		b.click(400, "form .primary")
+	}},
+	{"limited token", func(_ *testing.T, _ *site, b *tab) { b.goTo("/limited/tokens?do=edit&token=reports") }},
+	{"token for elsewhere", func(_ *testing.T, _ *site, b *tab) { b.goTo("/limited/tokens?do=edit&token=office") }},
+	{"locked token", func(_ *testing.T, _ *site, b *tab) { b.goTo("/limited/tokens?do=edit&token=locked") }},
 	{"not found", func(_ *testing.T, _ *site, b *tab) {
 		b.leads(404, chromedp.Navigate(b.base+"/alice/tokens?do=edit&token=none"))
 	}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/authtoken/authtoken"
 	"github.com/authtoken/authtoken/authtokentest"
+	"github.com/authtoken/authtoken/store/memory"
 	"github.com/authtoken/authtoken/tokenpage"
 )
 
@@ -81,6 +83,7 @@ func newSite(t *testing.T) *site {
 		require.NoError(t, err)
 		mux.Handle("/"+u.Username+"/tokens", page)
 	}
+	mux.Handle("/limited/tokens", limited(t, users, clock))
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			s.posts.Add(1)
@@ -92,6 +95,39 @@ func newSite(t *testing.T) *site {
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// limited returns a page for alice over a service with scopes. It has tokens that are
+// limited, suspended or locked.
+func limited(t *testing.T, users authtoken.Directory, clock *authtokentest.Clock) http.Handler {
+	t.Helper()
+	svc, err := authtoken.New(memory.New(), authtoken.Config{Users: users, Now: clock.Now, Policy: authtoken.Policy{
+		DefaultLifetime: 30 * 24 * time.Hour,
+		Scopes: []authtoken.Scope{
+			{Name: "reports:read", Title: "Read reports"},
+			{Name: "reports:write", Title: "Write reports", Implies: []string{"reports:read"}},
+			{Name: "files:read", Title: "Read files"},
+		},
+	}})
+	require.NoError(t, err)
+	for _, p := range []authtoken.CreateParams{
+		{Identifier: "reports", Description: "Weekly figures", Scopes: []string{"reports:read", "files:read"}},
+		{Identifier: "office", Description: "From the office only", Scopes: []string{"*"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+		{Identifier: "locked", Description: "Seen in a public repository", Scopes: []string{"*"}, Suspended: true},
+	} {
+		p.User = "2"
+		_, _, err := svc.Create(t.Context(), p)
+		require.NoError(t, err)
+	}
+	_, err = svc.As("2").Update(t.Context(), "reports", authtoken.UpdateParams{Suspended: new(true)})
+	require.NoError(t, err)
+	_, _, err = svc.Rotate(t.Context(), "office", time.Hour)
+	require.NoError(t, err)
+	page, err := tokenpage.New(svc, tokenpage.Config{
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), nil }, Application: "Example", Now: clock.Now,
+	})
+	require.NoError(t, err)
+	return page
 }
 
 // fill gives the site tokens of all sorts.
