@@ -65,7 +65,7 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 	}
 	now := s.now()
 	var r store.Record
-	reason, err := s.find(ctx, &r, &who.proof.digest, key, c.From, intents, now)
+	reason, err := s.findRecord(ctx, &r, &who.proof.digest, key, c.From, intents, now)
 	if reason == nil && err == nil {
 		// Assign into the result directly: copying a User costs as much as the look-up.
 		who.User, err = s.lookUp(ctx, r.User)
@@ -99,9 +99,9 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 
 var apiOnly = []Intent{IntentAPI}
 
-// find sets digest to the digest of key, and r to the record with this key. If the token
+// findRecord sets digest to the digest of key, and r to the record with this key. If the token
 // does not let the key be accepted, it returns the reason. It does not look at the owner.
-func (s *Service) find(ctx context.Context, r *store.Record, digest *store.Digest, key, from string, intents []Intent, now time.Time) (reason, err error) {
+func (s *Service) findRecord(ctx context.Context, r *store.Record, digest *store.Digest, key, from string, intents []Intent, now time.Time) (reason, err error) {
 	if !s.keys.plausible(key) {
 		return ErrKeyUnknown, nil
 	}

@@ -27,6 +27,7 @@ const (
 	EventRevoked      EventKind = "revoked"       // the token was deleted
 	EventExpired      EventKind = "expired"       // the token was deleted some time after it had expired
 	EventRenewed      EventKind = "renewed"       // the token had expired, and has a new key and a new lifetime
+	EventFound        EventKind = "found"         // [Service.Find] was asked whose a key is
 	EventRefused      EventKind = "refused"       // a key was not accepted
 	EventFailed       EventKind = "failed"        // a call of the janitor failed
 )
