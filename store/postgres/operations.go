@@ -224,7 +224,7 @@ func (s *operations) each(ctx, running context.Context, db querier, q *store.Que
 		if n++; n > q.Offset {
 			f(r)
 		}
-		return q.Limit <= 0 || n < max(q.Offset, 0)+q.Limit, nil
+		return q.Limit <= 0 || n-max(q.Offset, 0) < q.Limit, nil
 	})
 }
 

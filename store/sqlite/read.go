@@ -134,7 +134,7 @@ func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *s
 			}
 		}
 		f(&r)
-		if inGo && q.Limit > 0 && n >= max(q.Offset, 0)+q.Limit {
+		if inGo && q.Limit > 0 && n-max(q.Offset, 0) >= q.Limit {
 			break
 		}
 	}

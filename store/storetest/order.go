@@ -143,6 +143,20 @@ var pageCases = []testCase{
 			}
 		}
 	}},
+	{"LargestLimit", listReturn, func(s subject) {
+		// No sum with the offset is that large.
+		s.create(pile()...)
+		for _, q := range []store.Query{
+			{}, {Users: []string{pile()[0].User, pile()[1].User, pile()[2].User}, Words: []store.Word{{Text: ""}, {Text: "a"}}},
+		} {
+			all := s.list(q)
+			if len(all) < 2 {
+				s.Fatalf("List(%s) returns %d records, too few for this", describe(q), len(all))
+			}
+			q.Offset, q.Limit = 1, math.MaxInt
+			s.agree("List("+describe(q)+")", s.list(q), all[1:])
+		}
+	}},
 	{"AfterWithoutLimit", afterThis, func(s subject) {
 		s.create(pile()...)
 		for _, o := range orderings() {
