@@ -147,10 +147,10 @@ var pageCases = []testCase{
 		// No sum with the offset is that large.
 		s.create(pile()...)
 		for _, q := range []store.Query{
-			{}, {Users: []string{pile()[0].User, pile()[1].User, pile()[2].User}, Words: []store.Word{{Text: ""}, {Text: "a"}}},
+			{}, {Users: []string{pile()[0].User, pile()[1].User, pile()[2].User}, Words: []store.Word{{Text: ""}}},
 		} {
 			all := s.list(q)
-			if len(all) < 2 {
+			if len(all) < 3 {
 				s.Fatalf("List(%s) returns %d records, too few for this", describe(q), len(all))
 			}
 			q.Offset, q.Limit = 1, math.MaxInt
