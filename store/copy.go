@@ -10,33 +10,31 @@ import (
 	"time"
 )
 
-// CopyStats is what [Copy] has done so far, in records.
+// CopyStats reports the progress of [Copy], in records.
 type CopyStats struct {
 	Total   int // in the source, when Copy began
-	Kept    int // were in the destination already, and the same
-	Deleted int // were in the destination, but not in the source, or not the same
-	Created int // were not in the destination, or not the same
+	Kept    int // were in the destination already and equal
+	Deleted int // were in the destination, but not in the source or not equal
+	Created int // were not in the destination or not equal
 }
 
-// Copy makes dst hold the same records as src, to the last field. It reads both
-// page by page, in the order of their identifiers, so that it takes little
-// memory however many there are.
+// Copy makes dst hold the same records as src, with all their fields. It reads both
+// page by page, in the order of identifiers, so it takes little memory for any number
+// of records.
 //
-// What is in dst already and the same is left alone. So Copy can be run again
-// after it has failed or was interrupted, and run twice to move an
-// application: first while it is at work, and then, with little left to do, while it
-// is stopped. Changes that are made to src meanwhile may be copied or not, and
-// nobody else should write to dst; if the numbers of records differ in the end, the
-// error says so.
+// Copy leaves equal records in dst alone. So it can be run again after an error or an
+// interruption. To move an application, run it twice: first while the application is at
+// work, and then, with little left to do, while it is stopped. Changes to src meanwhile
+// may be copied or not. Nobody else should write to dst; if the numbers of records
+// differ in the end, Copy returns an error.
 //
-// Records of dst that src does not have are deleted, or revoked tokens would come back
-// to life. If src is empty and dst is not, Copy takes them for the wrong way round
-// and does nothing.
+// Copy deletes records of dst that src does not have: otherwise revoked tokens would
+// come back to life. If src is empty and dst is not, Copy assumes that they are
+// swapped, changes nothing and returns an error.
 //
-// Copy writes from 64 goroutines, which have ended when it returns; dst must let so
-// many wait. Progress,
-// unless it is nil, is called from the goroutine of the caller after each page.
-// The stats say what was done, whether or not there is an error.
+// Copy writes from 64 goroutines, which have ended when it returns; dst must allow that
+// many writes to wait. If progress is not nil, the caller's goroutine calls it after
+// each page. The stats say what was done, even if there is an error.
 func Copy(ctx context.Context, dst, src Store, progress func(CopyStats)) (CopyStats, error) {
 	c := copying{dst: dst, src: src, progress: progress}
 	err := c.run(ctx)
@@ -47,8 +45,8 @@ func Copy(ctx context.Context, dst, src Store, progress func(CopyStats)) (CopySt
 }
 
 const (
-	copyPage    = 1000 // records held in memory, of either store
-	copyWriters = 64   // so that stores that commit writes together can
+	copyPage    = 1000 // records of each store that are held in memory
+	copyWriters = 64   // lets stores commit writes together
 )
 
 type copying struct {
@@ -68,7 +66,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	if c.stats.Total == 0 && already > 0 {
 		return fmt.Errorf("the source is empty, and the destination has %d: is it the other way round?", already)
 	}
-	// First make room: a new record may have the name of an old one that has been
+	// First make room: a new record may have the identifier of an old one that was
 	// renamed or deleted.
 	if err := c.deleteOld(ctx); err != nil {
 		return err
@@ -79,7 +77,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	return c.compareCounts(ctx)
 }
 
-// deleteOld deletes from dst what is not the same in src.
+// deleteOld deletes from dst the records that src lacks or has differently.
 func (c *copying) deleteOld(ctx context.Context) error {
 	return c.each(ctx, c.dst, c.src, func(page []pair) error {
 		var old []Record
@@ -99,7 +97,7 @@ func (c *copying) deleteOld(ctx context.Context) error {
 	})
 }
 
-// createNew adds to dst what is only in src.
+// createNew adds to dst the records that only src has.
 func (c *copying) createNew(ctx context.Context) error {
 	return c.each(ctx, c.src, c.dst, func(page []pair) error {
 		var missing []Record
@@ -132,12 +130,12 @@ func (c *copying) compareCounts(ctx context.Context) error {
 	return nil
 }
 
-// A pair is a record of one store, and the one with the same identifier in the
-// other, nil if there is none.
+// A pair is a record of one store, and the one with the same identifier in the other.
+// other is nil if there is none.
 type pair struct{ record, other *Record }
 
-// each calls f with the records of a, page by page, in the order of their
-// identifiers, each along with its like in b.
+// each calls f with the records of a, page by page, in the order of identifiers, each
+// paired with its record in b.
 func (c *copying) each(ctx context.Context, a, b Store, f func(page []pair) error) error {
 	next, stop := iter.Pull2(all(ctx, b))
 	defer stop()
@@ -177,7 +175,7 @@ func (c *copying) each(ctx context.Context, a, b Store, f func(page []pair) erro
 	return flush()
 }
 
-// all yields all records of s by identifier, or an error in the end.
+// all yields all records of s by identifier. It ends with an error if there is one.
 func all(ctx context.Context, s Store) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		q := Query{Limit: copyPage}
@@ -200,8 +198,8 @@ func all(ctx context.Context, s Store) iter.Seq2[*Record, error] {
 	}
 }
 
-// write calls f for each of records, several at a time, and returns when all of
-// them are done, and for how many it worked. It stops early if one fails.
+// write calls f for each of records, several at a time. It returns when all calls are
+// done, and how many succeeded. After an error it starts no more.
 func write(ctx context.Context, records []Record, f func(*Record) error) (int, error) {
 	var (
 		mu   sync.Mutex
@@ -232,15 +230,15 @@ func write(ctx context.Context, records []Record, f func(*Record) error) (int, e
 	wg.Wait()
 	done := next - len(errs)
 	if ctx.Err() != nil {
-		return done, ctx.Err() // which all of them failed with
+		return done, ctx.Err() // they all failed with it
 	}
 	return done, errors.Join(errs...)
 }
 
-// same reports whether a store holds the same after it was given a as after b.
+// same reports whether a and b are stored as the same record.
 func same(a, b *Record) bool { return reflect.DeepEqual(normal(*a), normal(*b)) }
 
-// normal returns r in the one form that all its equals have in common.
+// normal returns r in a form that all its equals share.
 func normal(r Record) Record {
 	for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
 		*t = time.UnixMicro(t.UnixMicro()).UTC()

@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// Match reports whether r passes every filter of q. Order, After, Offset and
-// Limit play no part. For many records, a [Matcher] takes less time.
+// Match reports whether r passes every filter of q. It ignores Order, After, Offset and
+// Limit. For many records, a [Matcher] is faster.
 func (q *Query) Match(r *Record) bool {
 	return q.matches(r) && q.Matcher().wordsOccur(r)
 }
 
-// matches reports whether r passes the filters of q, Words aside.
+// matches reports whether r passes all filters of q except Words.
 func (q *Query) matches(r *Record) bool {
 	switch {
 	case q.Identifier != "" && q.Identifier != r.Identifier,
@@ -50,23 +50,23 @@ func hasName(names, name string) bool {
 	return false
 }
 
-// A Matcher tells which of many records pass the filters of a query. It prepares the
-// words once, goes through each text of a record once at most, and looks at the
-// context as it goes. Make one with [Query.Matcher], for one goroutine; the query must
-// not change while it is in use.
+// A Matcher filters many records by one query. It prepares the words once, reads each
+// text of a record at most once, and checks the context as it goes. Make one with
+// [Query.Matcher]; the zero value is not ready for use. It is for one goroutine. The
+// query must not change while it is in use.
 type Matcher struct {
 	q    *Query
 	pace pace
 
-	// A letter of a word is a byte here, which all that equal it, case aside, have
-	// in common. So is a letter of a text; what occurs in no word is 0. That makes
-	// short texts of long ones, and bytes.Contains is fast for short words.
-	codes []*[256]byte // by the letter, in pages of 256
+	// codes maps each letter of a word, and all letters that equal it, case aside, to
+	// one byte. Texts are coded the same way; a letter that is in no word is 0. That
+	// makes long texts short, and bytes.Contains is fast for short words.
+	codes []*[256]byte // by letter, in pages of 256
 	words [][]byte
-	left  [][]byte // the words that have not been found in the record at hand
-	text  []byte   // of the record at hand
+	left  [][]byte // the words not yet found in the current record
+	text  []byte   // of the current record
 
-	crowded bool // whether the words have more letters than there are bytes
+	crowded bool // whether the words have too many letters for a byte
 }
 
 // Matcher returns a Matcher for q.
@@ -120,7 +120,7 @@ func (m *Matcher) Match(ctx context.Context, r *Record) (bool, error) {
 	return m.q.matches(r) && (len(m.words) == 0 || m.wordsOccur(r)), nil
 }
 
-// wordsOccur reports whether all words occur in r. What costs least comes first.
+// wordsOccur reports whether all words occur in r. Cheap checks come first.
 func (m *Matcher) wordsOccur(r *Record) bool {
 	if m.crowded {
 		return !slices.ContainsFunc(m.q.Words, func(w Word) bool { return !w.occursIn(r) })
@@ -150,10 +150,10 @@ func (w *Word) occursIn(r *Record) bool {
 		ContainsFold(r.Intent, w.Text) || ContainsFold(r.Description, w.Text)
 }
 
-// pace tells when it is time to look at a context again.
-type pace struct{ left int } // how much may be done before, in bytes
+// pace decides when to check a context again.
+type pace struct{ left int } // how many bytes may be handled before that
 
-// look returns ctx.Err() if it is time to look, before as many bytes are worked on.
+// look counts bytes as handled, and returns ctx.Err() if it is time to check.
 func (p *pace) look(ctx context.Context, bytes int) error {
 	if p.left -= bytes; p.left > 0 {
 		return nil
@@ -162,10 +162,10 @@ func (p *pace) look(ctx context.Context, bytes int) error {
 	return ctx.Err()
 }
 
-// Select returns those of records that [Store.List] must return for q: the ones
-// that match, in order, after After, cut to Offset and Limit. It changes records:
-// use a copy of what a store holds. If ctx ends meanwhile, it returns ctx.Err() and
-// no records.
+// Select returns those of records that [Store.List] must return for q: the matches, in
+// order, after After, cut to Offset and Limit. It reuses and changes records: pass it a
+// copy of what a store holds. If ctx ends meanwhile, it returns ctx.Err() and no
+// records.
 func (q *Query) Select(ctx context.Context, records []Record) ([]Record, error) {
 	m := q.Matcher()
 	var err error
@@ -191,7 +191,7 @@ func (q *Query) Select(ctx context.Context, records []Record) ([]Record, error) 
 }
 
 // Sort sorts s as slices.SortFunc does. If ctx ends meanwhile, it returns ctx.Err(),
-// and s is in no particular order.
+// and the order of s is undefined.
 func Sort[T any](ctx context.Context, s []T, compare func(a, b T) int) error {
 	var p pace
 	var err error
@@ -200,23 +200,22 @@ func Sort[T any](ctx context.Context, s []T, compare func(a, b T) int) error {
 			err = p.look(ctx, 64)
 		}
 		if err != nil {
-			return 0 // with all of them equal, there is nothing left to do
+			return 0 // if all are equal, the sort ends soon
 		}
 		return compare(a, b)
 	})
 	return err
 }
 
-// ContainsFold reports whether word occurs in text, case aside as [Word] says.
-// The empty word occurs everywhere. It takes time in proportion to the text,
-// whatever the word. To look for several words, or in many texts, use a [Matcher].
+// ContainsFold reports whether word occurs in text, case aside as [Word] says. The
+// empty word occurs everywhere. The time it takes depends on the text, not on the word.
+// To look for several words, or in many texts, use a [Matcher].
 func ContainsFold(text, word string) bool {
 	return strings.Contains(strings.Map(Fold, text), strings.Map(Fold, word))
 }
 
-// Fold returns the letter that stands for r when case is put aside, as [Word]
-// says it. Stores that search in a language of their own need it to prepare
-// the words.
+// Fold returns the letter that all letters equal to r share, case aside as [Word] says.
+// Stores that search in a language of their own prepare the words with it.
 func Fold(r rune) rune {
 	if r < utf8.RuneSelf {
 		if 'A' <= r && r <= 'Z' {

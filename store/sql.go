@@ -9,15 +9,14 @@ import (
 	"unicode"
 )
 
-// What is in this file is for stores that speak SQL.
+// This file is for stores that use SQL.
 
-// TablePrefix is what the names of a store's tables and indexes start with, so that
-// there can be several stores in one database. A store writes its SQL, migrations
-// included, with DefaultTablePrefix, so that the SQL can be read, searched for and run
-// as it stands.
+// TablePrefix starts the names of a store's tables and indexes, so that several stores
+// can share a database. A store writes its SQL, including migrations, with
+// DefaultTablePrefix, so that the SQL can be read, searched for and run as it stands.
 type TablePrefix string
 
-// DefaultTablePrefix is the prefix of a store that is given none.
+// DefaultTablePrefix is the prefix of a store that sets none.
 const DefaultTablePrefix TablePrefix = "authtoken_"
 
 const maxTablePrefix = 40 // PostgreSQL cuts names off after 63 bytes
@@ -27,8 +26,9 @@ func (p TablePrefix) In(sql string) string {
 	return strings.ReplaceAll(sql, string(DefaultTablePrefix), string(p))
 }
 
-// Check returns an error unless p is 1 to 40 letters from a to z, digits and
-// underscores, the first no digit. SQLite keeps "sqlite_" for its own tables.
+// Check returns an error unless p has 1 to 40 letters from a to z, digits and
+// underscores, and starts with no digit and not with "sqlite_", which SQLite keeps for
+// its own tables.
 func (p TablePrefix) Check() error {
 	const letters, digits = "abcdefghijklmnopqrstuvwxyz_", "0123456789"
 	switch {
@@ -47,16 +47,16 @@ type Migration struct {
 	// Version is the version of the schema after this step. The first is 1.
 	Version int
 
-	// Name is what the step is about, in letters that suit a file name.
+	// Name says what the step does, in letters that suit a file name.
 	Name string
 
-	// SQL is the statements of the step, each with a semicolon at its end. The last
-	// adds Version to the table authtoken_migrations.
+	// SQL has the statements of the step, each with a semicolon at its end. The last
+	// one adds Version to the table authtoken_migrations.
 	SQL string
 }
 
-// Migrations returns the steps that the files migrations/*.sql are, in the order of
-// their names, such as "0001_tokens.sql".
+// Migrations returns the steps in the files migrations/*.sql, in the order of their
+// names, such as "0001_tokens.sql".
 func Migrations(files fs.FS, p TablePrefix) ([]Migration, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
@@ -75,8 +75,8 @@ func Migrations(files fs.FS, p TablePrefix) ([]Migration, error) {
 	return all, nil
 }
 
-// Missing returns those of all that a schema of this version lacks. It is an error
-// if a newer release has made the schema.
+// Missing returns the steps of all that a schema of this version lacks. It returns an
+// error if a newer release made the schema.
 func Missing(all []Migration, version int) ([]Migration, error) {
 	if version > len(all) {
 		return nil, fmt.Errorf("its schema has version %d, made by a newer release; this one knows versions up to %d", version, len(all))
@@ -84,10 +84,9 @@ func Missing(all []Migration, version int) ([]Migration, error) {
 	return all[version:], nil
 }
 
-// SortedBy returns what results are sorted by in full: q's Order, or the identifier if
-// that is empty, with each field once, and the PK at the end. Nothing comes after the PK.
-// The PK is there even after the identifier, which is as unique: q.After may have the
-// identifier of a record that another has replaced since.
+// SortedBy returns the full order of results: q's Order, or the identifier if that is
+// empty, with each field once, and the PK last. The PK follows even the unique
+// identifier: a newer record may have the identifier of q.After.
 func (q *Query) SortedBy() []Order {
 	order := q.Order
 	if len(order) == 0 {
@@ -105,16 +104,15 @@ func (q *Query) SortedBy() []Order {
 	return full
 }
 
-// ByExpiry reports whether q bounds Expires, so that a record that matches must have
-// one.
+// ByExpiry reports whether q bounds Expires, so that every match must have one.
 func (q *Query) ByExpiry() bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
 
-// Variants returns the characters that equal r, case aside as [Word] says. The first is
-// r.
+// Variants returns the characters that equal r, case aside as [Word] says, first r
+// itself.
 func Variants(r rune) []rune {
 	same := []rune{r}
-	// All that fold to one letter are in one orbit, but not all in an orbit fold to
-	// one letter.
+	// Letters that fold to the same one share an orbit, but an orbit may have letters
+	// that fold to others.
 	for v := unicode.SimpleFold(r); v != r; v = unicode.SimpleFold(v) {
 		if Fold(v) == Fold(r) {
 			same = append(same, v)

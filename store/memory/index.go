@@ -7,17 +7,17 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// index is every way to a row.
+// index holds all the ways to find a row.
 type index struct {
 	byPK         wideMap[store.PK]
 	byDigest     wideMap[store.Digest]
 	byIdentifier map[string]*row
 	byManaged    map[string]*row
-	byFormer     map[store.Digest][]*row // several tokens may have had the same key before
-	owners       map[string]*owner       // those who have tokens, by ID
+	byFormer     map[store.Digest][]*row // several tokens may have had the same key
+	owners       map[string]*owner       // of at least one token, by ID
 
 	all      sorted[textKey, *row] // by identifier
-	byExpiry sorted[timeKey, *row] // those that can expire, by expiry and PK
+	byExpiry sorted[timeKey, *row] // rows that can expire, by expiry and PK
 }
 
 // owner is a user who has tokens.
@@ -63,8 +63,7 @@ func (x *index) owned(user string) int {
 	return 0
 }
 
-// taken returns a TakenError if w cannot take the place of old, which is nil if
-// w is new.
+// taken returns a TakenError if w cannot replace old. old is nil if w is new.
 func (x *index) taken(old, w *row) error {
 	free := func(other *row) bool { return other == nil || other == old }
 	switch {
@@ -80,8 +79,8 @@ func (x *index) taken(old, w *row) error {
 	return nil
 }
 
-// swap puts w in the place of old everywhere. Without old it adds w, without w
-// it removes old.
+// swap replaces old by w in all indexes. If old is nil it adds w, if w is nil it
+// removes old.
 func (x *index) swap(old, w *row) {
 	x.byPK.swap(old, w)
 	x.byDigest.swap(old, w)
@@ -100,7 +99,7 @@ func (x *index) swap(old, w *row) {
 	swapSorted(&x.byExpiry, old, w)
 }
 
-// swapKey swaps in a map. Rows for which key reports false have no place in it.
+// swapKey swaps in a map. It skips rows for which key reports false.
 func swapKey[K comparable](m map[K]*row, old, w *row, key func(*row) (K, bool)) {
 	var k, oldKey K
 	var has, had bool
@@ -132,8 +131,8 @@ func swapSorted[K key[K]](list *sorted[K, *row], old, w *row) {
 	}
 }
 
-// swapOwned swaps in the lists of the owners of both. It forgets who has nothing left,
-// and has w share the ID of its owner.
+// swapOwned swaps in the lists of both owners. It removes an owner who has no tokens
+// left, and makes w share the ID of its owner.
 func (x *index) swapOwned(old, w *row) {
 	if old != nil && w != nil && old.user == w.user {
 		w.user, w.owner = old.user, old.owner
@@ -174,8 +173,8 @@ func (x *index) swapFormer(old, w *row) {
 	}
 }
 
-// formerly returns a row that had this digest before its current one. It prefers
-// a row that has retired it last.
+// formerly returns a row that had this digest before its current one, preferably as its
+// last one.
 func (x *index) formerly(d store.Digest) *row {
 	rows := x.byFormer[d]
 	if i := slices.IndexFunc(rows, func(w *row) bool { return w.retired() == d }); i >= 0 {

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// textKey is the first 16 bytes of an identifier, NULs after it if it is
-// shorter, as numbers that sort like them.
+// textKey is the first 16 bytes of an identifier, padded with NULs, as two numbers that
+// sort like them.
 type textKey struct{ hi, lo uint64 }
 
 func newTextKey(s string) textKey {

@@ -7,9 +7,9 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// lookMax is how many rows a reader looks at while it holds the lock. Rows don't
-// change, so whoever has to look at more gathers them first and lets go: a
-// search through a million tokens does not keep keys from being checked.
+// lookMax is how many rows a reader looks at while it holds the lock. If there are
+// more, it gathers them and frees the lock first, since rows never change. So a search
+// through a million tokens does not hold up the check of a key.
 const lookMax = 4096
 
 // List implements [store.Store].

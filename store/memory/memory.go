@@ -7,10 +7,10 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Store is a [store.Store] in memory. Make one with [New]; the zero value is
-// not ready for use. A Store may be used by any number of goroutines at once.
+// Store is a [store.Store] in memory. Make one with [New]; the zero value is not ready
+// for use. It is safe for concurrent use.
 //
-// Its methods return no errors but [store.ErrNotFound], [store.ErrStale],
+// Its methods return no errors except [store.ErrNotFound], [store.ErrStale],
 // [store.ErrLimit], [*store.TakenError] and that of a context that has ended.
 type Store struct {
 	mu sync.RWMutex
@@ -19,7 +19,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New returns an empty store. It needs no closing.
+// New returns an empty store, which needs no closing.
 func New() *Store { return &Store{index: newIndex()} }
 
 // Create implements [store.Store].
@@ -127,9 +127,8 @@ func (s *Store) Touch(ctx context.Context, uses []store.Use) error {
 	return nil
 }
 
-// Purge implements [store.Store]. Unless q narrows the search to an identifier,
-// an owner or a range of expiry, the store stands still while it looks at
-// every token.
+// Purge implements [store.Store]. It holds the lock while it searches, which is through
+// every token unless q sets Identifier, Managed, Users or a range of expiry.
 func (s *Store) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -9,10 +9,10 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// row is a record as it is kept: half the size of a [store.Record], because
-// times are microseconds, a few intents serve all tokens, those of one user share
-// an ID and what most tokens lack is elsewhere. A row never changes once it is in the store, so whoever has
-// got hold of one may read it without the lock.
+// row is a record as the store keeps it, in half the size of a [store.Record]. Times
+// are microseconds, tokens share their intents, tokens of one user share an ID, and
+// rare fields are elsewhere. A row in the store never changes, so it can be read
+// without the lock.
 type row struct {
 	pk           store.PK
 	digest       store.Digest
@@ -21,25 +21,25 @@ type row struct {
 	intent       unique.Handle[string]
 	limits       *limits
 	user         string
-	owner        *owner // whose ID user is; nil until the row is in the store
+	owner        *owner // its ID is user; nil until the row is in the store
 	expires      int64
 	created      int64
 	lastUsed     int64
 	lastUsedFrom string
 	version      int64
 	sealed       string // a string, because it cannot change and has no capacity
-	rare         *rare  // nil if there is nothing in it
+	rare         *rare  // nil if all its fields are zero
 	expiring     bool
 }
 
-// limits is what a key is good for, and what is noted about its token.
+// limits are the bounds of a key, and the state and metadata of its token.
 type limits struct {
 	scopes, networks string
 	metadata         string
 	state            store.State
 }
 
-// unlimited is the limits of most tokens, which share it.
+// unlimited is the limits value that most tokens share.
 var unlimited = &limits{scopes: "*", networks: "*", state: store.StateActive}
 
 func limitsOf(r *store.Record) *limits {
@@ -49,18 +49,18 @@ func limitsOf(r *store.Record) *limits {
 	return unlimited
 }
 
-// rare is what few tokens have: those that are managed, were rotated, or were made
-// through another.
+// rare has the fields that few tokens set: those that are managed, were rotated, or
+// were made through another.
 type rare struct {
 	managed      string
 	via          store.PK
 	retired      store.Digest
 	retiredUntil int64
-	earlier      []store.EarlierKey // nil, not empty; what is in it never changes
+	earlier      []store.EarlierKey // nil if there are none; its values never change
 }
 
-// noTime is the zero time.Time in microseconds. Turned back, it is the zero
-// time.Time again, so that neither way has to ask.
+// noTime is the zero time.Time in microseconds. It converts back to the zero time.Time,
+// so neither way needs a special case.
 const noTime = -62_135_596_800_000_000
 
 func fromMicro(m int64) time.Time { return time.UnixMicro(m).UTC() }
@@ -96,13 +96,13 @@ func earlierKeys(keys []store.EarlierKey) []store.EarlierKey {
 	return own
 }
 
-// record returns w as a record that shares nothing with it.
+// record returns w as a record that shares no memory with it.
 func (w *row) record() (r store.Record) {
 	w.copyTo(&r)
 	return r
 }
 
-// copyTo sets all fields of r, which is a zero Record, to w's.
+// copyTo sets all fields of r, which must be zero, to those of w.
 func (w *row) copyTo(r *store.Record) {
 	w.view(r)
 	r.Digest = w.digest
@@ -118,8 +118,8 @@ func (w *row) copyTo(r *store.Record) {
 	r.Version = w.version
 }
 
-// view sets those fields of r that [store.Query.Match] and
-// [store.Query.Compare] look at, and allocates nothing.
+// view sets the fields of r that [store.Query.Match] and [store.Query.Compare] use. It
+// allocates nothing.
 func (w *row) view(r *store.Record) {
 	r.PK = w.pk
 	r.Identifier = w.identifier
@@ -168,5 +168,5 @@ func (w *row) former() iter.Seq[store.Digest] {
 	}
 }
 
-// canExpire reports whether w has a place in the index by expiry.
+// canExpire reports whether w belongs in the index by expiry.
 func (w *row) canExpire() bool { return w.expiring && w.expires != noTime }

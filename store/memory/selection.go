@@ -7,7 +7,7 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// selection gathers from a source the rows that make up the answer to a query.
+// selection collects from a source the rows that answer a query.
 type selection struct {
 	source
 	q       *store.Query
@@ -15,8 +15,8 @@ type selection struct {
 	wanted  int // how many rows up to the end of the page
 	found   []*row
 
-	full        bool         // wanted rows have been found, and worst is the last of them
-	worst       store.Record // as far as a view shows it
+	full        bool         // wanted rows are found, and worst is the last of them
+	worst       store.Record // the fields that view sets
 	view, other store.Record // to compare with
 }
 
@@ -24,8 +24,7 @@ func newSelection(q *store.Query, src source) *selection {
 	return &selection{source: src, q: q, matcher: q.Matcher(), wanted: wanted(q, src.count) - src.skipped}
 }
 
-// wanted returns how many of count rows q asks for at most, those it skips
-// included.
+// wanted returns how many of count rows q needs at most, including those that it skips.
 func wanted(q *store.Query, count int) int {
 	offset := max(q.Offset, 0)
 	if q.Limit <= 0 || q.Limit > math.MaxInt-offset {
@@ -34,8 +33,7 @@ func wanted(q *store.Query, count int) int {
 	return min(offset+q.Limit, count)
 }
 
-// add considers w and reports whether there is need for more. After an error there
-// is none.
+// add considers w and reports whether more rows are needed. After an error, none are.
 func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 	w.view(&s.view)
 	ok, err := s.matcher.Match(ctx, &s.view)
@@ -49,7 +47,7 @@ func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 	if s.ordered {
 		return len(s.found) < s.wanted, nil
 	}
-	// To keep the best few of many takes less than to sort them all.
+	// Keeping the best few of many is cheaper than sorting all.
 	if len(s.found) >= max(2*s.wanted, 256) {
 		if err := s.prune(ctx); err != nil {
 			return false, err
@@ -60,13 +58,13 @@ func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 
 // isAfter reports whether the row in view comes after q.After.
 func (s *selection) isAfter() bool {
-	if s.q.After == nil || s.ordered && len(s.found) > 0 { // the one found before was
+	if s.q.After == nil || s.ordered && len(s.found) > 0 { // the one before was
 		return true
 	}
 	return s.q.Compare(&s.view, s.q.After) > 0
 }
 
-// prune sorts the rows found and drops those that are too many.
+// prune sorts the found rows and drops those beyond wanted.
 func (s *selection) prune(ctx context.Context) error {
 	err := store.Sort(ctx, s.found, func(a, b *row) int {
 		a.view(&s.view)
@@ -84,7 +82,7 @@ func (s *selection) prune(ctx context.Context) error {
 	return nil
 }
 
-// page returns the rows of the answer.
+// page returns the rows of the page.
 func (s *selection) page(ctx context.Context) ([]*row, error) {
 	if !s.ordered {
 		if err := s.prune(ctx); err != nil {

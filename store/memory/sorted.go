@@ -5,17 +5,16 @@ import (
 	"slices"
 )
 
-// chunkMax is how many values a chunk of a sorted list holds at most. Inserting
-// moves half a chunk on average, which is cheaper than the search before it.
+// chunkMax is how many values a chunk can hold. An insertion moves half a chunk on
+// average, which is cheaper than the search before it.
 const chunkMax = 128
 
-// sorted is a list of values kept in order, as a list of short chunks, so that
-// inserting into a million of them costs little more than into a thousand. No
-// two values in it may be equal.
+// sorted is a list of values in order, made of short chunks. An insertion into a
+// million values costs little more than into a thousand. No two values may be equal.
 //
-// Most of what an insertion takes among a million is waiting for main memory, so
-// a key that settles most comparisons is kept beside each value, and the first
-// of each chunk beside the chunk.
+// Among a million values, an insertion mostly waits for main memory. So each value has
+// a key beside it that settles most comparisons, and each chunk has its first key
+// beside it.
 type sorted[K key[K], T any] struct {
 	keyOf   func(T) K
 	compare func(a, b T) int // must agree with the keys where they differ
@@ -38,7 +37,7 @@ type entry[K key[K], T any] struct {
 // position is a place in a sorted list: before entry i of chunk c.
 type position struct{ c, i int }
 
-// later returns that of two positions which is further down the list.
+// later returns the later of two positions.
 func later(p, q position) position {
 	if q.c > p.c || q.c == p.c && q.i > p.i {
 		return q
@@ -50,10 +49,10 @@ func later(p, q position) position {
 func (s *sorted[K, T]) start() position { return position{} }
 func (s *sorted[K, T]) end() position   { return position{c: len(s.chunks)} }
 
-// seek returns the position of the first value that is not before what is looked
-// for, whose key is k. For values that have that key, before tells.
+// seek returns the position of the first value that is not before the target. k is the
+// target's key; before decides for values with that key.
 func (s *sorted[K, T]) seek(k K, before func(T) bool) position {
-	// The place is in, or right after, the last chunk that starts before it.
+	// The position is in, or right after, the last chunk that starts before it.
 	lo, hi := 0, len(s.chunks)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -115,8 +114,7 @@ func (s *sorted[K, T]) back(p position, n int) position {
 	return position{p.c, max(p.i-n, 0)}
 }
 
-// count returns how many values there are from one position to another, which
-// may be before it.
+// count returns how many values are between two positions, 0 if to is before from.
 func (s *sorted[K, T]) count(from, to position) int {
 	if later(from, to) == from {
 		return 0
@@ -127,7 +125,7 @@ func (s *sorted[K, T]) count(from, to position) int {
 	return s.sum(from, to)
 }
 
-// sum adds up how many values there are from one position to a later one.
+// sum counts the values from one position to a later one.
 func (s *sorted[K, T]) sum(from, to position) int {
 	n := to.i - from.i
 	for c := from.c; c < to.c; c++ {
@@ -149,7 +147,7 @@ func (s *sorted[K, T]) insert(v T) {
 		return
 	case len(s.chunks[p.c].entries) < chunkMax:
 	case p == position{len(s.chunks) - 1, chunkMax}:
-		// Values that arrive in order fill every chunk to the brim.
+		// Values that arrive in order fill every chunk.
 		s.chunks = append(s.chunks, chunk[K, T]{e.key, append(make([]entry[K, T], 0, chunkMax), e)})
 		return
 	default:
@@ -158,12 +156,12 @@ func (s *sorted[K, T]) insert(v T) {
 	s.set(p.c, slices.Insert(s.chunks[p.c].entries, p.i, e))
 }
 
-// set makes entries, of which there is at least one, those of chunk c.
+// set replaces the entries of chunk c. There must be at least one.
 func (s *sorted[K, T]) set(c int, entries []entry[K, T]) {
 	s.chunks[c] = chunk[K, T]{entries[0].key, entries}
 }
 
-// split halves the full chunk that p is in and returns where p is now.
+// split halves the full chunk of p and returns the new position of p.
 func (s *sorted[K, T]) split(p position) position {
 	const half = chunkMax / 2
 	left := s.chunks[p.c].entries
@@ -177,7 +175,7 @@ func (s *sorted[K, T]) split(p position) position {
 	return p
 }
 
-// remove takes out v, which must be in the list.
+// remove removes v, which must be in the list.
 func (s *sorted[K, T]) remove(v T) {
 	s.size--
 	p := s.find(v)
@@ -192,8 +190,9 @@ func (s *sorted[K, T]) remove(v T) {
 	}
 }
 
-// join merges chunk c with the next one if both are small, and reports whether
-// it has. Half a chunk at most comes of it, lest the next insertion split it again.
+// join merges chunk c with the next one if both are small, and reports whether it did.
+// The result fills at most half a chunk, so that the next insertion does not split it
+// again.
 func (s *sorted[K, T]) join(c int) bool {
 	if c < 0 || c+1 >= len(s.chunks) {
 		return false
@@ -207,7 +206,7 @@ func (s *sorted[K, T]) join(c int) bool {
 	return true
 }
 
-// replace puts v where old is, which must be in the list and equal to v.
+// replace replaces old by v. old must be in the list and equal to v.
 func (s *sorted[K, T]) replace(old, v T) {
 	p := s.find(old)
 	s.chunks[p.c].entries[p.i].value = v

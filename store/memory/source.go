@@ -9,16 +9,16 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// source is a part of the store that holds all that a query matches.
+// source is a part of the store that includes all matches of a query.
 type source struct {
 	rows    iter.Seq[*row]
 	count   int  // how many rows there are at most
-	exact   bool // the query matches each of them, and they are count
-	ordered bool // they come in the order of the query
-	skipped int  // how many of those that the query's Offset skips are left out already
+	exact   bool // the query matches all of them, and there are count
+	ordered bool // the rows come in the order of the query
+	skipped int  // how many rows of the query's Offset are left out already
 }
 
-// source returns the source for q that has the fewest rows to look at.
+// source returns the source for q with the fewest rows to look at.
 func (x *index) source(q *store.Query) source {
 	switch {
 	case q.Identifier != "":
@@ -33,8 +33,8 @@ func (x *index) source(q *store.Query) source {
 	expiring := x.expiries(q)
 	n, k := float64(src.count), float64(expiring.count)
 	if src.ordered {
-		// If rows come in order, it takes no more of them than until there are
-		// enough. Of n, k will do.
+		// Rows in order are read only until there are enough. If k of n rows match,
+		// that is about n/k for each wanted one.
 		n *= float64(wanted(q, src.count)) / max(k, 1)
 	}
 	if k <= n {
@@ -52,8 +52,7 @@ func single(w *row) source {
 
 func none(func(*row) bool) {}
 
-// identifiers is the source for queries by owner, and for those that no other
-// index helps.
+// identifiers returns the source for queries by owner, or without any other index.
 func (x *index) identifiers(q *store.Query) source {
 	rest := *q
 	rest.Users = nil
@@ -82,7 +81,7 @@ func (x *index) identifiers(q *store.Query) source {
 	return src
 }
 
-// among returns those of users who have tokens, each once.
+// among returns the users who have tokens, each once.
 func (x *index) among(users []string) []*owner {
 	var owners []*owner
 	for _, user := range users {
@@ -94,7 +93,7 @@ func (x *index) among(users []string) []*owner {
 	return slices.Compact(owners)
 }
 
-// expiries is the source for queries with a range of expiry.
+// expiries returns the source for queries with a range of expiry.
 func (x *index) expiries(q *store.Query) source {
 	list := &x.byExpiry
 	sp := span[timeKey]{list, list.start(), list.end()}
@@ -126,9 +125,9 @@ type span[K key[K]] struct {
 
 func (sp span[K]) count() int { return sp.list.count(sp.from, sp.to) }
 
-// source is the source of a span that is sorted by identifier. Where the order
-// of q allows, it leaves out what q.After or q.Offset make needless; as no two
-// rows share an identifier, keys of the order beyond it don't matter.
+// source returns the source of a span that is sorted by identifier. If the order of q
+// allows it, rows that q.After or q.Offset exclude are left out. No two rows share an
+// identifier, so keys after it in the order don't matter.
 func (sp span[K]) source(q *store.Query, exact bool) source {
 	src := source{count: sp.count(), exact: exact, ordered: true}
 	desc := false

@@ -1,9 +1,9 @@
 package memory
 
-// wideMap finds rows by a key of many random bytes, of which it keeps eight: the
-// row has them all. That takes half the memory of a plain map. A key that agrees
-// in those eight bytes with one that is there already is kept whole; among
-// random keys there is none, and keys that are not random do no harm.
+// wideMap finds rows by a key of many random bytes. It keeps eight of them, since the
+// row has them all; that takes half the memory of a plain map. If two keys share these
+// eight bytes, the second is kept whole. Among random keys this does not happen, and
+// keys that are not random do no harm.
 type wideMap[K comparable] struct {
 	key     func(*row) K
 	shorten func(K) uint64
@@ -22,8 +22,8 @@ func (m *wideMap[K]) get(k K) *row {
 	return m.whole[k]
 }
 
-// swap puts w in the place of old; either may be nil. Its key must be old's, or
-// one that no row has.
+// swap replaces old by w; either may be nil. The key of w must be that of old or new to
+// the map.
 func (m *wideMap[K]) swap(old, w *row) {
 	if old != nil {
 		k := m.key(old)

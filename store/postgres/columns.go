@@ -12,8 +12,7 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// columns are the fields of a record in the order that insertArgs gives and
-// scanRecord takes them.
+// columns are the fields of a record, in the order of insertArgs and scanRecord.
 const columns = `pk, identifier, intent, "user", description, managed, expires, expiring,
 	digest, sealed, retired, retired_until, created, last_used, last_used_from, version, earlier,
 	scopes, networks, state, metadata, via`
@@ -37,7 +36,7 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 	)
 }
 
-// same reports whether b is what a was made as, but for what Touch changes.
+// same reports whether b equals a, apart from what Touch changes.
 func same(a, b *store.Record) bool {
 	return a.PK == b.PK && a.Identifier == b.Identifier && a.Intent == b.Intent && a.User == b.User &&
 		a.Description == b.Description && a.Managed == b.Managed &&
@@ -48,17 +47,17 @@ func same(a, b *store.Record) bool {
 		a.Scopes == b.Scopes && a.Networks == b.Networks && a.State == b.State && a.Metadata == b.Metadata && a.Via == b.Via
 }
 
-// What a record has empty or zero for "none" is NULL in the table. These give
-// the one for the other when writing; the columns below do it when reading.
+// A field that is empty or zero for "none" is NULL in the table. These convert it for
+// writing; the column types below convert it back.
 
 func uuid(pk store.PK) pgtype.UUID { return pgtype.UUID{Bytes: pk, Valid: true} }
 
-// optional has NULL for the zero PK.
+// optional returns NULL for the zero PK.
 func optional(pk store.PK) pgtype.UUID { return pgtype.UUID{Bytes: pk, Valid: pk != store.PK{}} }
 
 func text(s string) pgtype.Text { return pgtype.Text{String: s, Valid: s != ""} }
 
-// blob leaves nothing but nil for NULL.
+// blob returns nil, which is NULL, for empty b.
 func blob(b []byte) []byte {
 	if len(b) == 0 {
 		return nil
@@ -80,7 +79,7 @@ func instant(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: time.UnixMicro(t.UnixMicro()).UTC(), Valid: true}
 }
 
-// keySize is how many bytes an earlier key has: those of its digest and a time.
+// keySize is the size of an earlier key in bytes: its digest and a time.
 const keySize = len(store.Digest{}) + 8
 
 func keys(ks []store.EarlierKey) []byte {
@@ -95,7 +94,7 @@ func keys(ks []store.EarlierKey) []byte {
 	return b
 }
 
-// digests is never nil, which would be NULL.
+// digests never returns nil, which would be NULL.
 func digests(ks []store.EarlierKey) [][]byte {
 	ds := make([][]byte, len(ks))
 	for i := range ks {

@@ -16,9 +16,9 @@ var (
 	// ErrClosed is returned by every method of a closed store.
 	ErrClosed = errors.New("postgres: store is closed")
 
-	// ErrInDoubt is returned by a write if the connection broke while it was under
-	// way and it can't be found out whether it took effect. It is never returned
-	// in place of the error of a write that certainly took none.
+	// ErrInDoubt is returned by a write if the connection broke while it was under way
+	// and its effect is unknown. It never replaces the error of a write that certainly
+	// had no effect.
 	ErrInDoubt = errors.New("the connection broke, and whether the write took effect is not known")
 )
 
@@ -44,13 +44,13 @@ func code(err error) string {
 	return ""
 }
 
-// dsnFault says why a DSN can't be used, without a word of the DSN. Of one that can't
-// be parsed nobody knows which part is the password, and pgx quotes it, or
-// pieces of it. Nor does dsnFault wrap err: pgx keeps the DSN in it.
+// dsnFault says why a DSN can't be used, without quoting it. In a DSN that can't be
+// parsed, any part may be the password, and pgx quotes the DSN or pieces of it.
+// dsnFault does not wrap err either: pgx keeps the DSN in it.
 func dsnFault(err error) error {
 	what := "it can't be parsed"
 	if e, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
-		// What the message says after the DSN, up to the first value.
+		// The message after the DSN, up to the first value.
 		fault := *e
 		fault.ConnString = ""
 		_, what, _ = strings.Cut(fault.Error(), ": ")
@@ -61,8 +61,8 @@ func dsnFault(err error) error {
 }
 
 // unknownSetting reports whether the server refused a connection because it does not
-// know a setting in the DSN. Its message has the name of that setting, and what pgx
-// takes for a setting may be any text with an equals sign in it.
+// know a setting in the DSN. Its message names the setting, but pgx takes any text with
+// an equals sign for one.
 func unknownSetting(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return connecting && (code(err) == codeUnknownSetting || code(err) == codeInvalidName)
@@ -73,11 +73,11 @@ type unsureError struct{ error }
 
 func (e *unsureError) Unwrap() error { return e.error }
 
-// unsure returns err as an unsureError, unless it is certain that the statement
-// which failed with it had no effect: because nothing was sent, or because
-// PostgreSQL said so and stayed. That the connection is closed says neither: the
-// pool lends none that is, and pgx says so as well if it breaks while pgx waits for
-// the answer to a statement without arguments.
+// unsure returns err as an unsureError, unless the statement that failed with it
+// certainly had no effect: nothing was sent, or PostgreSQL reported an error and kept
+// the connection. ErrConnClosed proves neither. The pool lends no closed connection,
+// and pgx also returns it if the connection breaks while it waits for the answer to a
+// statement without arguments.
 func unsure(err error) error {
 	if err == nil || pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) {
 		return err
@@ -88,8 +88,8 @@ func unsure(err error) error {
 	return &unsureError{err}
 }
 
-// passing reports whether err is one that another attempt may not meet: others
-// were in the way, or the server was not there, or went away.
+// passing reports whether err is temporary: others were in the way, or the server was
+// away or went away.
 func passing(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -97,7 +97,7 @@ func passing(err error) bool {
 		case codeSerialization, codeDeadlock, codeTooMany, codeShutdown, codeCrash, codeStarting:
 			return true
 		}
-		return e.SeverityUnlocalized != "ERROR" && !connecting // it has ended the connection
+		return e.SeverityUnlocalized != "ERROR" && !connecting // it ended the connection
 	}
 	_, network := errors.AsType[net.Error](err)
 	return connecting || network || pgconn.SafeToRetry(err) ||
@@ -115,8 +115,7 @@ func isOutcome(err error) bool {
 		errors.Is(err, store.ErrLimit)
 }
 
-// wrap puts the name of the operation before err, unless err is one that
-// callers expect.
+// wrap adds the name of the operation to err, unless callers expect err as it is.
 func wrap(op string, err error) error {
 	switch {
 	case err == nil, isOutcome(err), errors.Is(err, ErrClosed):

@@ -12,19 +12,18 @@ import (
 )
 
 // migrationFiles are the steps to the present schema, in the order of their names.
-// A step that has been released is never changed; what is to change takes another.
+// A released step never changes; a change takes a new step.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migrations returns the steps to the schema that this release of the package
-// needs, for whoever makes them with a tool of their own instead of with
-// Migrate: in order, each once, and each in a transaction. Of cfg, it looks at
-// TablePrefix. Steps that have been released stay as they are; a later release
-// may come with more of them.
+// Migrations returns the steps to the schema of this release, for applications that run
+// them with a tool of their own instead of Migrate: in order, each once, and each in a
+// transaction. Of cfg, it uses TablePrefix. Released steps never change; a later
+// release may add more.
 //
-// The schema keeps account of its steps in a table of its own, so that New and
-// Open know which have been taken, whoever took them.
+// Each step records itself in a table of the schema, so that New and Open know which
+// steps have been taken, by whichever tool.
 func Migrations(cfg Config) ([]store.Migration, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -33,11 +32,10 @@ func Migrations(cfg Config) ([]store.Migration, error) {
 	return store.Migrations(migrationFiles, store.TablePrefix(cfg.TablePrefix))
 }
 
-// Migrate makes the tables of a store in the database of pool, or brings them up
-// to date. It does nothing if they are. Several processes may call it at once: they
-// take turns by an advisory lock. If it fails, or ctx ends, nothing has changed; a
-// schema that was made by a later release of this package is refused. Of cfg,
-// TablePrefix counts.
+// Migrate creates the tables of a store in the database of pool, or brings them up to
+// date. Several processes may call it at once: they take turns by an advisory lock. If
+// it fails or ctx ends, nothing has changed. It refuses a schema that a later release
+// of this package made. Of cfg, it uses TablePrefix.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 	if err := migrate(ctx, pool, cfg); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
@@ -45,8 +43,8 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 	return nil
 }
 
-// migrationLock is the number of the advisory lock, one for all migrations in a
-// database.
+// migrationLock is the number of the advisory lock. All migrations in a database share
+// it.
 const migrationLock = 0x617574_68746f6b // "authtok"
 
 func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
@@ -57,9 +55,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 	p := store.TablePrefix(cfg.TablePrefix)
 	steps, err := missing(ctx, pool, p)
 	if err != nil || len(steps) == 0 {
-		return err // as nearly always, and without a lock
+		return err // nearly always, without a lock
 	}
-	// Each statement is to see what others have committed while this one waited.
+	// Each statement must see what others have committed while this one waited.
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 	return pgx.BeginTxFunc(ctx, pool, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
@@ -78,8 +76,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 	})
 }
 
-// missing returns the steps that the schema lacks, or why the database can't be
-// used.
+// missing returns the steps that the schema lacks, or why the database can't be used.
 func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migration, error) {
 	all, err := store.Migrations(migrationFiles, p)
 	if err != nil {
@@ -87,8 +84,8 @@ func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migra
 	}
 	var encoding string
 	var exists bool
-	// to_regclass would do, but may answer from what the connection remembers of the
-	// time before it waited for the lock.
+	// to_regclass would do, but it may answer from what the connection cached before it
+	// waited for the lock.
 	const lookSQL = `SELECT current_setting('server_encoding'), EXISTS (
 		SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
 		WHERE relname = 'authtoken_migrations' AND nspname = ANY(current_schemas(false)))`

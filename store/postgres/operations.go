@@ -12,9 +12,9 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// records is the methods of [store.Store], wherever their statements are run.
-// Each write is a transaction of its own, and all but a Create with a limit are a
-// single statement.
+// operations are the methods of [store.Store]. A runner runs their statements. Each
+// write is a transaction of its own, and all but a Create with a limit write in one
+// statement.
 type operations struct {
 	runner
 	sql *statements
@@ -27,7 +27,7 @@ func (s *operations) Create(ctx context.Context, r store.Record, limit int) erro
 		if !inDoubt || !isOutcome(err) {
 			return err
 		}
-		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // is it this very record that is in the way?
+		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // did the last attempt create it?
 		switch {
 		case lookErr == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
 			return nil
@@ -54,10 +54,10 @@ func (s *operations) insert(ctx context.Context, q querier, r *store.Record, lim
 	return unsure(err)
 }
 
-// insertWithin adds r if its owner has less than limit tokens. The row of the
-// owner is locked first, by a statement of its own, so that the next one sees what
-// those who had it locked before have added. Under an isolation where it would
-// not, PostgreSQL aborts whoever has waited, who then tries again.
+// insertWithin adds r if its owner has fewer than limit tokens. It first locks the row
+// of the owner, in a statement of its own, so that the next one sees what earlier
+// holders of the lock have added. At an isolation level where it would not, PostgreSQL
+// aborts the transaction that waited, and it is tried again.
 func (s *operations) insertWithin(ctx context.Context, q querier, r *store.Record, limit int) error {
 	tx, err := q.Begin(ctx)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *operations) insertWithin(ctx context.Context, q querier, r *store.Recor
 	case tag.RowsAffected() == 0:
 		return store.ErrLimit
 	}
-	return unsure(tx.Commit(ctx)) // of which alone the effect can be unknown
+	return unsure(tx.Commit(ctx)) // only its effect can be unknown
 }
 
 // Get implements [store.Store].
@@ -131,7 +131,7 @@ func one(ctx context.Context, q querier, sql string, arg any) (store.Record, err
 // Update implements [store.Store].
 func (s *operations) Update(ctx context.Context, r store.Record) error {
 	var id store.PK
-	_, _ = rand.Read(id[:]) // which never fails
+	_, _ = rand.Read(id[:]) // never fails
 	args := []any{
 		uuid(r.PK), r.Version, r.Identifier, r.Intent, r.User, r.Description, text(r.Managed), instant(r.Expires), r.Expiring,
 		r.Digest[:], blob(r.Sealed), digest(&r.Retired), instant(r.RetiredUntil), uuid(id),
@@ -157,7 +157,7 @@ func (s *operations) Update(ctx context.Context, r store.Record) error {
 		case err != nil:
 			return err
 		case inDoubt && last == uuid(id):
-			return nil // the attempt before has done it
+			return nil // the last attempt has done it
 		case inDoubt && version > r.Version+1:
 			return &unsureError{errors.New("the token has been changed since")}
 		}
@@ -178,7 +178,7 @@ func (s *operations) Delete(ctx context.Context, pk store.PK, version int64) err
 		case err == nil:
 			return store.ErrStale
 		case inDoubt && errors.Is(err, store.ErrNotFound):
-			return nil // the attempt before has done it
+			return nil // the last attempt has done it
 		}
 		return err
 	})
@@ -198,8 +198,8 @@ func (s *operations) List(ctx context.Context, q store.Query) ([]store.Record, e
 	return listed, nil
 }
 
-// each calls f for the records that q selects, in order. The statement is run with
-// running, which in a transaction of the application's does not end when ctx does.
+// each calls f for the records that q selects, in order. running is for the statement:
+// in a transaction of the application it does not end when ctx does.
 func (s *operations) each(ctx, running context.Context, db querier, q *store.Query, f func(*store.Record)) error {
 	var st statement
 	st.add(s.sql.list)
@@ -228,7 +228,7 @@ func (s *operations) each(ctx, running context.Context, db querier, q *store.Que
 	})
 }
 
-// scanAll calls f for each record that st selects, as long as f wants more.
+// scanAll calls f for each record that st selects, until f wants no more.
 func scanAll(ctx context.Context, db querier, st *statement, f func(*store.Record) (more bool, err error)) error {
 	rows, err := db.Query(ctx, st.sql.String(), st.args...)
 	if err != nil {
@@ -276,10 +276,10 @@ func (s *operations) Count(ctx context.Context, q store.Query) (int, error) {
 	return n, nil
 }
 
-// Purge implements [store.Store]. With a Limit, as for sweeping, it leaves out
-// records that others are writing or purging at that moment, if there are enough
-// without them: so several instances that sweep at once share the work. If there
-// are not, or without a Limit, it waits for the others and leaves out nothing.
+// Purge implements [store.Store]. With a Limit, as for sweeping, it skips records that
+// others are writing or purging, if there are enough without them. So several instances
+// that sweep at once share the work. If there are not enough, or without a Limit, it
+// waits for the others and skips nothing.
 func (s *operations) Purge(ctx context.Context, q store.Query) ([]store.Record, error) {
 	var purged []store.Record
 	err := s.write(ctx, false, func(ctx context.Context, db querier, _ bool) (err error) {
@@ -303,7 +303,7 @@ func (s *operations) Purge(ctx context.Context, q store.Query) ([]store.Record, 
 func (s *operations) Touch(ctx context.Context, uses []store.Use) error {
 	latest := make(map[store.PK]store.Use, len(uses))
 	for _, u := range uses {
-		// None is not later than anything.
+		// A zero time is never later.
 		if last, ok := latest[u.PK]; !u.At.IsZero() && (!ok || u.At.UnixMicro() > last.At.UnixMicro()) {
 			latest[u.PK] = u
 		}
@@ -321,7 +321,7 @@ func (s *operations) Touch(ctx context.Context, uses []store.Use) error {
 			return nil
 		}
 		_, err := q.Exec(ctx, s.sql.touch, pks, times, froms)
-		return unsure(err) // and to do it again does no harm
+		return unsure(err) // to do it again does no harm
 	})
 	return wrap("touch tokens", err)
 }

@@ -1,44 +1,44 @@
-// Package postgres keeps tokens in a PostgreSQL database, so that an application
-// can run on several machines. It is a module of its own; whoever doesn't import
-// it doesn't link its driver, pgx.
+// Package postgres stores tokens in a PostgreSQL database, so that an application can
+// run on several machines. It is a module of its own: only applications that import it
+// link its driver, pgx.
 //
 // # What it guarantees
 //
-// A write that has returned without an error is as safe as PostgreSQL makes a
-// commit, which is the setting synchronous_commit; by default it is on disk. Each
-// write is a transaction of its own, at whatever isolation, and all but a Create
-// with a limit are one statement. Any number of processes may use the tables at
-// once, each with a Store of its own: an update says which version of a record it is
-// based on, and no lock is held from one call to the next. A Create with a limit
-// locks a row of its owner until it is done.
+// A write that returns without an error is as safe as PostgreSQL makes a commit: see
+// its setting synchronous_commit. By default it is on disk. Each write is a transaction
+// of its own, at any isolation level, and all but a Create with a limit write in one
+// statement. Any number of processes may use the tables at once, each with a Store of
+// its own: an update names the version of the record that it is based on, and no lock
+// is held between calls. A Create with a limit locks a row of its owner until it is
+// done.
 //
-// What fails because of others (a deadlock, a conflict between transactions), or
-// because the server goes away or is not back yet, is tried again for as long as
-// [Config].RetryFor and the caller's context allow. If the connection broke when a
-// write had been sent, the next attempt looks for what became of the last one, so that
+// A call is tried again if it fails because of others (a deadlock, a conflict between
+// transactions) or because the server goes away or is not back yet, for as long as
+// [Config].RetryFor and the caller's context allow. If the connection broke after a
+// write had been sent, the next attempt finds out what became of the last one, so that
 // nothing is done twice:
 //
-//   - An Update is done if it was the last one of the record, which keeps a mark of
-//     that. If the record has been changed again since, there is no telling, and
-//     it fails with [ErrInDoubt].
-//   - A Delete is done if the record is gone, and a Create if its record is there.
-//     Only if somebody else deletes that record between two attempts, as nobody
-//     knows of it yet, is it created again.
-//   - A Purge is not tried again, as what it deleted would not come back, but fails
-//     with ErrInDoubt. So does any write for which time is up.
+//   - An Update is done if it was the last one of the record, which keeps a mark of it.
+//     If the record has changed again since, the outcome is unknown, and it fails with
+//     [ErrInDoubt].
+//   - A Delete is done if the record is gone, and a Create if its record exists. A
+//     Create creates its record again only if somebody else deletes it between two
+//     attempts.
+//   - A Purge is not tried again, since it could not return what it has deleted, but
+//     fails with ErrInDoubt. So does any write in doubt when time is up.
 //
-// A write whose context ends is cancelled on the server, whose answer decides
-// whether it took effect.
+// If the context of a write ends, the server is asked to cancel it, and its answer
+// decides whether the write took effect.
 //
 // # What it needs
 //
-// The database has to be encoded in UTF8. Its collation doesn't matter: the tables
-// have one of their own, "C", which compares byte by byte. An identifier and
-// the ID of its user can have about 2,700 bytes together, which is more than the
-// service lets them have, and a search 30,000 words.
+// The database must be encoded in UTF8. Its collation doesn't matter: the tables have
+// their own, "C", which compares byte by byte. An identifier and the ID of its user can
+// have about 2,700 bytes together, more than the service allows, and a search 30,000
+// words.
 //
-// The tables are made in the first schema of the connections' search_path. The
-// role that uses them needs to select, insert, update and delete.
+// The tables are made in the first schema of the connections' search_path. The role
+// that uses them needs the rights to select, insert, update and delete.
 package postgres
 
 import (
@@ -53,16 +53,16 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Config is how a database is used. Its zero value is fine.
+// Config configures a store. Its zero value is ready for use.
 type Config struct {
-	// TablePrefix is what the names of the tables and their indexes start with: 1 to
-	// 40 letters from a to z, digits and underscores, the first no digit. Defaults
-	// to "authtoken_".
+	// TablePrefix starts the names of the tables and indexes. It has 1 to 40 letters
+	// from a to z, digits and underscores, and does not start with a digit. Defaults to
+	// "authtoken_".
 	TablePrefix string
 
-	// RetryFor is how long a call is tried again when the server isn't there, or
-	// aborts it because of others. The context of the call can end it sooner.
-	// Defaults to 10 seconds.
+	// RetryFor is how long a call is tried again if the server is away or aborts it
+	// because of others. The context of the call can end it sooner. Defaults to 10
+	// seconds.
 	RetryFor time.Duration
 }
 
@@ -91,7 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// Store is a [store.Store] in a PostgreSQL database. Use Open or New to make one.
+// Store is a [store.Store] in a PostgreSQL database. Use Open or New to make one. It is
+// safe for concurrent use.
 type Store struct {
 	operations
 	pool *inPool
@@ -100,24 +101,24 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the database that dsn names and makes its tables, or brings them
-// up to date; see Migrate. The DSN is a URL or a list of words as psql takes it, and
-// may have settings of pgx's pool in it:
+// Open connects to the database that dsn names and creates its tables, or brings them
+// up to date; see Migrate. The DSN is a URL or a list of words as for psql, and may
+// include settings of pgx's pool:
 //
 //	postgres://app@db.example.com/app?search_path=tokens&pool_max_conns=16
 //
-// What dsn doesn't say is as pgx and the server have it. Behind a pooler that does
-// not keep a connection for each client, default_query_exec_mode=exec may be needed.
+// Settings that dsn leaves out have the defaults of pgx and the server. Behind a pooler
+// that does not keep a connection for each client, default_query_exec_mode=exec may be
+// needed.
 //
-// pgx makes as many connections as there are CPUs, and at least 4. PostgreSQL commits
-// the writes of several connections together, so more of them get more done: on two
-// CPUs and a disk that is idle 64 callers did a tenth more over 16 connections than
-// over 4, and on one that is busy three times as much. 64 were slower again, for
-// reads too.
+// pgx opens as many connections as there are CPUs, and at least 4. PostgreSQL commits
+// the writes of several connections together, so more of them get more done. With 64
+// callers on two CPUs, 16 connections did a tenth more than 4 on an idle disk, and
+// three times as much on a busy one. 64 were slower again, for reads too.
 //
 // The pool of connections has goroutines of its own until Close is called.
 //
-// No error has the password in it. A DSN that can't be parsed is not quoted at all.
+// No error contains the password. A DSN that can't be parsed is not quoted at all.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	poolConfig, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -146,10 +147,10 @@ func open(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	return newStore(ctx, pool, cfg)
 }
 
-// New returns a store in a database that the application has a pool of connections
-// to. Its tables must be there: call Migrate first. The store takes connections of
-// the pool like anybody else and leaves it open when it is closed. What the
-// pool does to its connections, such as timeouts, holds for the store as well.
+// New returns a store that uses the application's pool of connections. The tables must
+// exist: call Migrate first. The store takes connections from the pool, and Close
+// leaves it open. What the pool does to its connections, such as setting timeouts,
+// applies to the store as well.
 func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	s, err := newStore(ctx, pool, cfg)
 	if err != nil {
@@ -170,9 +171,8 @@ func newStore(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, erro
 	return &Store{operations: operations{runner: in, sql: newStatements(store.TablePrefix(cfg.TablePrefix))}, pool: in}, nil
 }
 
-// Close waits for the calls that are under way, if Open has made the store, and
-// closes its connections. All calls that come later fail with ErrClosed. Closing
-// again does nothing.
+// Close makes all later calls fail with ErrClosed. If Open made the store, it also
+// waits for the calls under way and closes the connections. Closing again does nothing.
 func (s *Store) Close() error {
 	if !s.pool.closed.Swap(true) && s.own {
 		s.pool.pool.Close()
@@ -180,10 +180,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Ping returns nil if keys can be checked now: the store is open, the server
-// answers, its schema is one that this release knows, and a token was looked up in
-// it. Otherwise the error says what is wrong; it matches ErrClosed if the
-// store is closed. It is meant for health endpoints, and does not try twice.
+// Ping returns nil if keys can be checked now: the store is open, the server answers,
+// this release knows its schema, and it could look up a token. Otherwise the error says
+// what is wrong; it matches ErrClosed if the store is closed. Ping is for health
+// endpoints, and does not try twice.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.pool.closed.Load() {
 		return ErrClosed
@@ -198,25 +198,24 @@ func (s *Store) Ping(ctx context.Context) error {
 	return wrap("ping", err)
 }
 
-// Tx is a [store.Store] in a transaction of the application's. Use
-// [Store.WithTx] to make one. It may be used by any number of goroutines, which
-// take turns, and for as long as the transaction lasts.
+// Tx is a [store.Store] in a transaction of the application. Use [Store.WithTx] to make
+// one. It is safe for concurrent use: calls take turns. It lasts as long as the
+// transaction.
 type Tx struct{ operations }
 
 var _ store.Store = (*Tx)(nil)
 
-// WithTx returns a store that does everything in tx. It sees what tx has written
-// so far. What it writes itself is there for others when the application commits
-// tx, and gone if it rolls tx back; the store does neither.
+// WithTx returns a store that does everything in tx. It sees what tx has written so
+// far. Others see its writes when the application commits tx; they are gone if it rolls
+// tx back. The store does neither.
 //
-// A write that fails changes nothing, and tx can go on: it is made within a
-// savepoint. From a write until the end of tx, others who write the same record, or
-// want one of its values for another, wait; from a Create with a limit, others who
-// create with a limit for the same owner. Nothing is tried again, as
-// it would be in the same transaction; whoever gets a deadlock or a conflict
-// begins another. A call looks at its context before it begins, and then goes on to its
-// end, since to cut it off would end tx. Only a search among the tokens of given
-// users stops when its context ends.
+// A write that fails changes nothing, and tx can go on, since it runs within a
+// savepoint. From a write until the end of tx, others wait who write the same record or
+// want one of its values for another. From a Create with a limit, others wait who
+// create with a limit for the same owner. Nothing is tried again, as it would be in the
+// same transaction; after a deadlock or a conflict, begin another. A call looks at its
+// context before it begins, and then goes on to its end, since to cut it off would end
+// tx. Only a search among the tokens of given users stops when its context ends.
 //
 // tx must be in a database that has the tables of s.
 func (s *Store) WithTx(tx pgx.Tx) *Tx {

@@ -10,8 +10,8 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// A statement is SQL and its arguments. Whatever comes from a query is an
-// argument; the SQL comes from this package alone.
+// A statement is SQL and its arguments. The values of a query are always arguments; all
+// SQL comes from this package.
 type statement struct {
 	sql      strings.Builder
 	args     []any
@@ -20,7 +20,7 @@ type statement struct {
 
 func (st *statement) add(sql string) { st.sql.WriteString(sql) }
 
-// arg adds an argument and returns what stands for it in the SQL.
+// arg adds an argument and returns its placeholder.
 func (st *statement) arg(v any) string {
 	st.args = append(st.args, v)
 	return "$" + strconv.Itoa(len(st.args))
@@ -45,7 +45,7 @@ func (st *statement) filter(q *store.Query) {
 	if q.Description != "" {
 		st.and("description = " + st.arg(q.Description))
 	}
-	if q.Managed != "" { // the first is for the index to find it by
+	if q.Managed != "" { // the first condition is for the index
 		managed := st.arg(q.Managed)
 		st.and(`sha256(replace(managed, '\', '\\')::bytea) = sha256(replace(` + managed + `, '\', '\\')::bytea)`)
 		st.and("managed = " + managed)
@@ -64,7 +64,7 @@ func (st *statement) filter(q *store.Query) {
 		st.and("state = ANY(" + st.arg(states) + ")")
 	}
 	if strings.Contains(q.Scope, " ") {
-		st.and("FALSE") // no name has one
+		st.and("FALSE") // no name has a space
 	} else if q.Scope != "" {
 		st.and("strpos(' ' || scopes || ' ', ' ' || " + st.arg(q.Scope) + " || ' ') > 0")
 	}
@@ -74,8 +74,8 @@ func (st *statement) filter(q *store.Query) {
 	if !q.Expires.IsZero() {
 		st.and("expires = " + st.arg(instant(q.Expires)))
 	}
-	// Both values are literals, as the planner has to see that the condition of
-	// the index by expiry holds.
+	// Both values are literals: the planner must see that the condition of the index by
+	// expiry holds.
 	if q.Expiring != nil && !*q.Expiring {
 		st.and("NOT expiring")
 	}
@@ -91,8 +91,8 @@ func (st *statement) filter(q *store.Query) {
 	st.words(q.Words)
 }
 
-// in returns that the column is one of values. More than one are a single
-// argument, since a statement takes no more than 65,535 of those.
+// in returns that the column is one of values. Several values are a single argument,
+// since a statement takes at most 65,535 arguments.
 func in(st *statement, column string, values []string) string {
 	switch len(values) {
 	case 0:
@@ -108,12 +108,12 @@ func in(st *statement, column string, values []string) string {
 type sortKey struct {
 	column string
 	desc   bool
-	value  any  // of the record that results come after, if any
+	value  any  // of q.After, if there is one
 	null   bool // whether the value is NULL
-	nulls  bool // whether values can be
+	nulls  bool // whether the column can be NULL
 }
 
-// sortKeys returns what q sorts by.
+// sortKeys returns the keys that q sorts by.
 func sortKeys(q *store.Query) []sortKey {
 	after := q.After
 	if after == nil {
@@ -160,9 +160,9 @@ func sortKeyOf(f store.Field, r *store.Record) sortKey {
 	return key
 }
 
-// page adds what makes q's results a page: what they come after, their order,
-// and how many there are. PostgreSQL has NULL where a query has what is not
-// there: after all else, or before it if the order is descending.
+// page adds the bounds of q's page: After, the order, Limit and Offset. PostgreSQL
+// sorts NULL as a query sorts missing values: last, or first if the order is
+// descending.
 func (st *statement) page(q *store.Query) {
 	keys := sortKeys(q)
 	if q.After != nil {
@@ -184,9 +184,9 @@ func (st *statement) page(q *store.Query) {
 	}
 }
 
-// after returns that a record comes after the one whose values keys have. It
-// compares like tuples do, but tuples of SQL know neither descending columns nor
-// where NULL goes.
+// after returns that a record comes after the one with the values of keys. It compares
+// them as a tuple, but SQL's own tuples support neither descending columns nor a place
+// for NULL.
 func (st *statement) after(keys []sortKey) string {
 	condition := "FALSE"
 	for i, k := range slices.Backward(keys) {

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A querier is what statements are run on: a pool, a connection or a transaction.
+// A querier runs statements: a pool, a connection or a transaction.
 type querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -21,13 +21,13 @@ type querier interface {
 	Begin(ctx context.Context) (pgx.Tx, error) // a savepoint if it is a transaction
 }
 
-// A runner is where the statements of an operation are run.
+// A runner runs the statements of an operation.
 type runner interface {
-	// read has f read.
+	// read runs f, which reads.
 	read(ctx context.Context, f func(ctx context.Context, q querier) error) error
 
-	// write has f write. If it can't be known whether that took effect, and f is
-	// repeatable, f is called again, and told that it may have been done already.
+	// write runs f, which writes. If the effect of f is unknown and f is repeatable,
+	// write calls f again with inDoubt set: f may have been done already.
 	write(ctx context.Context, repeatable bool, f func(ctx context.Context, q querier, inDoubt bool) error) error
 }
 
@@ -54,7 +54,7 @@ func (r *inPool) write(ctx context.Context, repeatable bool, f func(context.Cont
 	})
 }
 
-// insist calls attempt until it succeeds or fails for good, or time is up.
+// insist calls attempt until it succeeds, fails for good, or time is up.
 func (r *inPool) insist(ctx context.Context, repeatable bool, attempt func(inDoubt bool) error) error {
 	const shortest, longest = 2 * time.Millisecond, 250 * time.Millisecond
 	inDoubt, deadline := false, time.Now().Add(r.retryFor)
@@ -78,9 +78,9 @@ func (r *inPool) insist(ctx context.Context, repeatable bool, attempt func(inDou
 		}
 		switch {
 		case inDoubt:
-			return fmt.Errorf("%w: %v", ErrInDoubt, err) // which is not the error of the context, if that has ended
+			return fmt.Errorf("%w: %v", ErrInDoubt, err) // never the error of the context, even if that has ended
 		case ctx.Err() != nil:
-			return ctx.Err() // whatever that has led to
+			return ctx.Err() // whatever error that has caused
 		case r.closed.Load():
 			return ErrClosed
 		}
@@ -88,7 +88,7 @@ func (r *inPool) insist(ctx context.Context, repeatable bool, attempt func(inDou
 	}
 }
 
-// wait waits, and reports whether ctx is still good then.
+// wait waits, and reports whether ctx is still valid.
 func wait(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -100,13 +100,13 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// cancelTime is how long the server may take to cancel a statement.
+// cancelTime limits how long the server may take to cancel a statement.
 const cancelTime = 5 * time.Second
 
-// politely calls f with a context that does not end. pgx cuts a connection whose
-// context ends, and then nobody knows what becomes of a write. Here the server is
-// asked to cancel the statement instead: it answers that it has, or that it was
-// done already, and either is certain. Only if it doesn't answer is it cut off.
+// politely calls f with a context that does not end. If a context ends, pgx cuts its
+// connection, and the effect of a write is unknown. Here the server is asked to cancel
+// the statement instead. It answers that it has, or that the statement was done
+// already: either is certain. Only if it does not answer is the connection cut.
 func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) error) error {
 	unending := context.WithoutCancel(ctx)
 	if ctx.Done() == nil {
@@ -119,7 +119,7 @@ func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) e
 		defer close(asked)
 		answering, cancel := context.WithTimeout(running, cancelTime)
 		defer cancel()
-		for answering.Err() == nil { // the first may have come before the statement
+		for answering.Err() == nil { // the first may arrive before the statement
 			_ = conn.PgConn().CancelRequest(answering)
 			wait(answering, 100*time.Millisecond)
 		}
@@ -131,14 +131,14 @@ func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) e
 	done()
 	if !stop() {
 		<-asked
-		_ = conn.Close(running) // as the request can arrive late, and would hit the next statement
+		_ = conn.Close(running) // a late request would hit the next statement
 	}
 	return err
 }
 
-// inTx runs statements in a transaction of the application's, one at a time. It
-// looks at the context before and not again: pgx would cut the connection, and
-// the transaction would be lost. What looks through records in Go looks at it, too.
+// inTx runs statements in a transaction of the application, one at a time. It checks
+// the context only before each: pgx would cut the connection, and the transaction would
+// be lost. Searches that run in Go check it as they go.
 type inTx struct {
 	pool *inPool // of the store
 	mu   sync.Mutex
@@ -149,8 +149,8 @@ func (r *inTx) read(ctx context.Context, f func(context.Context, querier) error)
 	return r.do(ctx, func(ctx context.Context) error { return f(ctx, r.tx) })
 }
 
-// write makes a savepoint, as a statement that fails, be it because a value is
-// taken, would otherwise be the end of the transaction.
+// write makes a savepoint: a statement that fails, for example because a value is
+// taken, would otherwise end the transaction.
 func (r *inTx) write(ctx context.Context, _ bool, f func(context.Context, querier, bool) error) error {
 	return r.do(ctx, func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, r.tx, func(savepoint pgx.Tx) error { return f(ctx, savepoint, false) })

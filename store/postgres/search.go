@@ -8,19 +8,18 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// inSQL reports whether the words of q are looked for in SQL. What that takes grows
-// with the length of the text times that of the words, if the texts are made for it.
-// So it is only for a search through everybody's tokens, which no plain user can
-// make. Among the tokens of given users Go does it, where the length of the words
-// does not matter.
+// inSQL reports whether SQL looks for the words of q. For crafted texts, that takes
+// time in proportion to the length of the text times that of the words. So SQL only
+// searches through everybody's tokens, which no plain user can do. A search among the
+// tokens of given users runs in Go, where the length of the words does not matter.
 func inSQL(q *store.Query) bool { return q.Users == nil || len(q.Words) == 0 }
 
-// words adds that all of ws occur in a record, case aside.
+// words adds that all of ws occur in a record, in any case.
 //
-// Under the collation of the columns, lower puts aside the case of A to Z and of
-// no other letter, which is half of what [store.Word] asks for. For other letters
-// in the words, translate does the same. With strpos nothing in a word is special,
-// and it takes half the time of ILIKE.
+// Under the collation of the columns, lower changes A to Z and no other letter. That is
+// half of what [store.Word] asks for. For other letters in the words, translate does
+// the same. For strpos nothing in a word is special, and it takes half the time of
+// ILIKE.
 func (st *statement) words(ws []store.Word) {
 	var from, to strings.Builder
 	var seen []rune

@@ -11,10 +11,10 @@ import (
 const (
 	selectSQL = `SELECT ` + columns + ` FROM authtoken_tokens`
 
-	// byEitherSQL is asked when there was no row with this digest. It looks for it
-	// once more: a key that was retired then can be the current one by now, and at
-	// every moment it was one of the two. Asking it at once would save a round trip
-	// for keys that were retired, and cost all others half as much again.
+	// byEitherSQL runs when no row has this digest. It looks for the current key once
+	// more: a key that was retired then may be current by now. At every moment it was
+	// one of the two. To run it at once would save a round trip for retired keys, and
+	// cost all others half as much again.
 	byEitherSQL = `SELECT ` + columns + ` FROM (
 			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = $1
 			UNION ALL
@@ -27,8 +27,8 @@ const (
 	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
-	// insertWithinSQL selects nothing and adds nothing if the owner has as many
-	// tokens as the limit, which may be NULL.
+	// insertWithinSQL adds and selects nothing if the owner has as many tokens as the
+	// limit. A limit of NULL is none.
 	insertWithinSQL = `WITH created AS (
 			INSERT INTO authtoken_tokens (` + columns + `)
 			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
@@ -40,8 +40,8 @@ const (
 		)
 		SELECT FROM created`
 
-	// lockOwnerSQL keeps others from passing it for the same owner until the end of
-	// the transaction.
+	// lockOwnerSQL makes others who run it for the same owner wait until the end of the
+	// transaction.
 	lockOwnerSQL = `INSERT INTO authtoken_owners ("user") VALUES ($1)
 		ON CONFLICT ("user") DO UPDATE SET "user" = excluded."user"`
 
@@ -50,7 +50,7 @@ const (
 		digest = $10, sealed = $11, retired = $12, retired_until = $13, version = version + 1, update_id = $14,
 		scopes = $15, networks = $16, state = $17, metadata = $18, via = $19`
 
-	// updateSQL is for an update that leaves the earlier keys alone, as most do.
+	// updateSQL is for an update that leaves the earlier keys alone, like most.
 	updateSQL = updateSetSQL + ` WHERE pk = $1 AND version = $2 AND earlier IS NOT DISTINCT FROM $20`
 
 	updateEarlierSQL = `WITH updated AS (
@@ -67,8 +67,8 @@ const (
 
 	deleteSQL = `DELETE FROM authtoken_tokens WHERE pk = $1 AND version = $2`
 
-	// touchSQL locks the rows by their pk before it changes them, so that two that
-	// touch the same tokens can't each wait for the other.
+	// touchSQL first locks the rows in the order of their pk, so that two that touch
+	// the same tokens can't deadlock.
 	touchSQL = `WITH used AS (
 			SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS used (used_pk, used_at, used_from)
 		), locked AS (
@@ -79,14 +79,14 @@ const (
 		WHERE pk = locked_pk AND (last_used IS NULL OR last_used < used_at)`
 )
 
-// statements is SQL for tables of one name.
+// statements are the SQL for tables with one prefix.
 type statements struct {
 	prefix store.TablePrefix
 
 	list, count, get, byPK, byDigest, byEither, insert, insertWithin, lockOwner,
 	update, updateEarlier, lastUpdate, delete, touch string
 
-	constraints map[string]store.Field // by name, what they keep unique
+	constraints map[string]store.Field // by name, the field that is unique
 }
 
 func newStatements(p store.TablePrefix) *statements {
@@ -116,8 +116,7 @@ func newStatements(p store.TablePrefix) *statements {
 	}
 }
 
-// taken returns the field whose value another record has if that is what err
-// says, or "".
+// taken returns the field whose value another record has if err says so, or "".
 func (s *statements) taken(err error) store.Field {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == codeUnique {
 		return s.constraints[e.ConstraintName]
@@ -125,10 +124,10 @@ func (s *statements) taken(err error) store.Field {
 	return ""
 }
 
-// purge returns the statement that deletes what q selects. If skip is set it leaves
-// out what others have locked, and deletes nothing if there is less than
-// q.Limit without it. Otherwise it waits for the others; without a limit it does
-// so by the pk, as touchSQL does.
+// purge returns the statement that deletes what q selects. If skip is set it skips rows
+// that others have locked, and deletes nothing if fewer than q.Limit are left.
+// Otherwise it waits for the others; without a limit it locks in the order of the pk,
+// as touchSQL does.
 func (s *statements) purge(q *store.Query, skip bool) *statement {
 	sel := *q
 	if q.Limit <= 0 && q.Offset <= 0 && q.After == nil {

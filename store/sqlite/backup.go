@@ -12,28 +12,26 @@ import (
 	driver "modernc.org/sqlite"
 )
 
-// backupPages is how many pages are copied before somebody looks whether to go on.
+// backupPages is how many pages are copied between two looks at ctx and at Close.
 const backupPages = 256
 
-// Backup copies the database to a new file at path, as it is at one moment between
-// the call and its return: whatever was written before the call is in it. To
-// restore it, open the copy, or put it where the database was while nobody has
-// that open.
+// Backup copies the whole database to a new file at path, as it is at one moment
+// between the call and its return. All writes made before the call are in it. To
+// restore it, open the copy, or put it where the database was while nobody has that
+// open.
 //
-// The file appears at path when it is complete and on disk, and not at all if
-// anything goes wrong, ctx ends or the store is closed. There must be no
-// file at path, nor one of this name with -wal or -journal added, which SQLite would
-// take for a part of the copy; if there is, the error matches
-// [io/fs.ErrExist]. Meanwhile the copy is in the same directory, in a file whose name
-// ends in .tmp, which stays there if the process is killed. Only its owner may
-// read the copy.
+// The file appears at path when it is complete and on disk. It does not appear if
+// anything fails, ctx ends or the store is closed. If there is already a file at path,
+// or at path with -wal or -journal added, which SQLite would take for a part of the
+// copy, the error matches [io/fs.ErrExist]. Meanwhile the copy is in the same
+// directory, in a file whose name ends in .tmp. That file stays there if the process is
+// killed. Only its owner may read the copy.
 //
-// The copy is of the whole database, so that of a store on the application's handle
-// holds everything that is the application's too; that handle's driver must be
-// modernc.org/sqlite itself, and not one around it. Others read and write as ever
-// meanwhile, as long as the database is in WAL mode, which is what Open sees to; but
-// what they write stays in the -wal file until the copy is complete. On a
-// pool of one connection, and for a database in memory, they wait.
+// For a store on the application's handle, the copy includes the application's data,
+// and the driver must be modernc.org/sqlite itself, not a wrapper. In WAL mode, which
+// Open sets, others read and write meanwhile, but their writes stay in the -wal file
+// until the copy is complete. On a pool of one connection, and for a database in
+// memory, they wait.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.backUp(ctx, path); err != nil {
 		return fmt.Errorf("sqlite: back up to %s: %w", path, reason(err))
@@ -87,10 +85,10 @@ func (s *Store) backUp(ctx context.Context, path string) error {
 
 // copyTo copies the database into the empty file at path.
 //
-// VACUUM INTO would do this too. It takes four times as long, during which the
-// -wal file grows, and it numbers the rows anew of tables whose rowid has no name, which
-// the application's may be. The price of SQLite's backup is that it starts over
-// when somebody writes, unless it is within a transaction.
+// VACUUM INTO would do this too. But it takes four times as long, while the -wal file
+// grows, and it renumbers the rows of tables whose rowid has no name, which the
+// application may have. SQLite's backup starts over when somebody writes, unless it is
+// within a transaction.
 func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 	db := s.pool
 	if s.file != nil {
@@ -106,13 +104,13 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 	}
 	defer conn.Close()
 
-	transaction := context.WithoutCancel(ctx) // or nobody knew whether it has begun
+	transaction := context.WithoutCancel(ctx) // else it may be unknown whether it has begun
 	if _, err := conn.ExecContext(transaction, "BEGIN"); err != nil {
 		return err
 	}
 	defer func() { _, _ = conn.ExecContext(transaction, "ROLLBACK") }()
 	err = untilFree(ctx, deadline, func() error {
-		_, err := conn.ExecContext(transaction, "SELECT 1 FROM sqlite_schema") // now it has begun
+		_, err := conn.ExecContext(transaction, "SELECT 1 FROM sqlite_schema") // only now it begins
 		return err
 	})
 	if err != nil {
@@ -125,7 +123,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 		if !ok {
 			return fmt.Errorf("a connection of the handle is a %T, which has no backup", driverConn)
 		}
-		// What is in the file is of no use until it is complete, and then it is synced.
+		// The file is useless until it is complete, and then it is synced.
 		target := &file{path: path}
 		backup, err := source.NewBackup(target.dsn("rw", pragma("journal_mode", "OFF"), pragma("synchronous", "OFF")))
 		if err != nil {
@@ -158,10 +156,10 @@ func absent(path string) error {
 	return err
 }
 
-// publish gives the file at tmp its name for good, which must be free.
+// publish gives the file at tmp its final name, which must be free.
 func publish(tmp, path string) error {
 	err := os.Link(tmp, path)
-	if err != nil && !errors.Is(err, fs.ErrExist) { // no links on this file system: it takes two steps
+	if err != nil && !errors.Is(err, fs.ErrExist) { // no links on this file system: use two steps
 		if err = absent(path); err == nil {
 			err = os.Rename(tmp, path)
 		}
@@ -169,8 +167,8 @@ func publish(tmp, path string) error {
 	if err != nil {
 		return err
 	}
-	// The name is to be on disk too. Like SQLite, don't mind if the file system
-	// has no way to do that.
+	// The name must be on disk too. Like SQLite, ignore a file system that has no way
+	// to do that.
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {
 		_ = dir.Sync()
 		_ = dir.Close()

@@ -10,12 +10,12 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// columns are the fields of a record in the order in which insertArgs gives them.
+// columns are the fields of a record, in the order of insertArgs.
 const columns = commonColumns + `, scopes, networks, state, metadata, via`
 
-// selected are the fields of a record in the order in which scanRecord takes them. What
-// few records have is in a single value, which is NULL for the others: each column that
-// is read costs a hundredth of the look-up.
+// selected are the fields of a record, in the order of scanRecord. Fields that few
+// records set share one value, which is NULL for all others: each column that is read
+// costs a hundredth of the look-up.
 const selected = commonColumns + `,
 	CASE WHEN scopes = '*' AND networks = '*' AND state = 1 AND metadata IS NULL AND via IS NULL THEN NULL
 		ELSE json_object('scopes', scopes, 'networks', networks, 'state', state, 'metadata', metadata, 'via', hex(via)) END`
@@ -42,8 +42,8 @@ func scanRecord(row interface{ Scan(...any) error }, r *store.Record) error {
 	)
 }
 
-// What a record has empty or zero for "none" is NULL in the table. These give
-// the one for the other when writing; the columns below do it when reading.
+// A field that is empty or zero for "none" is NULL in the table. These convert it for
+// writing; the column types below convert it back.
 
 func text(s string) any {
 	if s == "" {
@@ -80,7 +80,7 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// keySize is how many bytes an earlier key has: those of its digest and a time.
+// keySize is the size of an earlier key in bytes: its digest and a time.
 const keySize = len(store.Digest{}) + 8
 
 func keys(ks []store.EarlierKey) any {
@@ -158,7 +158,7 @@ func (c *timeColumn) Scan(src any) error {
 	return fmt.Errorf("%T where there should be microseconds", src)
 }
 
-// boundsColumn is what selected has for the last five fields.
+// boundsColumn scans the last value of selected, which has five fields.
 type boundsColumn struct{ r *store.Record }
 
 func (c boundsColumn) Scan(src any) error {

@@ -11,64 +11,61 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// A committer lets many goroutines write through one connection, and has as few
-// commits as possible do for all of them: a commit waits for the disk, and the
-// disk takes no longer for sixty writes than for one.
+// A committer lets many goroutines write through one connection with as few commits as
+// possible. A commit waits for the disk, which takes no longer for sixty writes than
+// for one.
 //
-// There is no goroutine for it and no timer. Whoever comes while nobody writes
-// is the leader: it does its own write, at once, the cheapest way there is.
-// Whoever comes meanwhile queues. When the leader is done, it makes the first in
-// the queue the next leader and returns. That one opens a transaction, does its
-// own write, then those of all who wait, and of all who have come in the
-// meantime, commits once, and only then tells each how its own write went. So
-// groups grow with the load by themselves, a lone caller never waits for
-// company, and nobody leads for longer than one group.
+// It has no goroutine and no timer. A caller who finds nobody writing becomes the
+// leader. It does its own write at once, in the cheapest way. Callers who arrive
+// meanwhile queue. When the leader is done, it makes the first in the queue the next
+// leader and returns. The next leader opens a transaction, does its own write, then
+// those of all who wait or arrive meanwhile, and commits once. Only then does each
+// caller get its result. So groups grow with the load, a lone caller never waits for
+// others, and nobody leads more than one group.
 //
-// Writes in a group do not see each other fail. A write whose outcome is that
-// nothing changes (the identifier is taken, the record is not there) leaves the
-// transaction as it was, and the others go on. If anything else goes wrong,
-// SQLite may have rolled back the transaction already, so the group is given up
-// and each of its writes is done again in a transaction of its own. If the
-// commit fails, the whole group has failed.
+// Writes in a group do not fail each other. If the outcome of a write is that nothing
+// changes (the identifier is taken, the record does not exist), the transaction stays
+// as it was and the others go on. After any other error SQLite may have rolled back the
+// transaction already. Then the group is given up and each write is done again in a
+// transaction of its own. If the commit fails, the whole group fails.
 type committer struct {
 	db         transactor
 	maxWaiting int
 
 	mu         sync.Mutex
-	leading    bool   // whether somebody leads
+	leading    bool   // whether there is a leader
 	head, tail *write // the queue
-	waiting    int    // how many in the queue have not left it
+	waiting    int    // how many writes are queued
 	closed     bool
-	drained    chan struct{} // closed when closed is set and nobody leads any more
+	drained    chan struct{} // closed when closed is set and there is no leader
 }
 
 // A transactor begins and ends transactions on the writing connection. The
 // committer never calls it from two goroutines at once.
 type transactor interface {
-	// begin returns when it has the write lock, or ctx has ended, or it has been
-	// waited for too long: since is when the leader's caller began to wait. If
-	// it fails, there is no transaction.
+	// begin returns when it has the write lock, ctx has ended, or the wait was too
+	// long. The wait counts from since, when the leader's caller began to wait. After
+	// an error there is no transaction.
 	begin(ctx context.Context, since time.Time) error
 	commit() error
 	rollback() // leaves no transaction open, whatever happened before
 }
 
-// A writeFunc is what a caller wants done on the writing connection.
+// A writeFunc does a caller's write on the writing connection.
 //
-// With inTx false there is no transaction, and it may do its work in a single
-// statement; if it takes more than that, or the statement did anything but
-// simply work, it returns errNeedsTx and nothing has changed. With inTx true it
-// is in a transaction, perhaps not for the first time, and does not return
-// errNeedsTx.
+// With inTx false there is no transaction, and it may run a single statement. If it
+// needs more than that, or must wait or ask for a reason, it returns errNeedsTx and
+// nothing has changed. With inTx true it is in a transaction, perhaps not for the first
+// time, and does not return errNeedsTx.
 type writeFunc func(inTx bool) error
 
 var errNeedsTx = errors.New("sqlite: write needs a transaction")
 
-// errAborted is for the writes of a leader whose goroutine was ended under it.
+// errAborted fails the writes of a leader whose goroutine ended early.
 var errAborted = errors.New("the goroutine that was to commit has ended")
 
-// maxGroup is how many writes share a commit at most. Beyond it a commit is
-// spread so thin already that more would only make the first in it wait.
+// maxGroup is how many writes can share a commit. With more, each would gain hardly
+// anything and the first would only wait longer.
 const maxGroup = 256
 
 // A write is a caller's writeFunc and its place in the queue.
@@ -78,8 +75,8 @@ type write struct {
 	next  *write     // in the queue
 	state writeState // guarded by the committer's mutex
 
-	// woken gets one value: whether to lead (true), or that err is set (false).
-	// It has room for it, so that nobody waits to wake somebody.
+	// woken gets one value: true to lead, false if err is set. It is buffered, so that
+	// nobody blocks when waking another.
 	woken chan bool
 	err   error
 }
@@ -88,18 +85,17 @@ type writeState uint8
 
 const (
 	queued writeState = iota
-	left              // its caller has gone; it is in the queue only to be passed over
-	taken             // by a leader: it will be done, whatever becomes of its caller's context
+	left              // its caller has gone; the queue skips it
+	taken             // by a leader: it will be done, even if its caller's context ends
 )
 
 func newCommitter(db transactor, maxWaiting int) *committer {
 	return &committer{db: db, maxWaiting: maxWaiting, drained: make(chan struct{})}
 }
 
-// do does a write and returns its error once it is committed. If ctx ends
-// before a leader has taken the write, or while its own caller as the leader
-// waits for the lock, do returns ctx.Err() and the write is never done; after
-// that, ctx makes no difference.
+// do does a write and returns its error once it is committed. If ctx ends before a
+// leader has taken the write, or while its own caller leads and waits for the lock, do
+// returns ctx.Err() and the write is never done. After that, ctx makes no difference.
 func (c *committer) do(ctx context.Context, f writeFunc) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -136,8 +132,7 @@ func (c *committer) do(ctx context.Context, f writeFunc) error {
 	return w.result()
 }
 
-// close refuses later writes and returns when those that are under way and those
-// that wait are done.
+// close refuses new writes and returns when all others are done.
 func (c *committer) close() {
 	c.mu.Lock()
 	if !c.closed {
@@ -150,7 +145,7 @@ func (c *committer) close() {
 	<-c.drained
 }
 
-// doAlone does the write of a leader who found nobody else here.
+// doAlone does the write of a caller who found no leader.
 func (c *committer) doAlone(ctx context.Context, f writeFunc) error {
 	handOver := true
 	defer func() {
@@ -168,8 +163,8 @@ func (c *committer) doAlone(ctx context.Context, f writeFunc) error {
 	return w.result()
 }
 
-// lead does the writes of a group that starts with the leader's own, answers
-// the others and hands over.
+// lead does the writes of a group that starts with the leader's own, wakes the other
+// callers and hands over.
 func (c *committer) lead(ctx context.Context, own *write) {
 	g := group{own}
 	ended := false
@@ -178,9 +173,8 @@ func (c *committer) lead(ctx context.Context, own *write) {
 			c.db.rollback()
 			g.fail(errAborted)
 		}
-		// First the answers, then the next leader: the goroutine readied last
-		// runs first, and those answered, who may come back with more, while
-		// it is at work.
+		// Wake the callers first, then the next leader: the goroutine readied last runs
+		// first. While it works, the others can come back with more.
 		for _, w := range g[1:] {
 			w.woken <- false
 		}
@@ -199,8 +193,8 @@ func (c *committer) lead(ctx context.Context, own *write) {
 	ended = true
 }
 
-// run does the writes of g and of all who come while it does, and reports
-// whether the transaction is fit to be committed.
+// run does the writes of g and those that arrive meanwhile, and reports whether the
+// transaction can be committed.
 func (c *committer) run(g *group) (fit bool) {
 	for i := 0; i < len(*g); i++ {
 		if !(*g)[i].run() {
@@ -213,15 +207,15 @@ func (c *committer) run(g *group) (fit bool) {
 	return true
 }
 
-// doOneByOne does the writes of a group whose transaction one of them has
-// spoilt, each in a transaction of its own.
+// doOneByOne does each write of a group in a transaction of its own, after one of them
+// has spoilt the shared one.
 func (c *committer) doOneByOne(g group) {
 	for i, w := range g {
 		if w.panicked() {
 			continue
 		}
 		if err := c.db.begin(context.Background(), w.since); err != nil {
-			g[i:].fail(err) // having waited for the lock once is enough
+			g[i:].fail(err) // one wait for the lock is enough
 			return
 		}
 		if !w.run() {
@@ -247,7 +241,7 @@ func (c *committer) handOver() {
 	}
 }
 
-// take adds to g the writes that wait, as far as there is room.
+// take moves queued writes to g, up to maxGroup.
 func (c *committer) take(g group) group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,7 +255,7 @@ func (c *committer) take(g group) group {
 	return g
 }
 
-// leave takes w out of the queue and reports whether it was there still.
+// leave marks w as left and reports whether it was still queued.
 func (c *committer) leave(w *write) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,8 +279,8 @@ func (c *committer) push(w *write) {
 	c.waiting++
 }
 
-// pop takes the first write from the queue; it is nil if there is none. The
-// caller holds c.mu.
+// pop takes the first write from the queue, or returns nil if there is none. The caller
+// holds c.mu.
 func (c *committer) pop() *write {
 	for c.head != nil {
 		w := c.head
@@ -314,7 +308,7 @@ func (g group) fail(err error) {
 	}
 }
 
-// run does w in the transaction that is open, and reports whether that can go on.
+// run does w in the open transaction and reports whether that can go on.
 func (w *write) run() (fit bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -325,8 +319,8 @@ func (w *write) run() (fit bool) {
 	return w.err == nil || isOutcome(w.err)
 }
 
-// result returns the write's error to its caller, and a panic to the
-// goroutine that would have seen it, had it done the write itself.
+// result returns the write's error to its caller. If the write panicked in the leader's
+// goroutine, result panics in the caller's.
 func (w *write) result() error {
 	if w.panicked() {
 		panic(w.err)
@@ -339,7 +333,7 @@ func (w *write) panicked() bool {
 	return ok
 }
 
-// isOutcome reports whether err says that a write, done correctly, changed nothing.
+// isOutcome reports whether err is the regular result of a write that changes nothing.
 func isOutcome(err error) bool {
 	return errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) ||
 		errors.Is(err, store.ErrLimit)

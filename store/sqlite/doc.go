@@ -1,26 +1,24 @@
-// Package sqlite keeps tokens in a SQLite database: a file, which several
-// processes may have open at a time, or memory. It is written in Go throughout
-// and needs no C compiler.
+// Package sqlite stores tokens in a SQLite database: a file, which several processes
+// may open at the same time, or memory. It is pure Go and needs no C compiler.
 //
-// [Open] is for a database of its own, [New] for one that the application has
-// opened, with [Store.WithTx] for its transactions. Both keep the same tables.
+// [Open] opens a database of the store's own. [New] uses a database that the
+// application has opened, and [Store.WithTx] a transaction of the application. All use
+// the same tables.
 //
-// A write that has returned without an error is on disk, unless
-// [Config.Synchronous], or the application's handle, says otherwise: it is there
-// after a crash of the process and after a loss of power. Writes that arrive
-// together share a commit.
+// A write that returns without an error is on disk: it survives a crash of the process
+// and a loss of power. [Config.Synchronous] or the application's handle can weaken
+// this. Writes that arrive together share a commit.
 //
 // # The tables
 //
-// Open makes them and brings them up to date. For New the application does, by
-// [Migrate], or by a tool of its own that runs what [Migrations] returns. A schema
-// goes forward only, and one that is newer than this release knows is refused.
-// [Config.TablePrefix] keeps apart several stores in one database.
+// Open creates the tables and brings them up to date. For New the application does so,
+// with [Migrate] or with a tool of its own that runs the SQL of [Migrations]. A schema
+// only moves forward, and one that is newer than this release knows is refused.
+// [Config.TablePrefix] lets several stores share a database.
 //
-// # At work
+// # In operation
 //
-// Several processes of one machine may use a file. Writes wait for each other, for
-// as long as [Config.BusyTimeout] says; reads don't wait, in WAL mode.
-// [Store.Backup] copies the database meanwhile, and [Store.Check] tells a health
-// endpoint whether keys can be checked.
+// Several processes on one machine may use a file. Writes wait for each other, up to
+// [Config.BusyTimeout]. In WAL mode, reads do not wait. [Store.Backup] copies the
+// database while it is in use, and [Store.Ping] reports whether keys can be checked.
 package sqlite

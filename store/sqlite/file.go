@@ -23,34 +23,33 @@ const (
 	// writerWait is the busy_timeout of the writing connection; see untilFree.
 	writerWait = 10 * time.Millisecond
 
-	// writerCache is the page cache of the writer, in KiB, for the pages that a
-	// group changes and the upper levels of all indexes; listCache is that of each
-	// connection for lists. It is there to count a million tokens, from an index of
-	// 16 MiB, which takes 9 ms from the file and 2 ms from memory. Those that
-	// look for points have SQLite's 2 MiB: 16 or 64 gain nothing at a million tokens. Mapping
-	// the file into memory would gain a quarter, but then an error of the disk
-	// ends the process.
+	// The page caches, in KiB. writerCache holds the pages that a group changes and the
+	// upper levels of all indexes. listCache, for each connection for lists, holds the
+	// index of 16 MiB that counts a million tokens: 2 ms instead of 9 ms from the file.
+	// Point reads have SQLite's 2 MiB: 16 or 64 gain nothing at a million tokens.
+	// Mapping the file into memory would gain a quarter, but then a disk error ends the
+	// process.
 	writerCache = 64 << 10
 	listCache   = 32 << 10
 	pointCache  = 2 << 10
 
-	// checkpointPages is how long the -wal file grows before it is written back
-	// and started over. SQLite's own 1,000 has a busy database write the same
-	// pages back again and again.
+	// checkpointPages is how many pages the -wal file has before it is written back and
+	// restarted. With SQLite's default of 1,000, a busy database writes the same pages
+	// back again and again.
 	checkpointPages = 4000
 
-	// ownersAlone are the permissions of a new database and of a backup.
+	// ownersAlone is the file mode of a new database and of a backup.
 	ownersAlone = 0o600
 )
 
-// A file is a database for Open to open.
+// A file is a database that Open opens.
 type file struct {
 	path string // absolute, or ":memory:"
 	cfg  Config
 }
 
-// newFile makes the path absolute, since connections are opened later on as
-// well, and the working directory may be another one by then.
+// newFile makes the path absolute, since connections are also opened later, when the
+// working directory may be another.
 func newFile(path string, cfg Config) (*file, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
@@ -66,8 +65,8 @@ func newFile(path string, cfg Config) (*file, error) {
 
 func (f *file) inMemory() bool { return f.path == ":memory:" }
 
-// dsn returns the driver's name for the database, with parameters. SQLite takes
-// it for a URI, so that everything that means something in a URI is escaped.
+// dsn returns the driver's data source name, with parameters. SQLite parses it as a
+// URI, so the path is escaped.
 func (f *file) dsn(mode string, pragmas ...string) string {
 	values := url.Values{"_pragma": pragmas}
 	if f.inMemory() {
@@ -84,7 +83,7 @@ func (f *file) dsn(mode string, pragmas ...string) string {
 
 func pragma(name string, value any) string { return fmt.Sprintf("%s(%v)", name, value) }
 
-// check finds out whether the file can be used, before anything writes to it.
+// check returns an error if the file can't be used. It runs before anything writes.
 func (f *file) check() error {
 	if f.inMemory() {
 		return nil
@@ -104,12 +103,12 @@ func (f *file) check() error {
 	case info.Size() == 0:
 		return f.checkBeside("it is empty")
 	case info.Size() == 1:
-		return errors.New("not a SQLite database") // for SQLite, it would be empty
+		return errors.New("not a SQLite database") // SQLite would take it for empty
 	}
 
-	// The last connection to be closed writes back what is in the -wal file, so
-	// look without the right to write, if there is one. If there isn't,
-	// a connection that can't write would make one and leave it there.
+	// The last connection to close writes back the -wal file. So if there is one, look
+	// through a read-only connection. If there isn't, a read-only connection would make
+	// one and leave it there.
 	mode := "rw"
 	if _, err := os.Stat(f.target() + "-wal"); err == nil {
 		mode = "ro"
@@ -122,9 +121,8 @@ func (f *file) check() error {
 	return f.checkContents(context.Background(), db)
 }
 
-// checkBeside makes sure that a file which is empty or not there has been so all
-// along. SQLite would take it for new and delete what is beside it, which may
-// be all there is of the tokens.
+// checkBeside makes sure that an empty or missing file has never been in use. SQLite
+// would take it for new and delete the files beside it, which may hold all the tokens.
 func (f *file) checkBeside(what string) error {
 	err := f.beside(what)
 	if info, statErr := os.Stat(f.path); err != nil && statErr == nil && info.Size() > 0 {
@@ -145,8 +143,8 @@ func (f *file) beside(what string) error {
 	return err
 }
 
-// isHot reports whether there is a rollback journal at path of a database that had
-// pages. One of no pages is what is left if a process is killed as it makes the file.
+// isHot reports whether path holds a rollback journal of a database that had pages. A
+// journal of no pages remains if a process is killed while it makes the file.
 func isHot(path string) (bool, error) {
 	journal, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -156,8 +154,8 @@ func isHot(path string) (bool, error) {
 		return false, err
 	}
 	defer journal.Close()
-	// From https://www.sqlite.org/fileformat2.html: after eight bytes of magic, big-endian,
-	// the number of records, a nonce, and how many pages the database had.
+	// See https://www.sqlite.org/fileformat2.html: after eight bytes of magic,
+	// big-endian, the number of records, a nonce, and how many pages the database had.
 	var header struct {
 		Magic                   [8]byte
 		Records, Nonce, Initial uint32
@@ -171,8 +169,8 @@ func isHot(path string) (bool, error) {
 	return string(header.Magic[:]) == "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" && header.Initial > 0, nil
 }
 
-// create makes the file if it isn't there, for its owner alone. SQLite would leave
-// that to the umask; to the files beside it, it gives the permissions of this one.
+// create makes the file, for its owner alone, if it does not exist. SQLite would follow
+// the umask. It gives the files beside this one the same permissions.
 func (f *file) create() error {
 	made, err := os.OpenFile(f.target(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, ownersAlone)
 	if errors.Is(err, fs.ErrExist) {
@@ -181,18 +179,18 @@ func (f *file) create() error {
 	if err != nil {
 		return err
 	}
-	// What the umask took even from the owner. It can't have left more than was asked
-	// for, so a file system that has no permissions is none the worse.
+	// Restore what the umask took from the owner. The mode is never wider than
+	// requested, so a file system without permissions loses nothing.
 	_ = made.Chmod(ownersAlone)
 	return made.Close()
 }
 
-// target returns where the path leads to: SQLite names the files beside a
-// database after that, and makes a file that isn't there yet in that place.
+// target returns where the links of the path lead. SQLite makes a missing database
+// there, and names the files beside it after that path.
 func (f *file) target() string {
 	path := f.path
-	for range 100 { // a ring of links is for SQLite to complain about
-		// A link is relative to where its folder really is.
+	for range 100 { // SQLite reports a cycle of links
+		// A link is relative to the real path of its directory.
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			path = filepath.Join(dir, filepath.Base(path))
 		}
@@ -209,7 +207,7 @@ func (f *file) target() string {
 	return path
 }
 
-// checkContents looks into a file that isn't empty.
+// checkContents checks a file that isn't empty.
 func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 	err := untilFree(ctx, time.Now().Add(f.cfg.BusyTimeout), func() error {
 		_, err := missing(ctx, db, store.TablePrefix(f.cfg.TablePrefix))
@@ -219,10 +217,10 @@ func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 		return reason(err)
 	}
 
-	// SQLite has noticed by now if the file is no database, or lacks many pages.
-	// It doesn't mind if a part of the last one is missing. What isn't in the file
-	// may be in the -wal file still; if that is empty now, the file has had all
-	// the pages counted before.
+	// By now SQLite has noticed a file that is no database or lacks many pages. It
+	// accepts a last page that is cut short. Pages that the file lacks may be in the
+	// -wal file still. If that is empty now, the file must have all the pages counted
+	// before.
 	var size int64
 	const sizeSQL = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
 	if err := db.GetContext(ctx, &size, sizeSQL); err != nil {
@@ -252,8 +250,8 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 	}
 	db.SetMaxOpenConns(1)
 
-	// Going over to WAL takes a lock that SQLite doesn't always wait for: of
-	// two processes that open a new file, one may be told that it is locked.
+	// Switching to WAL takes a lock that SQLite doesn't always wait for: if two
+	// processes open a new file, one may get "database is locked".
 	conn, err := connect(context.Background(), db, time.Now().Add(f.cfg.BusyTimeout))
 	if err == nil {
 		err = f.checkWriter(conn)
@@ -268,7 +266,7 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 	return db, conn, nil
 }
 
-// checkWriter makes sure of what SQLite grants or not without an error.
+// checkWriter checks what SQLite may refuse without an error.
 func (f *file) checkWriter(conn *sqlx.Conn) error {
 	err := conn.Raw(func(driverConn any) error {
 		c, ok := driverConn.(interface{ IsReadOnly(string) (bool, error) })
@@ -294,8 +292,8 @@ func (f *file) checkWriter(conn *sqlx.Conn) error {
 	return nil
 }
 
-// openMemory makes a database in memory. It is its connection, which must
-// therefore never be closed before the store is.
+// openMemory opens a database in memory. It ends with its only connection, which must
+// stay open as long as the store.
 func (f *file) openMemory() (*sqlx.DB, error) {
 	db, err := sqlx.Open("sqlite", f.dsn(""))
 	if err != nil {
@@ -305,8 +303,8 @@ func (f *file) openMemory() (*sqlx.DB, error) {
 	return db, nil
 }
 
-// openReaders opens the pool of connections that read. More of them than can
-// run at once only get in each other's way. Each has a page cache of so many KiB.
+// openReaders opens a pool of read-only connections, each with a page cache of cache
+// KiB. More connections than can run at once only hinder each other.
 func (f *file) openReaders(cache int) (*sqlx.DB, error) {
 	db, err := sqlx.Open("sqlite", f.dsn("rw",
 		pragma("busy_timeout", f.cfg.BusyTimeout.Milliseconds()),

@@ -14,33 +14,32 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// New returns a store in a database that the application has opened, by way of
-// modernc.org/sqlite, or of a driver around it that passes on its errors; any other
-// is refused, which New and Migrate find out with a faulty statement. Its tables
-// must be there: call Migrate first.
+// New returns a store in a database that the application has opened with
+// modernc.org/sqlite, or with a wrapper of it that passes on its errors. New and
+// Migrate refuse any other driver; they test it with a faulty statement. The tables
+// must exist: call Migrate first.
 //
-// The store takes connections of db's pool like anybody else, one for each read
-// and one for each group of writes, and changes no setting of theirs or of the pool.
-// Close leaves db open. A pool of one connection will do, and is what a
-// database in memory needs; as long as something else uses that connection, such as a
-// transaction, only WithTx is of use.
+// The store takes connections from db's pool: one for each read and one for each group
+// of writes. It changes no setting of a connection or of the pool. Close leaves db
+// open. A pool of one connection is enough, and a database in memory needs exactly one.
+// While something else uses that connection, such as a transaction, only WithTx works.
 //
-// How safe and how fast the store is is up to the application. A name that asks for
-// what Open asks for is
+// The settings of db decide how safe and how fast the store is. This data source name
+// asks for what Open asks for:
 //
 //	file:app.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)
 //
-// With synchronous FULL a write that has returned is on disk, and in WAL mode nobody
-// who writes waits for those who read. With secure_delete, digests and sealed keys that
-// are gone are overwritten. The permissions of the file are the application's too. The _txlock is for WithTx. A pool that
-// keeps its connections, as many as there are processors or a few more, is faster
-// than one that closes them: see [database/sql.DB.SetMaxIdleConns].
+// With synchronous FULL, a write that has returned is on disk. In WAL mode, writers do
+// not wait for readers. With secure_delete, old digests and sealed keys are
+// overwritten. The _txlock is for WithTx. The application also sets the permissions of
+// the file. A pool is faster if it keeps its connections open, as many as there are
+// processors or a few more: see [database/sql.DB.SetMaxIdleConns].
 //
-// The store needs no busy_timeout. It waits by itself, for as long as cfg says, for
-// the lock, and for a connection to write through; for one to read through
-// it waits until the caller's context ends.
+// The store needs no busy_timeout. It waits itself, up to cfg.BusyTimeout, for the lock
+// and for a connection to write through. It waits for a connection to read through
+// until the caller's context ends.
 //
-// New looks at the tables. If ctx ends before it could, it fails.
+// New checks the tables. If ctx ends before that, New fails.
 func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
 	s := newStore()
 	cfg, err := cfg.forHandle(db)
@@ -57,7 +56,7 @@ func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// forHandle is withDefaults for what is on a handle of the application's.
+// forHandle is withDefaults for a handle of the application.
 func (c Config) forHandle(db *sql.DB) (Config, error) {
 	c, err := c.withDefaults()
 	if db == nil {
@@ -66,7 +65,7 @@ func (c Config) forHandle(db *sql.DB) (Config, error) {
 	return c, err
 }
 
-// use has s work on the connections of db.
+// use makes s work on the connections of db.
 func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
 	waiting, cancel := context.WithTimeout(ctx, cfg.BusyTimeout)
 	defer cancel()
@@ -101,9 +100,9 @@ func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
 	return reason(err)
 }
 
-// checkDriver makes sure that errors of SQLite come as modernc's, which is how the
-// store tells that a value is taken, or the database is locked. The type of
-// the driver says nothing: one around modernc's that passes on its errors will do.
+// checkDriver makes sure that SQLite's errors have modernc's type. By them the store
+// detects that a value is taken or the database is locked. The type of the driver says
+// nothing: a wrapper that passes on these errors is fine.
 func checkDriver(ctx context.Context, db *sqlx.DB) error {
 	conn, err := db.Connx(ctx)
 	if err != nil {
@@ -129,7 +128,7 @@ func newBorrower(db *sqlx.DB, cfg Config) *writer {
 	}
 }
 
-// borrow takes a connection of the pool, if there is one.
+// borrow takes a connection from the pool, if there is one.
 func (w *writer) borrow(ctx context.Context, deadline time.Time) error {
 	if w.pool == nil {
 		return nil
@@ -149,8 +148,8 @@ func (w *writer) borrow(ctx context.Context, deadline time.Time) error {
 	return err
 }
 
-// connect takes a connection of db. If it is a new one, what the application has
-// set to be done with it first may find the database locked.
+// connect takes a connection from db. On a new connection, statements that the
+// application has configured run first, and may find the database locked.
 func connect(ctx context.Context, db *sqlx.DB, deadline time.Time) (conn *sqlx.Conn, err error) {
 	err = untilFree(ctx, deadline, func() (err error) {
 		conn, err = db.Connx(ctx)
@@ -159,12 +158,12 @@ func connect(ctx context.Context, db *sqlx.DB, deadline time.Time) (conn *sqlx.C
 	return conn, err
 }
 
-// errNoConnection is the most likely sign of a program that waits for itself.
+// errNoConnection most likely means that a program waits for itself.
 func errNoConnection(after time.Duration) error {
 	return fmt.Errorf("all connections of the pool have been in use for %v", after)
 }
 
-// giveBack gives the connection back to the pool that it is of, if it is.
+// giveBack returns the connection to its pool, if it came from one.
 func (w *writer) giveBack() {
 	if w.pool == nil || w.conn == nil {
 		return
@@ -174,13 +173,12 @@ func (w *writer) giveBack() {
 	w.conn, w.prepared = nil, prepared{prefix: w.prefix}
 }
 
-// discard closes the connection instead, so that whatever it was in the middle of
-// ends.
+// discard closes the connection instead, which ends whatever it was in the middle of.
 func (w *writer) discard() {
 	if w.pool == nil {
 		return
 	}
-	_ = w.prepared.close() // first, or the driver would stumble over them
+	_ = w.prepared.close() // first, while their connection is open
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
 	w.conn, w.prepared = nil, prepared{prefix: w.prefix}
 }

@@ -14,19 +14,18 @@ import (
 )
 
 // migrationFiles are the steps to the present schema, in the order of their names.
-// A step that has been released is never changed; what is to change takes another.
+// A released step never changes; a change takes a new step.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migrations returns the steps to the schema that this release of the package
-// needs, for whoever makes them with a tool of their own instead of with
-// Migrate: in order, each once, and each in a transaction. Of cfg, it looks at
-// TablePrefix. Steps that have been released stay as they are; a later release
-// may come with more of them.
+// Migrations returns the steps to the schema of this release, for applications that run
+// them with a tool of their own instead of Migrate: in order, each once, and each in a
+// transaction. Of cfg, it uses TablePrefix. Released steps never change; a later
+// release may add more.
 //
-// The schema keeps account of its steps in a table of its own, so that New and
-// Open know which have been taken, whoever took them.
+// Each step records itself in a table of the schema, so that New and Open know which
+// steps have been taken, by whichever tool.
 func Migrations(cfg Config) ([]store.Migration, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -35,13 +34,12 @@ func Migrations(cfg Config) ([]store.Migration, error) {
 	return store.Migrations(migrationFiles, store.TablePrefix(cfg.TablePrefix))
 }
 
-// Migrate makes the tables of a store in the database of db, or brings them up to
-// date. It does nothing if they are. Several processes may call it at once. If it
-// fails, or ctx ends, nothing has changed; a schema that was made by a later
-// release of this package is refused.
+// Migrate creates the tables of a store in db, or brings them up to date. Several
+// processes may call it at once. If it fails or ctx ends, nothing has changed. It
+// refuses a schema that a later release of this package made.
 //
-// The handle is as for New. Of cfg, TablePrefix and BusyTimeout count. A
-// transaction must not be open on db's only connection.
+// db must be as for New. Of cfg, Migrate uses TablePrefix and BusyTimeout. No
+// transaction may be open on db's only connection.
 func Migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 	if err := migrateDB(ctx, db, cfg); err != nil {
 		return fmt.Errorf("sqlite: migrate: %w", err)
@@ -79,7 +77,7 @@ func missing(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (
 	return steps, checkEncoding(ctx, db)
 }
 
-// checkEncoding makes sure that SQLite compares texts as stores are to.
+// checkEncoding makes sure that SQLite compares texts by their bytes in UTF-8.
 func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 	var encoding string
 	err := sqlx.GetContext(ctx, db, &encoding, "PRAGMA encoding")
@@ -89,8 +87,8 @@ func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 	return err
 }
 
-// schemaVersion returns the version of the schema, 0 if there is none. It is in a table,
-// since PRAGMA user_version is the application's in a database of its own.
+// schemaVersion returns the version of the schema, 0 if there is none. It is in a
+// table: PRAGMA user_version belongs to the application.
 func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (int, error) {
 	var exists bool
 	const existsSQL = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'authtoken_migrations')`
@@ -102,8 +100,8 @@ func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePre
 	return version, err
 }
 
-// migrate takes the steps that have not been taken. Until it has the lock it
-// looks at db: a connection, or a pool of them.
+// migrate takes the missing steps. Until it has the lock it reads through db: a
+// connection or a pool.
 func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error) {
 	start := time.Now()
 	var steps []store.Migration
@@ -115,7 +113,7 @@ func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error
 	}
 	err = untilFree(ctx, start.Add(w.busyTimeout), look(db))
 	if err != nil || len(steps) == 0 {
-		return err // as nearly always, and without a lock
+		return err // nearly always, without a lock
 	}
 
 	if err := w.begin(ctx, start); err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// operations are the methods of [store.Store], over whatever runs them: the store on its
-// own connections or on those of a pool, or a transaction of the application's.
+// operations are the methods of [store.Store]. A runner runs them: on the store's own
+// connections, on a pool, or in a transaction of the application.
 type operations struct{ runner }
 
 var (
@@ -15,17 +15,16 @@ var (
 	_ store.Store = (*Tx)(nil)
 )
 
-// A runner is where operations are run. They get an error by the name of op.
+// A runner runs operations. It adds op, the name of the operation, to errors.
 type runner interface {
-	// point has f read a single record, which takes no time worth interrupting.
+	// point runs f, which reads a single record: too short to interrupt.
 	point(ctx context.Context, op string, f func(ctx context.Context, rd *reader) error) error
 
-	// read has f read.
+	// read runs f, which reads.
 	read(ctx context.Context, op string, f func(ctx context.Context, rd *reader) error) error
 
-	// write has f write, as [writeFunc] says. Once begun, f is not for ctx to
-	// interrupt, or nobody could say whether it took effect, and others may be in the
-	// transaction.
+	// write runs f, which writes, as [writeFunc] says. ctx does not interrupt f: its
+	// effect would be unknown, and other writes may share the transaction.
 	write(ctx context.Context, op string, f func(ctx context.Context, w *writer, inTx bool) error) error
 }
 

@@ -9,22 +9,22 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// A place is where a database was when the store came to be.
+// A place is where the database was when the store was made.
 type place struct {
 	path string      // empty for a database in memory
-	info os.FileInfo // nil if there is no telling
+	info os.FileInfo // nil if unknown
 }
 
 func placeOf(path string) place {
 	p := place{path: path}
 	if path != "" {
-		p.info, _ = os.Stat(path) // a path may mean something to the application's VFS only
+		p.info, _ = os.Stat(path) // only the application's VFS may know the path
 	}
 	return p
 }
 
-// check makes sure that the file is still the one that is open: a process does
-// not notice by itself if it has been deleted or replaced.
+// check makes sure that the file at the path is still the open one: a process does not
+// notice if its file is deleted or replaced.
 func (p place) check() error {
 	if p.info == nil {
 		return nil
@@ -48,15 +48,13 @@ func (p place) String() string {
 	return p.path
 }
 
-// Ping returns nil if keys can be checked now: the store is open, the file is
-// where it was and the same, its schema is one that this release knows, and a token
-// was looked up in it. Otherwise the error says what is wrong; it matches
-// ErrClosed if the store is closed.
+// Ping returns nil if keys can be checked now: the store is open, the same file is
+// still at its path, this release knows its schema, and it could look up a token.
+// Otherwise the error says what is wrong; it matches ErrClosed if the store is closed.
 //
-// It is meant for health endpoints and takes a few times as long as the checking
-// of a key. It does not look for damage beyond the pages that it reads, nor does it
-// write: that there is room on the disk, and that nobody keeps the lock, shows
-// only when something is written. Writers never wait for it.
+// Ping is for health endpoints and takes a few times as long as the check of a key. It
+// does not write, so it does not detect a full disk or a lock that is never freed. It
+// detects damage only in the pages that it reads. It takes no write lock.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, "ping "+s.where.String(), func(ctx context.Context, rd *reader) error {
 		if err := s.where.check(); err != nil {

@@ -16,13 +16,12 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// prepared is statements of db, each prepared when it is first asked for. They
-// are to be closed some day. Those of a connection must be: SQLite leaves a
-// connection open, and its files too, as long as it has statements, and
-// database/sql keeps no list of them.
+// prepared holds statements of db, each prepared on first use. They must be closed.
+// Those of a connection above all: SQLite keeps a connection and its files open as long
+// as it has statements, and database/sql does not list them.
 //
-// It is for one goroutine at a time, or for any number once all that they ask
-// for has been prepared.
+// It is for one goroutine at a time, or for any number once all the statements they use
+// are prepared.
 type prepared struct {
 	db     preparer
 	prefix store.TablePrefix

@@ -7,8 +7,8 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// A statement is SQL and its arguments, written from left to right. Whatever
-// comes from a query is an argument; the SQL comes from this package alone.
+// A statement is SQL and its arguments, written from left to right. The values of a
+// query are always arguments; all SQL comes from this package.
 type statement struct {
 	sql      strings.Builder
 	args     []any
@@ -55,7 +55,7 @@ func (st *statement) filter(q *store.Query) {
 		addIn(st, "state", q.States)
 	}
 	if strings.Contains(q.Scope, " ") {
-		st.and("FALSE") // no name has one
+		st.and("FALSE") // no name has a space
 	} else if q.Scope != "" {
 		st.and("instr(' ' || scopes || ' ', ' ' || ? || ' ')", q.Scope)
 	}
@@ -63,7 +63,7 @@ func (st *statement) filter(q *store.Query) {
 		st.and("via = ?", q.Via[:])
 	}
 	if !q.Expires.IsZero() {
-		st.and("expiring IN (0, 1) AND expires = ?", q.Expires.UnixMicro()) // so that the index by expiry serves
+		st.and("expiring IN (0, 1) AND expires = ?", q.Expires.UnixMicro()) // for the index by expiry
 	}
 	if q.Expiring != nil {
 		st.and("expiring = ?", *q.Expiring)
@@ -85,8 +85,8 @@ func (st *statement) filter(q *store.Query) {
 	}
 }
 
-// addIn adds that the column is one of values. More than one are a single
-// argument, since SQLite takes no more than 32,766 of those.
+// addIn adds that the column is one of values. Several values are a single argument,
+// since SQLite takes at most 32,766 arguments.
 func addIn[T any](st *statement, column string, values []T) {
 	switch len(values) {
 	case 0:
@@ -96,7 +96,7 @@ func addIn[T any](st *statement, column string, values []T) {
 	default:
 		list, err := json.Marshal(values)
 		if err != nil {
-			panic(err) // there is no such string
+			panic(err) // never, for these types
 		}
 		st.add(column+" IN (SELECT value FROM json_each(?))", string(list))
 	}
@@ -110,12 +110,12 @@ type sortKey struct {
 	value    func(*store.Record) any
 }
 
-// sortKeys returns what q sorts by.
+// sortKeys returns the keys that q sorts by.
 func sortKeys(q *store.Query) []sortKey {
-	// A search through all tokens reads the table from end to end and sorts what
-	// it finds. To look at them in the order of an index, as the planner
-	// would if it weren't kept from it by the "+", ends sooner if many match. But if few
-	// do, it takes ten times as long: 5 s for a million tokens.
+	// A search through all tokens reads the whole table and sorts what it finds. The
+	// "+" keeps the planner from following the order of an index. That would end sooner
+	// if many tokens match, but takes ten times as long if few do: 5 s for a million
+	// tokens.
 	search := len(q.Words) > 0 && q.Users == nil
 
 	var keys []sortKey
@@ -139,7 +139,7 @@ func sortKeys(q *store.Query) []sortKey {
 	return keys
 }
 
-// userLength goes before the user: see [store.CompareUsers]. SQLite's length would
+// userLength sorts before the user: see [store.CompareUsers]. SQLite's length would
 // count characters.
 var userLength = sortKey{column: "octet_length(user)", value: func(r *store.Record) any { return len(r.User) }}
 
@@ -170,8 +170,7 @@ func sortKeyOf(f store.Field) sortKey {
 	return key
 }
 
-// page adds what makes q's results a page: what they come after, their order,
-// and how many there are.
+// page adds the bounds of q's page: After, the order, Limit and Offset.
 func (st *statement) page(q *store.Query) {
 	keys := sortKeys(q)
 	if q.After != nil {
@@ -198,9 +197,9 @@ func (st *statement) page(q *store.Query) {
 	}
 }
 
-// addAfter adds that a record comes after a, by keys. It compares like tuples
-// do, but tuples of SQL know neither descending columns nor where NULL goes. The
-// bound on the first column stands by itself, where an index can use it.
+// addAfter adds that a record comes after a in the order of keys. It compares them as a
+// tuple, but SQL's own tuples support neither descending columns nor a place for NULL.
+// The bound on the first column stands alone, so that an index can use it.
 func (st *statement) addAfter(keys []sortKey, a *store.Record) {
 	k := keys[0]
 	v := k.value(a)

@@ -15,9 +15,9 @@ const (
 
 	byDigestSQL = `SELECT ` + selected + ` FROM authtoken_tokens WHERE digest = ?`
 
-	// byEitherSQL is asked when byDigestSQL has found nothing. It looks for the
-	// digest once more: a key that was retired then can be the current one
-	// by now, and at every moment it was one of the two.
+	// byEitherSQL runs when byDigestSQL has found nothing. It looks for the current key
+	// once more: a key that was retired then may be current by now. At every moment it
+	// was one of the two.
 	byEitherSQL = `SELECT ` + selected + ` FROM (
 			SELECT 0 AS rank, * FROM authtoken_tokens WHERE digest = ?1
 			UNION ALL
@@ -28,19 +28,19 @@ const (
 		) ORDER BY rank LIMIT 1`
 )
 
-// A reader is where reads are done.
+// A reader runs reads.
 type reader struct {
 	prepared
-	lists sqlx.QueryerContext // where those that can take long are done
+	lists sqlx.QueryerContext // for those that can take long
 }
 
-// newReader returns a reader that uses prepared statements for points, and leaves
-// all else to lists.
+// newReader returns a reader that reads single records by prepared statements of
+// points, and all else through lists.
 func newReader(points preparer, lists sqlx.QueryerContext, cfg Config) *reader {
 	return &reader{prepared{db: points, prefix: store.TablePrefix(cfg.TablePrefix)}, lists}
 }
 
-// prepareAll prepares all there is to prepare.
+// prepareAll prepares all statements.
 func (r *reader) prepareAll(ctx context.Context) error {
 	return r.prepare(ctx, getSQL, byDigestSQL, byEitherSQL)
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// point looks at the context before, and not again: for a context that can be
-// cancelled the driver starts a goroutine with each statement, which costs a third
-// of the speed, and there is next to nothing to cancel in twenty microseconds.
-// Only for a connection of somebody else's pool it may have to wait longer.
+// point checks the context once, before it reads. For a context that can be cancelled
+// the driver starts a goroutine with each statement, which costs a third of the speed,
+// and twenty microseconds are not worth interrupting. Only the wait for a connection of
+// a pool can take longer.
 func (s *Store) point(ctx context.Context, op string, f func(ctx context.Context, rd *reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return s.wrap(op, err)
@@ -25,21 +25,21 @@ func (s *Store) read(ctx context.Context, op string, f func(ctx context.Context,
 	case err != nil:
 	case s.closed.Load():
 		err = ErrClosed
-	case s.pool != nil: // its connections may not wait by themselves
+	case s.pool != nil: // its connections may have no busy_timeout
 		err = untilFree(ctx, time.Now().Add(s.writer.busyTimeout), func() error { return f(ctx, s.reader) })
 	default:
 		err = f(ctx, s.reader)
 	}
 	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // also where the driver says "interrupted"
+		err = ctx.Err() // instead of the driver's "interrupted"
 	}
 	return s.wrap(op, err)
 }
 
-// write has the leader do f.
+// write passes f to the committer.
 func (s *Store) write(ctx context.Context, op string, f func(ctx context.Context, w *writer, inTx bool) error) error {
 	err := s.committer.do(ctx, func(inTx bool) error {
-		if !inTx { // or begin has done it
+		if !inTx { // in a transaction, begin has done it
 			if err := s.writer.borrow(ctx, time.Now().Add(s.writer.busyTimeout)); err != nil {
 				return err
 			}

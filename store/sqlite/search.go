@@ -7,31 +7,30 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// SQLite's LIKE puts the case of A to Z aside and of no other letter, which is
-// half of what [store.Word] asks for and will do for most words. For the rest
-// there is GLOB, which lets a pattern name what each character may be. It takes
-// four times as long: 2.4 s for a million tokens, and LIKE 0.6 s.
+// SQLite's LIKE ignores the case of A to Z and of no other letter. That is half of what
+// [store.Word] asks for, and enough for most words. For the rest there is GLOB, whose
+// patterns list what each character may be. It takes four times as long: 2.4 s for a
+// million tokens, against 0.6 s for LIKE.
 //
-// Both take longer the longer the words are, if the texts are made for it: the
-// length of the text times that of the words. So only a search through
-// everybody's tokens, which no plain user can make, is done in SQL. Among the
-// tokens of given users it is done in Go, where the length of the words does not
-// matter.
+// For crafted texts, both take time in proportion to the length of the text times that
+// of the words. So SQL only searches through everybody's tokens, which no plain user
+// can do. A search among the tokens of given users runs in Go, where the length of the
+// words does not matter.
 
-// SQLite refuses patterns beyond 50,000 bytes and expressions that are too
-// deep. A search beyond these, which nobody makes in earnest, is done in Go, too.
+// SQLite refuses patterns over 50,000 bytes and expressions that are too deep. Larger
+// searches, which nobody needs, run in Go, too.
 const (
 	maxWords     = 100
-	maxWordBytes = 2000 // a pattern is at most some ten times as long
+	maxWordBytes = 2000 // a pattern is at most about ten times as long
 )
 
-// inSQL reports whether all of q is put into SQL.
+// inSQL reports whether SQL does all of q.
 func inSQL(q *store.Query) bool {
 	if q.Users != nil && len(q.Words) > 0 {
 		return false
 	}
 	for i := range q.Words {
-		// SQLite takes the two code points that are no characters for U+FFFD.
+		// SQLite reads U+FFFE and U+FFFF as U+FFFD.
 		if text := q.Words[i].Text; len(text) > maxWordBytes || strings.ContainsAny(text, "\ufffd\ufffe\uffff") {
 			return false
 		}
@@ -53,7 +52,7 @@ func (st *statement) addWord(w *store.Word) {
 	st.add(")")
 }
 
-// isPlain reports whether LIKE will do for word.
+// isPlain reports whether LIKE is enough for word.
 func isPlain(word string) bool {
 	for _, r := range word {
 		if r == '%' || r == '_' || r >= utf8.RuneSelf && len(store.Variants(r)) > 1 {
@@ -63,7 +62,7 @@ func isPlain(word string) bool {
 	return true
 }
 
-// glob returns the pattern for texts that word occurs in, case aside.
+// glob returns the pattern for texts in which word occurs, in any case.
 func glob(word string) string {
 	var b strings.Builder
 	b.WriteByte('*')

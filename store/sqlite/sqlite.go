@@ -13,38 +13,37 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// Config is how a store uses its database. Its zero value is fine.
+// Config configures a store. Its zero value is ready for use.
 type Config struct {
-	// Synchronous says what a write waits for. Defaults to Full. For a store on
-	// the application's own handle it is the handle that says so, and New
-	// takes the zero value only.
+	// Synchronous says what a write waits for. Defaults to Full. New accepts only the
+	// zero value: there the application's handle decides.
 	Synchronous Synchronous
 
-	// BusyTimeout is how long to wait for others who have the database locked
-	// before giving up and, on the application's own handle, for a
-	// connection to write through. Defaults to 5 seconds.
+	// BusyTimeout limits how long a call waits while others have the database locked
+	// and, on the application's handle, for a connection to write through. Defaults to
+	// 5 seconds.
 	BusyTimeout time.Duration
 
-	// MaxWaiting is how many writes may wait for one that is under way. More
-	// than that fail with ErrOverloaded. Defaults to 16,384.
+	// MaxWaiting is how many writes may be queued behind the ones under way. Any more
+	// fail with ErrOverloaded. Defaults to 16,384.
 	MaxWaiting int
 
-	// TablePrefix is what the names of the tables and indexes start with, so that
-	// there can be several stores in one database: 1 to 40 letters from a
-	// to z, digits and underscores, the first no digit. Defaults to "authtoken_".
+	// TablePrefix starts the names of the tables and indexes, so that several stores
+	// can share a database. It has 1 to 40 letters from a to z, digits and underscores,
+	// and does not start with a digit. Defaults to "authtoken_".
 	TablePrefix string
 }
 
-// Synchronous is what a write waits for before it returns.
+// Synchronous says what a write waits for before it returns. The zero value is Full.
 type Synchronous uint8
 
 const (
 	// Full waits until the write is on disk.
 	Full Synchronous = iota
 
-	// Normal leaves it to the operating system when to write. Nothing is lost if
-	// the process crashes. If the power fails, the writes of the last moments may
-	// be lost, though never a part of one, and the database stays sound.
+	// Normal lets the operating system decide when to write to disk. A crash of the
+	// process loses nothing. A loss of power may lose the latest writes, but never a
+	// part of one, and the database stays intact.
 	Normal
 )
 
@@ -84,7 +83,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// Store is a [store.Store] in a SQLite database. Use Open or New to make one.
+// Store is a [store.Store] in a SQLite database. Use Open or New to make one. It is
+// safe for concurrent use.
 type Store struct {
 	operations
 	committer *committer
@@ -92,23 +92,23 @@ type Store struct {
 	reader    *reader
 	where     place
 
-	file      *file      // that Open was for; nil for New, and for a database in memory
+	file      *file      // of Open; nil for New and for a database in memory
 	writeDB   *sqlx.DB   // a pool of one connection
-	writeConn *sqlx.Conn // that one, kept for the writer
+	writeConn *sqlx.Conn // that connection, kept for the writer
 
-	// Two pools of connections that can't write, so that lists, which can take
-	// long, don't keep keys from being checked.
+	// Two pools of read-only connections: a long list must not hold up the check of a
+	// key.
 	pointDB, listDB *sqlx.DB
 
-	// Or, instead of all these, one pool where a connection is taken from for each
-	// thing to do: the application's, or the one connection that is a
-	// database in memory, which is writeDB then as well.
+	// Or, instead of all these, one pool that each operation takes a connection from:
+	// the application's, or for a database in memory its only connection, which is then
+	// writeDB as well.
 	pool *sqlx.DB
 
 	closed    atomic.Bool
 	closeOnce sync.Once
 	closeErr  error
-	backups   sync.RWMutex // held for reading by each backup
+	backups   sync.RWMutex // each backup holds it for reading
 }
 
 func newStore() *Store {
@@ -117,27 +117,26 @@ func newStore() *Store {
 	return s
 }
 
-// Open opens the database in the file at path, and makes it if it isn't there;
-// the directory must be. Path is a path and never a URI. Only ":memory:" is
-// special: a new database in memory, for this store alone, that is gone when it
-// is closed.
+// Open opens the database file at path and creates it if it does not exist. Its
+// directory must exist. path is never a URI. Only ":memory:" is special: a new database
+// in memory, private to this store, which ends when the store is closed.
 //
-// The tables are made or brought up to date as needed. Several processes can do
-// that at once. A file that was made by a later version of this package is refused.
-// A file that can't be used is left as it was, and the error says why.
+// Open creates the tables or brings them up to date. Several processes may do that at
+// once. Open refuses a file that a later version of this package made. It leaves a file
+// that it can't use as it was, and the error says why.
 //
-// Beside the file there are two more while it is open, ending in -wal and -shm.
-// They are part of the database: a copy of the file alone is not a copy of it. If the
-// file is gone and one of these still has something in it, Open refuses to make a new
-// one.
+// While the database is open, there are two more files beside it, ending in -wal and
+// -shm. They are part of the database: a copy of the file alone is not a copy of it. If
+// the file is missing or empty but its -wal or -journal file is not, Open refuses to
+// make a new one.
 //
-// A new file and those beside it are for their owner alone, whatever the umask. A file
-// that is there, which may be empty, keeps its permissions, and those beside it
-// have the same.
+// Only its owner may read and write a new file and those beside it, whatever the umask.
+// An existing file, even an empty one, keeps its permissions, and those beside it get
+// the same.
 //
-// What is deleted is overwritten with zeros (secure_delete), so that digests and sealed keys
-// that are gone can't be found in the file. They can in -wal until that is written
-// back and started over, at the latest when the last process closes the database.
+// Deleted data is overwritten with zeros (secure_delete), so that old digests and
+// sealed keys can't be found in the file. They may remain in the -wal file until it is
+// written back and restarted, at the latest when the last process closes the database.
 //
 // If ctx ends while the database is locked, Open fails. Call Close when done.
 func Open(ctx context.Context, path string, cfg Config) (*Store, error) {
@@ -202,17 +201,16 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	return s, s.reader.prepareAll(ctx)
 }
 
-// Close waits for the writes that have begun or are waiting, and closes the
-// database, unless it is on a handle of the application's, which stays open.
-// Other calls fail with ErrClosed from then on, and so does a backup that
-// is under way; Close waits for that too, unless the handle is the application's.
-// Closing again does nothing.
+// Close waits for the writes that are under way or queued, and closes the database. It
+// leaves a handle of the application open. From then on, other calls fail with
+// ErrClosed, and so does a backup under way. Close waits for that too, unless the
+// handle is the application's. Closing again does nothing.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closed.Store(true)
 		s.committer.close()
-		if s.writeDB != nil { // on the application's handle, a backup may wait for a connection for long
-			s.backups.Lock() // when those under way have noticed
+		if s.writeDB != nil { // on the application's handle, a backup may wait long for a connection
+			s.backups.Lock() // until running backups have noticed
 			defer s.backups.Unlock()
 		}
 		s.closeErr = s.closeDBs()
@@ -220,8 +218,8 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// closeDBs closes the writer last: the last connection to go moves what is in
-// the -wal file to the database, which readers can't do.
+// closeDBs closes the writer last: the last connection moves the contents of the -wal
+// file to the database, which readers can't do.
 func (s *Store) closeDBs() error {
 	var errs []error
 	if s.reader != nil {
@@ -236,7 +234,7 @@ func (s *Store) closeDBs() error {
 		}
 	}
 	if s.writeConn != nil {
-		errs = append(errs, s.writeConn.Close()) // or the pool would wait for it
+		errs = append(errs, s.writeConn.Close()) // or writeDB would wait for it
 	}
 	if s.writeDB != nil {
 		errs = append(errs, s.writeDB.Close())

@@ -12,9 +12,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Tx is a [store.Store] in a transaction of the application's. Use
-// [Store.WithTx] to make one. It may be used by any number of goroutines, which
-// take turns, and for as long as the transaction lasts.
+// Tx is a [store.Store] in a transaction of the application. Use [Store.WithTx] to make
+// one. It is safe for concurrent use: calls take turns. It lasts as long as the
+// transaction.
 type Tx struct {
 	operations
 	store *Store
@@ -25,23 +25,22 @@ type Tx struct {
 	failed error // after which SQLite may have rolled back by itself
 }
 
-// WithTx returns a store that does everything in tx. It sees what tx has written
-// so far. What it writes itself is there for others when the application commits
-// tx, and gone if it rolls tx back; the store does neither. From the first write
-// until then, others who write wait, so be quick about it.
+// WithTx returns a store that does everything in tx. It sees what tx has written so
+// far. Others see its writes when the application commits tx; they are gone if it rolls
+// tx back. The store does neither. From the first write until then, other writers wait,
+// so keep tx short.
 //
-// A write that fails because a value is taken, or the record is not there or has
-// another version, changes nothing, and tx can go on. After any other
-// error tx should be rolled back. If it is one after which SQLite may have done so by
-// itself, such as a full disk, the store does nothing more in tx. Nor does it write
-// if SQLite has done so after a statement of the application's, such as an INSERT
-// whose context has ended. When tx has ended, errors match [database/sql.ErrTxDone].
+// A write that fails because a value is taken, the owner is at the limit, or the record
+// does not exist or has another version, changes nothing, and tx can go on. After any
+// other error, roll tx back. After some errors, such as a full disk, SQLite may have
+// rolled back tx itself; then all further calls fail. Writes also fail if SQLite did so
+// after a statement of the application, such as an INSERT whose context has ended. When
+// tx has ended, errors match [database/sql.ErrTxDone].
 //
-// tx must be on a database that has the tables of s; usually it is on the
-// handle that s was made for. It is best begun with the write lock, for which
-// _txlock=immediate stands in the handle's name. If it was not, has read something,
-// and others have written before it writes for the first time, SQLite refuses
-// that write, and will refuse it again.
+// tx must be on a database that has the tables of s, usually on the handle that s was
+// made for. Begin it with the write lock: put _txlock=immediate in the handle's data
+// source name. Otherwise, if tx reads and others write before its first write, SQLite
+// refuses that write, and will refuse it again.
 func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	db := &sqlx.Tx{Tx: tx}
 	p := prepared{db: db, prefix: s.reader.prefix}
@@ -50,7 +49,7 @@ func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	return t
 }
 
-// do has f done in the transaction, in its turn.
+// do calls f in the transaction, one call at a time.
 func (t *Tx) do(ctx context.Context, op string, f func() error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,11 +69,11 @@ func (t *Tx) do(ctx context.Context, op string, f func() error) error {
 	return t.store.wrap(op, err)
 }
 
-// explain returns the reason for an error of SQLite's, or of database/sql.
+// explain returns the cause of an error of SQLite or of database/sql.
 func (t *Tx) explain(ctx context.Context, err error) error {
 	switch c := code(err); {
 	case t.ended():
-		err = sql.ErrTxDone // and not that a statement is closed
+		err = sql.ErrTxDone // instead of "statement is closed"
 	case c == sqlite3.SQLITE_BUSY_SNAPSHOT:
 		err = fmt.Errorf("the transaction has read before it writes, and others have written since; begin it with _txlock=immediate: %w", err)
 	case mayRollBack(c):
@@ -86,7 +85,7 @@ func (t *Tx) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// ended reports whether there is no transaction any more.
+// ended reports whether the transaction is over.
 func (t *Tx) ended() bool {
 	rows, err := t.reader.lists.QueryContext(context.Background(), "SELECT 1")
 	if err == nil {
@@ -95,8 +94,8 @@ func (t *Tx) ended() bool {
 	return errors.Is(err, sql.ErrTxDone)
 }
 
-// mayRollBack reports whether SQLite may have rolled back the transaction by itself,
-// so that what is done next would be durable at once.
+// mayRollBack reports whether SQLite may have rolled back the transaction by itself. If
+// it has, the next write is durable at once.
 func mayRollBack(code int) bool {
 	switch primary(code) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM:
@@ -122,14 +121,14 @@ func (t *Tx) write(ctx context.Context, op string, f func(ctx context.Context, w
 	})
 }
 
-// begun makes sure that SQLite is in a transaction. It may have rolled back by
-// itself after a statement of the application's, of which the store knows nothing:
-// one whose context has ended is enough. What is written then would be durable at
-// once, whatever becomes of tx. There is no asking SQLite by way of
-// database/sql, but within a transaction it refuses to begin one.
+// begun makes sure that SQLite is in a transaction. SQLite may have rolled back by
+// itself after a statement of the application whose context ended, for example, and the
+// store is not notified. The next write would then be durable at once, even if tx is
+// rolled back. database/sql cannot ask SQLite, but within a transaction SQLite refuses
+// to begin one.
 func (t *Tx) begun() error {
 	if t.writer.run("BEGIN") != nil {
-		return nil // also if there is no tx any more, as f will find
+		return nil // also if tx has ended; then f fails
 	}
 	_ = t.writer.run(rollbackSQL)
 	t.failed = errors.New("SQLite has rolled back by itself")

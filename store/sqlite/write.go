@@ -21,17 +21,16 @@ const (
 
 	insertSQL = `INSERT INTO authtoken_tokens (` + columns + `) VALUES (` + places + `)`
 
-	// insertWithinSQL adds no row if the owner has as many as the limit, beyond
-	// which it does not count. The statement holds the write lock from its start.
+	// insertWithinSQL adds no row if the owner has as many tokens as the limit; it
+	// counts no further. The statement holds the write lock from its start.
 	insertWithinSQL = `INSERT INTO authtoken_tokens (` + columns + `)
 		SELECT ` + places + `
 		WHERE (SELECT count(*) FROM (SELECT 1 FROM authtoken_tokens WHERE user = ? LIMIT ?)) < ?`
 
-	// updatePlainSQL is for an update that leaves alone what is indexed, as most
-	// do. SQLite takes every index that has a column in SET out and in
-	// again, whether or not the value is another, so a statement that doesn't
-	// name them is worth trying first: it dirties one page where updateSQL
-	// dirties five.
+	// updatePlainSQL is for an update that changes no indexed column, like most. SQLite
+	// rewrites every index that has a column in SET, even if the value stays the same.
+	// So a statement without those columns is worth trying first: it dirties one page
+	// where updateSQL dirties five.
 	updatePlainSQL = `UPDATE authtoken_tokens SET
 		intent = ?, description = ?, sealed = ?, retired_until = ?,
 		scopes = ?, networks = ?, state = ?, metadata = ?, via = ?, version = version + 1
@@ -39,8 +38,8 @@ const (
 			AND identifier = ? AND user = ? AND managed IS ? AND expires IS ? AND expiring = ? AND digest = ? AND retired IS ?
 			AND earlier IS ?`
 
-	// updateSQL is for an update that leaves the earlier keys alone, and so needs
-	// no other statement.
+	// updateSQL is for an update that leaves the earlier keys alone. It needs no other
+	// statement.
 	updateSQL = updateSetSQL + ` WHERE pk = ? AND version = ? AND earlier IS ?`
 
 	updateEarlierSQL = updateSetSQL + `, earlier = ? WHERE pk = ? AND version = ?`
@@ -50,8 +49,8 @@ const (
 		digest = ?, sealed = ?, retired = ?, retired_until = ?,
 		scopes = ?, networks = ?, state = ?, metadata = ?, via = ?, version = version + 1`
 
-	// deletePlainSQL is for a token without earlier keys, as most are, which takes
-	// no other statement.
+	// deletePlainSQL is for a token without earlier keys, like most. It needs no other
+	// statement.
 	deletePlainSQL = deleteSQL + ` AND earlier IS NULL`
 
 	deleteSQL = `DELETE FROM authtoken_tokens WHERE pk = ? AND version = ?`
@@ -65,9 +64,9 @@ const (
 
 	existsSQL = `SELECT EXISTS (SELECT 1 FROM authtoken_tokens WHERE pk = ?)`
 
-	// takenSQL says which field of a record, new or about to be changed, has a
-	// value that another record has. To ask is safer than to read it out of
-	// the error message, whose wording nobody promises.
+	// takenSQL returns which field of a new or changed record has a value that another
+	// record has. To ask is safer than to parse the error message, whose wording may
+	// change.
 	takenSQL = `SELECT CASE
 		WHEN EXISTS (SELECT 1 FROM authtoken_tokens WHERE identifier = ? AND pk <> ?) THEN 'identifier'
 		WHEN EXISTS (SELECT 1 FROM authtoken_tokens WHERE managed = ? AND pk <> ?) THEN 'managed'
@@ -75,20 +74,20 @@ const (
 		ELSE '' END`
 )
 
-// A writer is a connection that writes, with its statements. Only the leader of
-// the committer may use it or, if it writes in a transaction of the
-// application's, whoever holds the lock of the Tx.
+// A writer is a connection that writes, with its statements. Only the leader of the
+// committer may use it or, in a transaction of the application, the holder of the lock
+// of the Tx.
 type writer struct {
 	prepared
 	busyTimeout time.Duration
 
-	// Unless pool is nil, conn is one of it, taken for each transaction and given
-	// back after it.
+	// Unless pool is nil, conn is taken from it for each transaction and given back
+	// afterwards.
 	pool *sqlx.DB
 	conn *sqlx.Conn
 }
 
-// newWriter returns the writer on a connection that is the store's own.
+// newWriter returns the writer on a connection of the store's own.
 func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 	return &writer{
 		prepared:    prepared{db: conn, prefix: store.TablePrefix(cfg.TablePrefix)},
@@ -97,16 +96,15 @@ func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 	}
 }
 
-// prepareAll prepares all there is to prepare, which can be done only once there
-// are tables.
+// prepareAll prepares the frequent statements. The tables must exist.
 func (w *writer) prepareAll(ctx context.Context) error {
 	return w.prepare(ctx, beginSQL, commitSQL, rollbackSQL,
 		insertSQL, insertWithinSQL, updatePlainSQL, updateSQL, deletePlainSQL, touchSQL, existsSQL, takenSQL)
 }
 
-// begin takes the write lock. The time that a leader has spent in the queue
-// counts: if nothing moves, all give up when their time is up, and not each
-// only after it has led in vain for as long again.
+// begin takes the write lock. The time that a leader has spent in the queue counts: if
+// nothing moves, all callers give up on time, instead of each leading first and waiting
+// once more.
 func (w *writer) begin(ctx context.Context, since time.Time) error {
 	deadline := since.Add(w.busyTimeout)
 	if err := w.borrow(ctx, deadline); err != nil {
@@ -123,8 +121,8 @@ func (w *writer) begin(ctx context.Context, since time.Time) error {
 	return err
 }
 
-// commit waits if it has to for those who read: they are in its way if the
-// application has its database in another mode than WAL.
+// commit waits for readers if it must: they block it if the application's database is
+// not in WAL mode.
 func (w *writer) commit() error {
 	err := untilFree(context.Background(), time.Now().Add(w.busyTimeout), func() error { return w.run(commitSQL) })
 	if err == nil {
@@ -133,15 +131,15 @@ func (w *writer) commit() error {
 	return unsure(err)
 }
 
-// rollback ignores the error: it is that SQLite has rolled back already, as it
-// does by itself when the disk is full, among others.
+// rollback ignores the error: it means that SQLite has rolled back already, as it does
+// when the disk is full, for example.
 func (w *writer) rollback() {
 	if w.conn == nil {
 		return
 	}
 	err := w.run(rollbackSQL)
 	if err != nil && code(err) != sqlite3.SQLITE_ERROR {
-		w.discard() // after any other error, nobody knows
+		w.discard() // after any other error, its state is unknown
 	}
 	w.giveBack()
 }
@@ -163,7 +161,7 @@ func (w *writer) exec(ctx context.Context, inTx bool, query string, args ...any)
 	case err == nil:
 		return result.RowsAffected()
 	case !inTx && (isBusy(err) || isUniqueViolation(err)):
-		return 0, errNeedsTx // to wait for longer, or to see whose the value is
+		return 0, errNeedsTx // to wait longer, or to find the field that is taken
 	case !inTx:
 		return 0, unsure(err) // the statement was its own commit
 	}
@@ -179,14 +177,14 @@ func (w *writer) row(ctx context.Context, dest any, query string, args ...any) e
 	return stmt.QueryRowContext(ctx, args...).Scan(dest)
 }
 
-// together has f, which makes several changes in the transaction that is open, make
-// all of them or none.
+// together runs f, which makes several changes in the open transaction, so that all or
+// none of them take effect.
 func (w *writer) together(f func() error) error {
 	if err := w.run("SAVEPOINT authtoken_write"); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
-		// There may be no savepoint any more: see mayRollBack.
+		// The savepoint may be gone: see mayRollBack.
 		_ = w.run("ROLLBACK TO authtoken_write")
 		_ = w.run("RELEASE authtoken_write")
 		return err
@@ -194,20 +192,20 @@ func (w *writer) together(f func() error) error {
 	return w.run("RELEASE authtoken_write")
 }
 
-// takenError finds the reason for a violation of uniqueness by r.
+// takenError returns which field of r is not unique.
 func (w *writer) takenError(ctx context.Context, r *store.Record, violation error) error {
 	var field store.Field
 	err := w.row(ctx, &field, takenSQL, r.Identifier, r.PK[:], text(r.Managed), r.PK[:], r.Digest[:], r.PK[:])
 	if err != nil {
 		return errors.Join(violation, err)
 	}
-	if field == "" { // so what collided is what the question left out
+	if field == "" { // takenSQL does not ask for the PK
 		field = store.FieldPK
 	}
 	return &store.TakenError{Field: field}
 }
 
-// missed finds the reason for a write that found no row to change.
+// missed returns why a write found no row to change.
 func (w *writer) missed(ctx context.Context, pk *store.PK) error {
 	var exists bool
 	if err := w.row(ctx, &exists, existsSQL, pk[:]); err != nil {
@@ -240,7 +238,7 @@ func (w *writer) create(ctx context.Context, inTx bool, r *store.Record, limit i
 func (w *writer) insert(ctx context.Context, inTx bool, r *store.Record, limit int) error {
 	query, args := insertSQL, insertArgs(r)
 	if limit != 0 {
-		limit = max(limit, 0) // less than 0 would be no LIMIT
+		limit = max(limit, 0) // a negative LIMIT is none
 		query, args = insertWithinSQL, append(args, r.User, limit, limit)
 	}
 	n, err := w.exec(ctx, inTx, query, args...)
@@ -290,9 +288,8 @@ func (w *writer) update(ctx context.Context, inTx bool, r *store.Record) error {
 	})
 }
 
-// indexEarlier has the token with this PK be found by these earlier keys and no
-// others. Of those that it is found by already it writes none: each is in a
-// place of its own in the file.
+// indexEarlier makes these earlier keys, and no others, find the token with this PK. It
+// does not rewrite those that do so already: each is in a different place in the file.
 func (w *writer) indexEarlier(ctx context.Context, pk *store.PK, earlier []store.EarlierKey) error {
 	gone, err := w.indexedEarlier(ctx, pk)
 	if err != nil {
@@ -313,7 +310,7 @@ func (w *writer) indexEarlier(ctx context.Context, pk *store.PK, earlier []store
 	return nil
 }
 
-// indexedEarlier returns the earlier keys that the token with this PK is found by.
+// indexedEarlier returns the earlier keys that find the token with this PK.
 func (w *writer) indexedEarlier(ctx context.Context, pk *store.PK) (map[store.Digest]bool, error) {
 	stmt, err := w.stmt(ctx, earlierSQL)
 	if err != nil {
@@ -384,7 +381,7 @@ func (w *writer) touch(ctx context.Context, inTx bool, uses []store.Use) error {
 		for i := range uses {
 			u := &uses[i]
 			if u.At.IsZero() {
-				continue // none is not later than anything
+				continue // never later
 			}
 			at := u.At.UnixMicro()
 			if _, err := w.exec(ctx, inTx, touchSQL, at, u.From, u.PK[:], at); err != nil {
