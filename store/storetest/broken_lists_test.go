@@ -275,7 +275,7 @@ var brokenLists = []broken{
 			q.After = &store.Record{Identifier: q.After.Identifier, PK: q.After.PK}
 		}
 	}),
-	onList("offset-ignored", "Pages/AfterAndOffset Pages/Offset Pages/OffsetAndLimit", func(q *store.Query) { q.Offset = 0 }),
+	onList("offset-ignored", "Pages/AfterAndOffset Pages/LargestLimit Pages/Offset Pages/OffsetAndLimit", func(q *store.Query) { q.Offset = 0 }),
 	onList("offset-ignored-after", "Pages/AfterAndOffset", func(q *store.Query) {
 		if q.After != nil {
 			q.Offset = 0
@@ -286,8 +286,13 @@ var brokenLists = []broken{
 			q.Offset = 0
 		}
 	}),
-	onList("offset-and-limit-overflow", "Pages/OffsetAndLimit", func(q *store.Query) {
+	onList("offset-and-limit-overflow", "Pages/LargestLimit Pages/OffsetAndLimit", func(q *store.Query) {
 		if q.Offset > 0 && q.Limit > 0 && q.Offset+q.Limit < 0 {
+			q.Users = []string{}
+		}
+	}),
+	onList("offset-and-limit-overflow-with-words", "Pages/LargestLimit", func(q *store.Query) {
+		if q.Words != nil && q.Offset > 0 && q.Limit > 0 && q.Offset+q.Limit < 0 {
 			q.Users = []string{}
 		}
 	}),
