@@ -204,8 +204,8 @@ func TestBadInput(t *testing.T) {
 		"db is a folder":    {args: []string{"-db", folder}, want: folder + ": it is a directory"},
 		"db in no folder":   {args: []string{"-db", filepath.Join(folder, "absent", "x.db")}, want: "absent"},
 		"db is no database": {args: []string{"-db", file(t, strings.Repeat("no database ", 100))}, want: "not a SQLite database"},
-		"seal key length":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": "00ff"}, want: "AUTHTOKEN_SEAL_KEY: it has to be 64 hexadecimal digits; it has 4 characters"},
-		"seal key digits":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": sealKey[:63] + "g"}, want: "AUTHTOKEN_SEAL_KEY: it has to be 64 hexadecimal digits"},
+		"seal key length":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": "00ff"}, want: "AUTHTOKEN_SEAL_KEY: it must be 64 hexadecimal digits; it has 4 characters"},
+		"seal key digits":   {env: map[string]string{"AUTHTOKEN_SEAL_KEY": sealKey[:63] + "g"}, want: "AUTHTOKEN_SEAL_KEY: it must be 64 hexadecimal digits"},
 		"short key":         {env: map[string]string{"AUTHTOKEN_BOOTSTRAP_KEY": "secret"}, want: "AUTHTOKEN_BOOTSTRAP_KEY: key is shorter than 32 bytes"},
 		"key with a space":  {env: map[string]string{"AUTHTOKEN_BOOTSTRAP_KEY": strings.Repeat("secret ", 9)}, want: "AUTHTOKEN_BOOTSTRAP_KEY: "},
 	} {

@@ -118,7 +118,7 @@ func (c *textColumn) ScanText(v pgtype.Text) error {
 
 func (c *digestColumn) ScanBytes(v []byte) error {
 	if v != nil && len(v) != len(c) {
-		return fmt.Errorf("%d bytes where there should be %d", len(v), len(c))
+		return fmt.Errorf("%d bytes instead of %d", len(v), len(c))
 	}
 	clear(c[:])
 	copy(c[:], v)
@@ -135,7 +135,7 @@ func (c *pkColumn) ScanUUID(v pgtype.UUID) error {
 
 func (c *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
 	if v.InfinityModifier != pgtype.Finite {
-		return fmt.Errorf("%v where there should be a time", v.InfinityModifier)
+		return fmt.Errorf("%v instead of a time", v.InfinityModifier)
 	}
 	*c = timeColumn(v.Time.UTC())
 	return nil
@@ -143,7 +143,7 @@ func (c *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
 
 func (c *keysColumn) ScanBytes(v []byte) error {
 	if len(v)%keySize != 0 {
-		return fmt.Errorf("%d bytes where there should be keys of %d each", len(v), keySize)
+		return fmt.Errorf("%d bytes instead of keys of %d each", len(v), keySize)
 	}
 	*c = nil
 	for ; len(v) > 0; v = v[keySize:] {

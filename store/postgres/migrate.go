@@ -93,7 +93,7 @@ func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migra
 		return nil, err
 	}
 	if encoding != "UTF8" {
-		return nil, fmt.Errorf("the database is encoded in %s, where it has to be UTF8", encoding)
+		return nil, fmt.Errorf("the encoding of the database is %s, but must be UTF8", encoding)
 	}
 	if !exists {
 		return all, nil
@@ -110,7 +110,7 @@ func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migra
 func upToDate(ctx context.Context, q querier, p store.TablePrefix) error {
 	steps, err := missing(ctx, q, p)
 	if err == nil && len(steps) > 0 {
-		err = fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", p, len(steps))
+		err = fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", p, len(steps))
 	}
 	return err
 }

@@ -132,7 +132,7 @@ func TestSchemaVersions(t *testing.T) {
 	dsn := server.DSN(t)
 	pool := newPool(t, dsn)
 	_, err := postgres.New(t.Context(), pool, postgres.Config{})
-	require.EqualError(t, err, "postgres: new store: of the migrations to the tables authtoken_*, 3 have not been made: call Migrate first")
+	require.EqualError(t, err, "postgres: new store: the tables authtoken_* lack migrations (3): call Migrate first")
 
 	// A tool of the application's own makes them as well.
 	steps, err := postgres.Migrations(postgres.Config{})
@@ -219,7 +219,7 @@ func migrateFrom(t *testing.T, version int) {
 		require.NoError(t, err)
 	}
 	_, err = postgres.New(t.Context(), pool, postgres.Config{})
-	require.ErrorContains(t, err, fmt.Sprintf("of the migrations to the tables authtoken_*, %d have not been made: call Migrate first", 3-version))
+	require.ErrorContains(t, err, fmt.Sprintf("the tables authtoken_* lack migrations (%d): call Migrate first", 3-version))
 	s := open(t, dsn, postgres.Config{})
 	require.NoError(t, s.Ping(t.Context()))
 	for n := range users {
@@ -310,7 +310,7 @@ func TestEncodings(t *testing.T) {
 		latin = strings.Replace(dsn, "/"+cfg.Database, "/"+name, 1)
 	}
 	_, err = postgres.Open(t.Context(), latin, postgres.Config{})
-	require.EqualError(t, err, "postgres: open: the database is encoded in LATIN1, where it has to be UTF8")
+	require.EqualError(t, err, "postgres: open: the encoding of the database is LATIN1, but must be UTF8")
 }
 
 func TestClosedStore(t *testing.T) {

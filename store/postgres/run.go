@@ -40,22 +40,22 @@ type inPool struct {
 }
 
 func (r *inPool) read(ctx context.Context, f func(context.Context, querier) error) error {
-	return r.insist(ctx, true, func(bool) error { return f(ctx, r.pool) })
+	return r.retry(ctx, true, func(bool) error { return f(ctx, r.pool) })
 }
 
 func (r *inPool) write(ctx context.Context, repeatable bool, f func(context.Context, querier, bool) error) error {
-	return r.insist(ctx, repeatable, func(inDoubt bool) error {
+	return r.retry(ctx, repeatable, func(inDoubt bool) error {
 		conn, err := r.pool.Acquire(ctx)
 		if err != nil {
 			return err
 		}
 		defer conn.Release()
-		return politely(ctx, conn.Conn(), func(ctx context.Context) error { return f(ctx, conn, inDoubt) })
+		return cancelling(ctx, conn.Conn(), func(ctx context.Context) error { return f(ctx, conn, inDoubt) })
 	})
 }
 
-// insist calls attempt until it succeeds, fails for good, or time is up.
-func (r *inPool) insist(ctx context.Context, repeatable bool, attempt func(inDoubt bool) error) error {
+// retry calls attempt until it succeeds, fails for good, or time is up.
+func (r *inPool) retry(ctx context.Context, repeatable bool, attempt func(inDoubt bool) error) error {
 	const shortest, longest = 2 * time.Millisecond, 250 * time.Millisecond
 	inDoubt, deadline := false, time.Now().Add(r.retryFor)
 	for pause := shortest; ; pause = min(2*pause, longest) {
@@ -103,11 +103,11 @@ func wait(ctx context.Context, pause time.Duration) bool {
 // cancelTime limits how long the server may take to cancel a statement.
 const cancelTime = 5 * time.Second
 
-// politely calls f with a context that does not end. If a context ends, pgx cuts its
+// cancelling calls f with a context that does not end. If a context ends, pgx cuts its
 // connection, and the effect of a write is unknown. Here the server is asked to cancel
 // the statement instead. It answers that it has, or that the statement was done
 // already: either is certain. Only if it does not answer is the connection cut.
-func politely(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) error) error {
+func cancelling(ctx context.Context, conn *pgx.Conn, f func(ctx context.Context) error) error {
 	unending := context.WithoutCancel(ctx)
 	if ctx.Done() == nil {
 		return f(unending)

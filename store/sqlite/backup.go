@@ -121,7 +121,7 @@ func (s *Store) copyTo(ctx context.Context, path string) (err error) {
 			NewBackup(uri string) (*driver.Backup, error)
 		})
 		if !ok {
-			return fmt.Errorf("a connection of the handle is a %T, which has no backup", driverConn)
+			return fmt.Errorf("a connection of the handle is a %T, which can't make a backup", driverConn)
 		}
 		// The file is useless until it is complete, and then it is synced.
 		target := &file{path: path}

@@ -117,9 +117,9 @@ func scanBytes(dst []byte, src any) error {
 			copy(dst, src)
 			return nil
 		}
-		return fmt.Errorf("%d bytes where there should be %d", len(src), len(dst))
+		return fmt.Errorf("%d bytes instead of %d", len(src), len(dst))
 	}
-	return fmt.Errorf("%T where there should be %d bytes", src, len(dst))
+	return fmt.Errorf("%T instead of %d bytes", src, len(dst))
 }
 
 func (c *blobColumn) Scan(src any) error {
@@ -131,7 +131,7 @@ func (c *blobColumn) Scan(src any) error {
 		*c = append([]byte(nil), src...) // src is the driver's
 		return nil
 	}
-	return fmt.Errorf("%T where there should be bytes", src)
+	return fmt.Errorf("%T instead of bytes", src)
 }
 
 func (c *textColumn) Scan(src any) error {
@@ -143,7 +143,7 @@ func (c *textColumn) Scan(src any) error {
 		*c = textColumn(src)
 		return nil
 	}
-	return fmt.Errorf("%T where there should be text", src)
+	return fmt.Errorf("%T instead of text", src)
 }
 
 func (c *timeColumn) Scan(src any) error {
@@ -155,7 +155,7 @@ func (c *timeColumn) Scan(src any) error {
 		*c = timeColumn(time.UnixMicro(src).UTC())
 		return nil
 	}
-	return fmt.Errorf("%T where there should be microseconds", src)
+	return fmt.Errorf("%T instead of microseconds", src)
 }
 
 // boundsColumn scans the last value of selected, which has five fields.
@@ -174,7 +174,7 @@ func (c boundsColumn) Scan(src any) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("%T where there should be JSON", src)
+		return fmt.Errorf("%T instead of JSON", src)
 	}
 	c.r.Scopes, c.r.Networks, c.r.State, c.r.Metadata = bounds.Scopes, bounds.Networks, bounds.State, bounds.Metadata
 	c.r.Via = store.PK{}
@@ -189,7 +189,7 @@ func (c *keysColumn) Scan(src any) error {
 		return nil
 	case []byte:
 		if len(src)%keySize != 0 {
-			return fmt.Errorf("%d bytes where there should be keys of %d each", len(src), keySize)
+			return fmt.Errorf("%d bytes instead of keys of %d each", len(src), keySize)
 		}
 		*c = make(keysColumn, len(src)/keySize)
 		for i := range *c {
@@ -199,5 +199,5 @@ func (c *keysColumn) Scan(src any) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%T where there should be keys", src)
+	return fmt.Errorf("%T instead of keys", src)
 }

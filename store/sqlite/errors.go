@@ -94,10 +94,10 @@ func (s *Store) wrap(op string, err error) error {
 func reason(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_READONLY_DIRECTORY:
-		return fmt.Errorf("its directory is read-only, and files ending in -wal and -shm are needed there: %w", err)
+		return fmt.Errorf("its directory is read-only, but must also hold files ending in -wal and -shm: %w", err)
 	case sqlite3.SQLITE_IOERR_WRITE: // the driver hides errno
-		return fmt.Errorf("the system refuses to write, as it does at an error of the disk, at a quota, at a limit on the size of files, "+
-			"and if the file system has become read-only: %w", err)
+		return fmt.Errorf("the system refuses to write: because of a disk error, a quota, a limit on the size of files, "+
+			"or a read-only file system: %w", err)
 	}
 	switch primary(code(err)) {
 	case sqlite3.SQLITE_NOTADB:
@@ -107,7 +107,7 @@ func reason(err error) error {
 	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("read-only: %w", err)
 	case sqlite3.SQLITE_CANTOPEN:
-		return fmt.Errorf("no access to it, or none to its directory, where files ending in -wal and -shm are needed: %w", err)
+		return fmt.Errorf("no access to it, or to its directory, which must also hold files ending in -wal and -shm: %w", err)
 	}
 	return err
 }

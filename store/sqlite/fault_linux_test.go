@@ -182,4 +182,4 @@ func TestWritesThatTheSystemRefuses(t *testing.T) {
 	}
 }
 
-const refusedWrite = "the system refuses to write, as it does at an error of the disk, at a quota, at a limit on the size of files, and if the file system has become read-only"
+const refusedWrite = "the system refuses to write: because of a disk error, a quota, a limit on the size of files, or a read-only file system"

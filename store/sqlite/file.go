@@ -134,11 +134,11 @@ func (f *file) checkBeside(what string) error {
 func (f *file) beside(what string) error {
 	wal, journal := f.target()+"-wal", f.target()+"-journal"
 	if log, err := os.Stat(wal); err == nil && log.Size() > 0 {
-		return fmt.Errorf("%s, but there are writes to it in %s", what, wal)
+		return fmt.Errorf("%s, but %s has writes to it", what, wal)
 	}
 	hot, err := isHot(journal)
 	if err == nil && hot {
-		err = fmt.Errorf("%s, but a write to it is to be undone by %s", what, journal)
+		err = fmt.Errorf("%s, but %s has to undo a write to it", what, journal)
 	}
 	return err
 }
@@ -231,7 +231,7 @@ func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 	}
 	info, err := os.Stat(f.path)
 	if err == nil && info.Size() < size {
-		err = fmt.Errorf("cut short: %d bytes where there should be %d", info.Size(), size)
+		err = fmt.Errorf("cut short: %d bytes instead of %d", info.Size(), size)
 	}
 	return err
 }

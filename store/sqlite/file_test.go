@@ -166,10 +166,10 @@ func TestFilesThatAreGone(t *testing.T) {
 		empty  bool // or not there at all
 		reason string
 	}{
-		{"missing, log", "-wal", log, false, "it is not there, but there are writes to it in "},
-		{"empty, log", "-wal", log, true, "it is empty, but there are writes to it in "},
-		{"missing, journal", "-journal", journal, false, "it is not there, but a write to it is to be undone by "},
-		{"empty, journal", "-journal", journal, true, "it is empty, but a write to it is to be undone by "},
+		{"missing, log", "-wal", log, false, "it is not there, but PATH has writes to it"},
+		{"empty, log", "-wal", log, true, "it is empty, but PATH has writes to it"},
+		{"missing, journal", "-journal", journal, false, "it is not there, but PATH has to undo a write to it"},
+		{"empty, journal", "-journal", journal, true, "it is empty, but PATH has to undo a write to it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +186,7 @@ func TestFilesThatAreGone(t *testing.T) {
 			for _, name := range []string{path, link} {
 				_, err := sqlite.Open(t.Context(), name, sqlite.Config{})
 				t.Log(err)
-				require.ErrorContains(t, err, name+": "+c.reason+path+c.suffix)
+				require.ErrorContains(t, err, name+": "+strings.Replace(c.reason, "PATH", path+c.suffix, 1))
 				now, err := os.ReadFile(path + c.suffix)
 				require.NoError(t, err)
 				require.Equal(t, c.beside, now)

@@ -44,7 +44,7 @@ func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
 	s := newStore()
 	cfg, err := cfg.forHandle(db)
 	if cfg.Synchronous == Normal {
-		err = errors.Join(err, errors.New("Synchronous: it is for the application to set, on its handle"))
+		err = errors.Join(err, errors.New("Synchronous: the application sets it on its handle"))
 	}
 	if err == nil {
 		err = s.use(ctx, sqlx.NewDb(db, "sqlite"), cfg)
@@ -82,7 +82,7 @@ func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
 			return err
 		}
 		if len(steps) > 0 {
-			return fmt.Errorf("of the migrations to the tables %s*, %d have not been made: call Migrate first", cfg.TablePrefix, len(steps))
+			return fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", cfg.TablePrefix, len(steps))
 		}
 		var path string
 		if err := db.GetContext(waiting, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
@@ -160,7 +160,7 @@ func connect(ctx context.Context, db *sqlx.DB, deadline time.Time) (conn *sqlx.C
 
 // errNoConnection most likely means that a program waits for itself.
 func errNoConnection(after time.Duration) error {
-	return fmt.Errorf("all connections of the pool have been in use for %v", after)
+	return fmt.Errorf("all connections of the pool were in use for %v", after)
 }
 
 // giveBack returns the connection to its pool, if it came from one.

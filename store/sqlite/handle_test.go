@@ -226,7 +226,7 @@ func TestHandleOfADriverAround(t *testing.T) {
 	require.ErrorIs(t, s.Create(t.Context(), token(1), 0), store.ErrTaken)
 	require.NoError(t, s.Ping(t.Context()))
 	dir := t.TempDir()
-	require.ErrorContains(t, s.Backup(t.Context(), filepath.Join(dir, "copy.db")), "has no backup")
+	require.ErrorContains(t, s.Backup(t.Context(), filepath.Join(dir, "copy.db")), "can't make a backup")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)
@@ -260,10 +260,10 @@ func TestNoConnectionIsFree(t *testing.T) {
 	patient := onHandle(t, db, sqlite.Config{})
 	tx := begin(t, db)
 	err := s.Create(t.Context(), token(1), 0)
-	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
+	require.ErrorContains(t, err, "all connections of the pool were in use for 50ms")
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
 	_, err = sqlite.New(t.Context(), db.DB, sqlite.Config{BusyTimeout: 50 * time.Millisecond})
-	require.ErrorContains(t, err, "all connections of the pool have been in use for 50ms")
+	require.ErrorContains(t, err, "all connections of the pool were in use for 50ms")
 
 	// Or what its contexts ask for.
 	ctx, cancel := context.WithCancel(t.Context())

@@ -82,7 +82,7 @@ func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 	var encoding string
 	err := sqlx.GetContext(ctx, db, &encoding, "PRAGMA encoding")
 	if err == nil && encoding != "UTF-8" {
-		err = fmt.Errorf("its text is in %s, where it has to be in UTF-8 to be sorted by its bytes", encoding)
+		err = fmt.Errorf("its text encoding is %s, but must be UTF-8, so that text sorts by its bytes", encoding)
 	}
 	return err
 }

@@ -169,7 +169,7 @@ func migrateFrom(t *testing.T, version int) {
 		"Migrate": func(t *testing.T, path string) *sqlite.Store {
 			db := handleTo(t, path, wal)
 			_, err := sqlite.New(t.Context(), db.DB, sqlite.Config{})
-			require.ErrorContains(t, err, fmt.Sprintf("of the migrations to the tables authtoken_*, %d have not been made: call Migrate first", 3-version))
+			require.ErrorContains(t, err, fmt.Sprintf("the tables authtoken_* lack migrations (%d): call Migrate first", 3-version))
 			return onHandle(t, db, sqlite.Config{})
 		},
 	} {

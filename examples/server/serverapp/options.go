@@ -160,7 +160,7 @@ func newSealer(hexKey string) (authtoken.Sealer, error) {
 	}
 	key, err := hex.DecodeString(hexKey)
 	if err != nil || len(key) != 32 {
-		return nil, fmt.Errorf("it has to be 64 hexadecimal digits; it has %d characters", len(hexKey))
+		return nil, fmt.Errorf("it must be 64 hexadecimal digits; it has %d characters", len(hexKey))
 	}
 	return authtoken.NewAESSealer(key)
 }
