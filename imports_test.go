@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"store/storetest": {"store"},
 	"httpadapter":     {"."},
 	"tokenpage":       {"."},
+	"leakreport":      {"."},
 	"authtokentest":   {".", "httpadapter", "store/memory"},
 
 	// For tests only: nothing here imports them.
@@ -57,6 +58,8 @@ var banned = []struct {
 	{"httpadapter", "testing", "it registers flags in the program that imports it"},
 	{"tokenpage", "database/sql", "a handler gets a service, whatever that keeps its tokens in"},
 	{"tokenpage", "testing", "it registers flags in the program that imports it"},
+	{"leakreport", "database/sql", "a handler gets a service, whatever that keeps its tokens in"},
+	{"leakreport", "testing", "it registers flags in the program that imports it"},
 }
 
 func TestImports(t *testing.T) {

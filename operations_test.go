@@ -24,7 +24,7 @@ func TestOperationsPieces(t *testing.T) {
 	t.Parallel()
 	for _, b := range blocksOf(t, "docs/operations.md") {
 		if b.language == "go" {
-			requireTested(t, b, "operations_test.go", "examples/uuidusers/userapp/app.go")
+			requireTested(t, b, "operations_test.go", "examples/uuidusers/userapp/app.go", "leakreport/example_test.go")
 		}
 	}
 }
