@@ -28,13 +28,12 @@ import (
 //
 // The zero Access can't be used. Every other Access is safe for concurrent use.
 type Access struct {
-	s    *Service
-	kind actorKind
+	s     *Service
+	proof proof // says who acts
 
-	// actor depends on kind. It is complete for trusted code. For a person it has only
-	// the ID of the user. For a key it has the owner whom the check found.
+	// actor is complete for trusted code. For a key it has only the owner whom the check
+	// found. For others it is zero.
 	actor actor
-	proof proof // of a key; zero for other kinds
 }
 
 type actorKind uint8
@@ -87,14 +86,14 @@ func (by *actor) seesAll() bool { return by.trusted || by.user.Superuser && !by.
 // As returns the access of the user with this ID. The application must have signed the
 // user in. Each method looks up the user again. If the ID is empty, the actor is nobody.
 func (s *Service) As(user string) *Access {
-	return &Access{s: s, kind: aPerson, actor: actor{user: User{ID: user}}}
+	return s.For(SignedIn(user))
 }
 
 var errNobody = fmt.Errorf("%w: nobody has signed in", ErrForbidden)
 
 // reader returns who acts, for a method that changes nothing and reveals no key.
 func (a *Access) reader(ctx context.Context) (*actor, error) {
-	switch a.kind {
+	switch a.proof.kind {
 	case trustedCode:
 		return &a.actor, nil
 	case aKey:
@@ -104,7 +103,7 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 		}
 		return a.s.holder(ctx, &a.proof, now)
 	case aPerson:
-		return a.s.person(ctx, a.actor.user.ID)
+		return a.s.person(ctx, a.proof.user)
 	default:
 		return nil, errNobody
 	}
@@ -113,7 +112,7 @@ func (a *Access) reader(ctx context.Context) (*actor, error) {
 // writer returns who acts, for a method that changes a token or reveals its key. It
 // checks a key again, however short ago that was done.
 func (a *Access) writer(ctx context.Context, now time.Time) (*actor, error) {
-	if a.kind != aKey {
+	if a.proof.kind != aKey {
 		return a.reader(ctx)
 	}
 	by, err := a.s.holder(ctx, &a.proof, now)

@@ -69,14 +69,12 @@ func (s *Service) check(ctx context.Context, key string, c *Credentials, intents
 	if reason == nil && err == nil {
 		// Assign into the result directly: copying a User costs as much as the look-up.
 		who.User, err = s.lookUp(ctx, r.User)
+		reason, err = ownerRefuses(&who.User, &r, err)
 		switch {
-		case errors.Is(err, ErrUserNotFound), err == nil && !who.User.Active:
-			reason, err = ErrUserInactive, nil
-		case err == nil && who.User.olderToken(&r):
+		case reason != nil || err != nil:
+		case c.Username != nil && *c.Username != who.User.Username:
 			reason = ErrKeyUser
-		case err == nil && c.Username != nil && *c.Username != who.User.Username:
-			reason = ErrKeyUser
-		case err == nil && c.Scopes != nil && !s.policy.catalogue.permitsAll(Scopes(r.Scopes), c.Scopes, who.User.Superuser):
+		case c.Scopes != nil && !s.policy.catalogue.permitsAll(Scopes(r.Scopes), c.Scopes, who.User.Superuser):
 			reason = ErrKeyScope
 		}
 	}
@@ -154,6 +152,18 @@ func acceptable(r *store.Record, digest store.Digest, from string, intents []Int
 		return ErrKeyIntent
 	}
 	return nil
+}
+
+// ownerRefuses returns why the owner of r keeps its keys from being accepted. u and err are
+// what looking up the owner has returned. Any other error comes back as it is.
+func ownerRefuses(u *User, r *store.Record, err error) (reason, failure error) {
+	switch {
+	case errors.Is(err, ErrUserNotFound), err == nil && !u.Active:
+		return ErrUserInactive, nil
+	case err == nil && u.olderToken(r):
+		return ErrKeyUser, nil
+	}
+	return nil, err
 }
 
 // refuse reports a key that is not accepted, and returns the error for the caller. r is

@@ -69,10 +69,7 @@ func parseCursor(s string, order []store.Order) (*store.Record, error) {
 		err = json.Unmarshal(text, &c)
 	}
 	texts := c.Identifier + c.Intent + c.User + c.Description + c.Managed
-	if err != nil || len(c.PK) != len(store.PK{}) || !isText(texts) {
-		return nil, fault(FieldError{Field: "cursor", Code: CodeInvalid})
-	}
-	if !slices.Equal(c.Order, order) {
+	if err != nil || len(c.PK) != len(store.PK{}) || !isText(texts) || !slices.Equal(c.Order, order) {
 		return nil, fault(FieldError{Field: "cursor", Code: CodeInvalid})
 	}
 	return &store.Record{

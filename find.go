@@ -2,7 +2,6 @@ package authtoken
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/authtoken/authtoken/store"
@@ -59,11 +58,5 @@ func (s *Service) refusal(ctx context.Context, key string, r store.Record, diges
 		return reason, nil
 	}
 	u, err := s.lookUp(ctx, r.User)
-	switch {
-	case errors.Is(err, ErrUserNotFound), err == nil && !u.Active:
-		return ErrUserInactive, nil
-	case err == nil && u.olderToken(&r):
-		return ErrKeyUser, nil
-	}
-	return nil, err
+	return ownerRefuses(&u, &r, err)
 }

@@ -16,7 +16,7 @@ import (
 // Owner does not ask whether the actor may see t: give it tokens that the actor has got from
 // other methods.
 func (a *Access) Owner(ctx context.Context, t Token) (User, error) {
-	if a.kind == aKey && t.User == a.actor.user.ID {
+	if a.proof.kind == aKey && t.User == a.actor.user.ID {
 		return a.actor.user, nil // whom the principal already shows
 	}
 	by, err := a.reader(ctx)

@@ -22,7 +22,8 @@ type Principal struct {
 	proof proof
 }
 
-// proof is the part of a principal that [Service.For] trusts. Only this package sets it.
+// proof says who acts. It is the part of a principal that [Service.For] trusts. Only this
+// package sets it.
 type proof struct {
 	kind      actorKind
 	superuser bool
@@ -146,9 +147,9 @@ func (s *Service) For(who Principal) *Access {
 	p := &who.proof
 	switch {
 	case p.kind == aPerson:
-		return s.As(p.user)
+		a.proof = *p
 	case p.kind == aKey && p.of == s.origin && who.User.ID == p.user && who.User.Superuser == p.superuser:
-		a.kind, a.proof, a.actor.user = aKey, *p, who.User
+		a.proof, a.actor.user = *p, who.User
 	}
 	return a
 }
@@ -172,18 +173,17 @@ func (s *Service) holder(ctx context.Context, p *proof, now time.Time) (*actor, 
 	if err != nil {
 		return nil, err
 	}
-	by, err := s.person(ctx, r.User)
+	u, err := s.lookUp(ctx, r.User)
+	reason, err := ownerRefuses(&u, &r, err)
 	switch {
-	case errors.Is(err, ErrUserNotFound):
-		return nil, ErrUserInactive
+	case reason != nil:
+		return nil, reason
 	case err != nil:
-		return nil, err
-	case by.user.olderToken(&r):
-		return nil, ErrKeyUser
+		return nil, fmt.Errorf("look up user %q: %w", r.User, err)
 	}
-	by.via, by.version, by.intent = r.PK, r.Version, Intent(r.Intent)
-	by.bounds = s.boundsOf(&r, p, by.user.Superuser)
-	return by, nil
+	return &actor{
+		user: u, via: r.PK, version: r.Version, intent: Intent(r.Intent), bounds: s.boundsOf(&r, p, u.Superuser),
+	}, nil
 }
 
 // boundsOf returns the bounds of a key whose token r is, or nil if there are none.
@@ -206,7 +206,7 @@ func (s *Service) boundsOf(r *store.Record, p *proof, superuser bool) *bounds {
 // and before they return, since the acting key may be revoked or narrowed meanwhile. If t
 // is the acting token itself, the check of its version has already ensured that.
 func (a *Access) stillHeld(ctx context.Context, t Token) error {
-	if a.kind != aKey {
+	if a.proof.kind != aKey {
 		return nil
 	}
 	r, err := a.s.held(ctx, &a.proof, a.s.now())

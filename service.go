@@ -68,7 +68,7 @@ func (s *Service) WithStore(st store.Store, users Directory) *Service {
 
 // trusted returns the access of trusted code to the tokens of s.
 func trusted(s *Service) Access {
-	return Access{s: s, kind: trustedCode, actor: actor{trusted: true}}
+	return Access{s: s, proof: proof{kind: trustedCode}, actor: actor{trusted: true}}
 }
 
 func (s *Service) now() time.Time { return toMicrosecond(s.clock()) }

@@ -36,7 +36,12 @@ func (s *Service) Sweep(ctx context.Context, limit int) (done int, err error) {
 		if q.Limit -= done; q.Limit == 0 {
 			return done, nil
 		}
-		q.Intents = []string{string(IntentVerification), string(IntentRecovery), string(IntentAppPassword)}
+		q.Intents = nil
+		for _, i := range Intents() {
+			if i != IntentAPI {
+				q.Intents = append(q.Intents, string(i))
+			}
+		}
 	}
 	gone, err := s.purge(ctx, q, EventExpired, &s.actor, now)
 	return done + len(gone), err

@@ -21,7 +21,8 @@ const maxIdentifierLength = 255 // characters
 func (s *Service) apply(ctx context.Context, r *store.Record, p *UpdateParams, by *actor, now time.Time) error {
 	before, f := *r, faults(slices.Clone(p.Invalid))
 	s.setTexts(r, p, by, &f)
-	s.setIntent(r, p, by, &f)
+	f.setIntent(r, p)
+	s.checkExpires(r, p, by, &f)
 	s.setScopes(r, p.Scopes, by, &f)
 	f.setNetworks(r, p.Networks, by)
 	f.setMetadata(r, p.Metadata, by)
@@ -72,14 +73,18 @@ func (s *Service) setTexts(r *store.Record, p *UpdateParams, by *actor, f *fault
 	}
 }
 
-func (s *Service) setIntent(r *store.Record, p *UpdateParams, by *actor, f *faults) {
+func (f *faults) setIntent(r *store.Record, p *UpdateParams) {
 	if p.Intent != nil && !f.has("intent") {
 		if !p.Intent.Valid() {
 			f.add(FieldError{Field: "intent", Code: CodeChoice, Value: string(*p.Intent)})
 		}
 		r.Intent = string(*p.Intent)
 	}
-	// If the policy will overwrite the time, the store need not be able to hold it.
+}
+
+// checkExpires checks the time by itself. If the policy will overwrite it, no store needs to
+// be able to hold it. r already has its new intent.
+func (s *Service) checkExpires(r *store.Record, p *UpdateParams, by *actor, f *faults) {
 	overwritten := s.policy.fixesExpiry(r) && !by.trusted
 	if p.Expires != nil && !f.has("expires") && !overwritten && !storable(*p.Expires) {
 		f.addCode("expires", CodeInvalid)
