@@ -7,7 +7,7 @@
 // KeyPrefix, the type of your keys, such as "shop_api_token", and the URL of the handler.
 //
 //	reports, err := leakreport.New(svc, leakreport.Config{
-//		Keys:  leakreport.GitHubKeys(http.DefaultClient),
+//		Keys:  leakreport.GitHubKeys(&http.Client{Timeout: 10 * time.Second}),
 //		Found: tellTheOwner,
 //	})
 //	mux.Handle("/leaked-keys", reports)
@@ -16,8 +16,8 @@
 //
 //   - If the key is the current key of a token, the token is suspended. Its owner can't
 //     resume it: only trusted code and superusers can.
-//   - If the key has been replaced, only its overlap ends. The current key is another one,
-//     and stays good.
+//   - If the key has been replaced, its own overlap ends, if it is still running. Nothing
+//     else changes: the current key is another one, and stays good.
 //   - If no token has the key, nothing happens.
 //
 // So a report does no harm that trusted code can't undo. After a false alarm, resume the

@@ -25,7 +25,7 @@ func Example() {
 		Keys: leakreport.GitHubKeys(client),
 		Type: "shop_api_token", // as agreed with GitHub
 		Found: func(ctx context.Context, r leakreport.Report) error {
-			return mail(ctx, r.Token.User, "Your token "+r.Token.Description+" has leaked at "+r.URL+". It is suspended.")
+			return mail(ctx, r.Token.User, "A key of your token "+r.Token.Description+" has leaked at "+r.URL+". It no longer works.")
 		},
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package leakreport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,44 +13,37 @@ import (
 	"github.com/authtoken/authtoken"
 )
 
-const defaultMaxBody = 1 << 20
-
 // Config configures a [Handler]. Only Keys is required.
 type Config struct {
 	// Keys returns the public key with which a report is verified. [GitHubKeys] is one.
 	Keys Keys
 
 	// Type is the type of the application's keys, as agreed with the scanner. Leaks of
-	// other types are answered as false positives. Empty means that all types are.
+	// other types are answered as false positives. Empty admits leaks of every type.
 	Type string
 
-	// Found is told of each key that has leaked, after its token was suspended. It may
-	// tell the owner. It is also told if the token was suspended already. If it returns
+	// Found is told of each key that has leaked, after it was stopped: see Replaced of
+	// Report. It may tell the owner. It is also told if the key was refused already. If it returns
 	// an error, the answer to the report is 500. The scanner then sends the report
 	// again, and Found is told again of all its keys. Nil means that nobody is told.
 	Found func(ctx context.Context, r Report) error
 
-	// MaxBody is the size in bytes of the largest report that is read. Defaults to
-	// 1 MiB, which is about 5,000 keys.
-	MaxBody int64
+	// MaxBodyBytes is the size of the largest report that is read. Defaults to 1 MiB,
+	// which is about 5,000 keys.
+	MaxBodyBytes int64
 
-	// Logger gets the error when a report is answered with 500 or 503. The error never
-	// has a key in it. Defaults to slog.Default().
+	// Logger gets the error when a report is answered with 500 or 503. No error of this
+	// package has a key in it. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
 // Report says which token's key has leaked, and where. It does not hold the key.
 type Report struct {
-	// Token is the token as it is now.
-	Token authtoken.Token
-
-	// Replaced says that the leaked key is not the current key of the token.
-	Replaced bool
-
-	// Refusal says why the key was refused before the report came. It matches
-	// authtoken.ErrRefused. Nil means that the key was good, so that whoever found it
-	// may have used it.
-	Refusal error
+	// Found has the token as it is now. If Replaced is set, the leaked key is not the
+	// current key of the token, and the token was not suspended. Refusal says why the key
+	// was refused before the report came. Nil means that it was good, so that whoever found
+	// it may have used it.
+	authtoken.Found
 
 	// URL is where the key was found. May be empty.
 	URL string
@@ -67,7 +61,7 @@ type Report struct {
 //	400  the body is not a list of leaked keys
 //	401  the signature is missing or wrong
 //	405  the method is not POST
-//	413  the body is larger than MaxBody
+//	413  the body is larger than MaxBodyBytes
 //	500  something failed for at least one of the keys; all others are done
 //	503  Keys failed, so the signature can't be verified
 //
@@ -86,18 +80,14 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if cfg.Keys == nil {
 		errs = append(errs, errors.New("Config.Keys is nil"))
 	}
-	if cfg.MaxBody < 0 {
-		errs = append(errs, fmt.Errorf("Config.MaxBody: %d is negative", cfg.MaxBody))
+	if cfg.MaxBodyBytes < 0 {
+		errs = append(errs, fmt.Errorf("Config.MaxBodyBytes: %d is negative", cfg.MaxBodyBytes))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("leakreport: %w", err)
 	}
-	if cfg.MaxBody == 0 {
-		cfg.MaxBody = defaultMaxBody
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.MaxBodyBytes = cmp.Or(cfg.MaxBodyBytes, 1<<20)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	return &Handler{svc, cfg}, nil
 }
 
@@ -108,7 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.cfg.MaxBodyBytes))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		fail(w, http.StatusRequestEntityTooLarge)
 		return
@@ -146,6 +136,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func fail(w http.ResponseWriter, code int) { http.Error(w, http.StatusText(code), code) }
 
 func (h *Handler) log(r *http.Request, err error) {
+	// A scanner that has hung up is not worth a line in the log.
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return
+	}
 	h.cfg.Logger.ErrorContext(r.Context(), "leak report failed", "error", err)
 }
 
@@ -216,21 +210,20 @@ func (h *Handler) stop(ctx context.Context, key string) (Report, error) {
 		if found, err = h.svc.Find(ctx, key); err != nil {
 			return Report{}, err
 		}
-		report := Report{Token: found.Token, Replaced: found.Replaced, Refusal: found.Refusal}
 		unchanged := authtoken.IfRevision(found.Token.Revision())
-		var token authtoken.Token
-		switch suspended := true; {
+		token := found.Token
+		switch {
+		case errors.Is(found.Refusal, authtoken.ErrKeyRetired):
+			// An overlap that is still running would be another key's.
 		case found.Replaced:
-			token, err = h.svc.EndOverlap(ctx, found.Token.Identifier, unchanged)
-		case found.Token.Locked:
-			return report, nil
-		default:
-			token, err = h.svc.Update(ctx, found.Token.Identifier, authtoken.UpdateParams{Suspended: &suspended}, unchanged)
+			token, err = h.svc.EndOverlap(ctx, token.Identifier, unchanged)
+		case !token.Locked:
+			token, err = h.svc.Update(ctx, token.Identifier, authtoken.UpdateParams{Suspended: new(true)}, unchanged)
 		}
 		switch {
 		case err == nil:
-			report.Token = token
-			return report, nil
+			found.Token = token
+			return Report{Found: found}, nil
 		case errors.Is(err, authtoken.ErrNotFound): // deleted or renamed: see which
 		case !errors.Is(err, authtoken.ErrStale):
 			return Report{}, err

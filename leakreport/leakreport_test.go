@@ -114,7 +114,7 @@ func TestLeakDrill(t *testing.T) {
 	require.Len(t, told, 1)
 	require.True(t, told[0].Token.Locked)
 	told[0].Token = authtoken.Token{}
-	require.Equal(t, leakreport.Report{URL: "https://example.com/x", Source: "commit"}, told[0])
+	require.Equal(t, leakreport.Report{URL: "https://example.com/x", Source: "commit"}, told[0], "it was good until then")
 
 	_, err := svc.Authenticate(t.Context(), leaked)
 	require.ErrorIs(t, err, authtoken.ErrKeySuspended)
@@ -150,6 +150,25 @@ func TestReplacedKeyInItsOverlap(t *testing.T) {
 	require.ErrorIs(t, err, authtoken.ErrKeyRetired)
 	_, err = svc.Authenticate(t.Context(), key.Reveal())
 	require.NoError(t, err)
+}
+
+// Of a token's earlier keys, only the one before the current key can have an overlap. A leak
+// of an older one is no reason to end it.
+func TestKeyReplacedTwice(t *testing.T) {
+	t.Parallel()
+	svc, _ := authtokentest.NewService(t, authtoken.Config{})
+	leaked := create(t, svc, "deploy")
+	var good []string
+	for range 2 {
+		_, key, err := svc.Rotate(t.Context(), "deploy", time.Hour)
+		require.NoError(t, err)
+		good = append(good, key.Reveal())
+	}
+	require.Contains(t, newScanner(t, svc, leakreport.Config{}).report("["+entry(leaked)+"]").Body.String(), "true_positive")
+	for _, key := range good {
+		_, err := svc.Authenticate(t.Context(), key)
+		require.NoError(t, err)
+	}
 }
 
 // A report that comes again changes nothing, and its key stays a true positive.
@@ -249,7 +268,7 @@ func TestSignatures(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	svc, _ := authtokentest.NewService(t, authtoken.Config{})
-	s := newScanner(t, svc, leakreport.Config{MaxBody: 100})
+	s := newScanner(t, svc, leakreport.Config{MaxBodyBytes: 100})
 	for body, code := range map[string]int{
 		"[]":                                http.StatusOK,
 		"":                                  http.StatusBadRequest,
@@ -328,8 +347,8 @@ func TestKeysFail(t *testing.T) {
 
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
-	_, err := leakreport.New(nil, leakreport.Config{MaxBody: -1})
-	require.EqualError(t, err, "leakreport: service is nil\nConfig.Keys is nil\nConfig.MaxBody: -1 is negative")
+	_, err := leakreport.New(nil, leakreport.Config{MaxBodyBytes: -1})
+	require.EqualError(t, err, "leakreport: service is nil\nConfig.Keys is nil\nConfig.MaxBodyBytes: -1 is negative")
 }
 
 // The token changes while its key is reported.

@@ -86,7 +86,8 @@ const (
 // client, and keeps it for 24 hours. If a report names a key that is not in the list, it
 // gets the list again, but not more than once a minute.
 //
-// The request has a time limit only if client has one. Client need not authenticate:
+// The request has a time limit only if client has one, and other reports wait for it.
+// Client need not authenticate:
 // GitHub allows each address 60 requests an hour.
 func GitHubKeys(client *http.Client) Keys {
 	g := &gitHub{client: client, turn: make(chan struct{}, 1)}
