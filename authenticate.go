@@ -146,7 +146,7 @@ func acceptable(r *store.Record, digest store.Digest, from string, intents []Int
 		return ErrKeyExpired
 	case r.State != store.StateActive:
 		return ErrKeySuspended
-	case r.Networks != anywhere && !fromWithin(r, addressOf(from)):
+	case r.Networks != anywhere && !fromWithin(r, ParseFrom(from)):
 		return ErrKeyAddress
 	case !slices.Contains(intents, Intent(r.Intent)):
 		return ErrKeyIntent

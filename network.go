@@ -75,9 +75,11 @@ func networksWithin(inner, outer string) bool {
 	return true
 }
 
-// addressOf returns the address that from names, with or without a port, in the form that
-// networks are compared with. It is the zero address if from names none.
-func addressOf(from string) netip.Addr {
+// ParseFrom returns the address in From of [Credentials], which may have a port. It is in the
+// form that Networks are compared with: an IPv4 address in its IPv6 form becomes plain, and
+// a zone is left out. If there is no address, ParseFrom returns the zero Addr, which is in
+// no network.
+func ParseFrom(from string) netip.Addr {
 	a, err := netip.ParseAddr(from)
 	if err != nil {
 		ap, err := netip.ParseAddrPort(from)
@@ -87,6 +89,16 @@ func addressOf(from string) netip.Addr {
 		a = ap.Addr()
 	}
 	return a.Unmap().WithZone("")
+}
+
+// ParseNetwork returns a network that people or clients have written, such as
+// "192.0.2.0/24". A single address is a network of one. Addresses with zones are errors.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" {
+		return netip.ParsePrefix(text)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
 // setNetworks sets where the key of r may come from. asked is nil if it was not named.

@@ -127,3 +127,29 @@ func TestNetworksAreLookedAtAgain(t *testing.T) {
 	_, err = svc.For(who).Update(t.Context(), "bound", authtoken.UpdateParams{Description: new("y")})
 	require.ErrorIs(t, err, authtoken.ErrKeyAddress)
 }
+
+func TestParseNetwork(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"192.0.2.0/24": "192.0.2.0/24", "192.0.2.7": "192.0.2.7/32", "2001:db8::1": "2001:db8::1/128", "192.0.2.7/24": "192.0.2.7/24",
+		"": "", "192.0.2.0/33": "", "fe80::1%eth0": "", "fe80::/64%eth0": "", "192.0.2.7:80": "", "example.com": "",
+	} {
+		n, err := authtoken.ParseNetwork(text)
+		if want == "" {
+			require.Error(t, err, text)
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, want, n.String())
+	}
+}
+
+func TestParseFrom(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "192.0.2.7:80": "192.0.2.7", "[2001:db8::1]:80": "2001:db8::1", "2001:db8::1": "2001:db8::1",
+		"::ffff:192.0.2.7": "192.0.2.7", "[fe80::1%eth0]:80": "fe80::1", "": "invalid IP", "unix": "invalid IP", "192.0.2.7:": "invalid IP",
+	} {
+		require.Equal(t, want, authtoken.ParseFrom(from).String(), from)
+	}
+}

@@ -32,7 +32,6 @@ type status struct {
 // of the server's.
 var (
 	credentialStatuses = []status{
-		{errCrossOrigin, errCrossOrigin.status, errCrossOrigin.detail},
 		{ErrNoCredentials, http.StatusForbidden, "Authentication credentials were not provided."},
 		{ErrUnsupportedScheme, http.StatusForbidden, "Unsupported authentication type"},
 		{authtoken.ErrRefused, http.StatusForbidden, "Token invalid/expired"},
@@ -58,28 +57,30 @@ func (h *Handler) failCall(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, authtoken.ErrStale) && ifMatch(r) != nil {
 		err = errPrecondition
 	}
+	h.fail(w, r, err, callStatuses)
+}
+
+// fail answers with what an httpError says, or the first of statuses that err matches.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, statuses []status) {
 	if e, ok := errors.AsType[*httpError](err); ok {
 		writeDetail(w, e.status, e.detail)
 		return
 	}
-	h.fail(w, r, err, callStatuses)
-}
-
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error, statuses []status) {
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
 			writeDetail(w, s.code, s.detail)
 			return
 		}
 	}
-	// A client that has gone away is not worth a line in the log.
-	if !errors.Is(err, context.Canceled) || r.Context().Err() == nil {
-		logFailure(h.cfg.Logger, r, "request failed", err)
-	}
+	logFailure(h.cfg.Logger, r, "request failed", err)
 	writeDetail(w, http.StatusInternalServerError, "Internal server error.")
 }
 
+// logFailure logs err, unless the client has gone away, which is not worth a line in the log.
 func logFailure(log *slog.Logger, r *http.Request, what string, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return
+	}
 	log.ErrorContext(r.Context(), what, "method", r.Method, "path", r.URL.Path, "error", err)
 }
 

@@ -76,21 +76,22 @@ func wholeFault(code authtoken.Code, value string) error {
 
 // createParams returns the token that a request asks for. Invalid has the faults of
 // single fields: the service reports them together with those that it finds.
-func (d *decoder) createParams() (p authtoken.CreateParams) {
-	d.require("identifier") // the service would make one up
-	p.Managed = value(d.string("managed", mayBeNull))
-	p.Identifier = value(d.string("identifier", 0))
-	p.Intent = value(d.intent())
-	p.User = value(d.user())
-	p.Description = value(d.string("description", mayBeBlank))
-	p.Expires = value(d.expires())
-	p.Expiring = d.boolean("expiring")
-	p.Scopes = d.scopes()
-	p.Networks = value(d.networks())
-	p.Suspended = value(d.boolean("suspended"))
-	p.Metadata = d.metadata()
-	p.Invalid = d.faults
-	return p
+func (d *decoder) createParams() authtoken.CreateParams {
+	u := d.updateParams(true) // must have an identifier, too: the service would make one up
+	return authtoken.CreateParams{
+		Identifier:  value(u.Identifier),
+		Intent:      value(u.Intent),
+		User:        value(u.User),
+		Description: value(u.Description),
+		Managed:     value(u.Managed),
+		Expires:     value(u.Expires),
+		Expiring:    u.Expiring,
+		Scopes:      u.Scopes,
+		Networks:    value(u.Networks),
+		Suspended:   value(u.Suspended),
+		Metadata:    u.Metadata,
+		Invalid:     u.Invalid,
+	}
 }
 
 // updateParams returns the change that a request asks for, with its faults as in

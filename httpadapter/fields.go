@@ -290,22 +290,13 @@ func (d *decoder) networks() *[]netip.Prefix {
 	}
 	networks := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
-		var ok bool
-		if networks[i], ok = parseNetwork(text); !ok {
+		var err error
+		if networks[i], err = authtoken.ParseNetwork(text); err != nil {
 			d.fault("networks", authtoken.CodeInvalid, text)
 			return nil
 		}
 	}
 	return &networks
-}
-
-// parseNetwork parses a network, or an address, which is a network of one.
-func parseNetwork(text string) (netip.Prefix, bool) {
-	if a, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(a.WithZone(""), a.BitLen()), a.Zone() == ""
-	}
-	n, err := netip.ParsePrefix(text)
-	return n, err == nil
 }
 
 // metadata reads an object of texts.

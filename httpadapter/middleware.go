@@ -106,7 +106,10 @@ func RequireToken(keys Checker, cfg GuardConfig) (func(http.Handler) http.Handle
 	}
 	cfg.Realm = cmp.Or(cfg.Realm, "api")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	cfg.Scopes = slices.Clone(cfg.Scopes)
+	cfg.Scopes, cfg.Intents, cfg.Sources = slices.Clone(cfg.Scopes), slices.Clone(cfg.Intents), slices.Clone(cfg.Sources)
+	for i := range cfg.Sources {
+		cfg.Sources[i].Intents = slices.Clone(cfg.Sources[i].Intents)
+	}
 	errs := cfg.faults()
 	if s, ok := keys.(*authtoken.Service); keys == nil || ok && s == nil {
 		errs = append(errs, errors.New("service is nil"))

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/authtoken/authtoken"
 )
 
 // FromProxies returns a function that says where a request comes from, for From of
@@ -23,8 +25,8 @@ func FromProxies(trusted ...netip.Prefix) func(*http.Request) string {
 		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 	}
 	return func(r *http.Request) string {
-		from, ok := parseHop(remoteHost(r))
-		if !ok {
+		from := authtoken.ParseFrom(r.RemoteAddr)
+		if !from.IsValid() {
 			return ""
 		}
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -32,23 +34,10 @@ func FromProxies(trusted ...netip.Prefix) func(*http.Request) string {
 			return from.String()
 		}
 		for i := len(hops) - 1; i >= 0 && isTrusted(from); i-- {
-			if from, ok = parseHop(strings.TrimSpace(hops[i])); !ok {
+			if from = authtoken.ParseFrom(strings.TrimSpace(hops[i])); !from.IsValid() {
 				return ""
 			}
 		}
 		return from.String()
 	}
-}
-
-// parseHop parses an address, with a port or without, as networks are compared with it.
-func parseHop(text string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		ap, err := netip.ParseAddrPort(text)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		a = ap.Addr()
-	}
-	return a.Unmap().WithZone(""), true
 }

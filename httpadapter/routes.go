@@ -113,5 +113,9 @@ func (h *Handler) options(w http.ResponseWriter, _ *http.Request, c call) error 
 
 func (h *Handler) notAllowed(w http.ResponseWriter, r *http.Request, c call) error {
 	w.Header().Set("Allow", c.route.allow)
+	return errMethod(r)
+}
+
+func errMethod(r *http.Request) error {
 	return &httpError{http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", r.Method)}
 }

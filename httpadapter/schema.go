@@ -2,7 +2,6 @@ package httpadapter
 
 import (
 	_ "embed"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -65,7 +64,7 @@ func (h *Handler) schemaFor(base string) string {
 func (h *Handler) serveSchema(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		writeDetail(w, http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", r.Method))
+		h.fail(w, r, errMethod(r), nil)
 		return
 	}
 	schema := h.schema

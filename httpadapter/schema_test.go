@@ -242,6 +242,23 @@ func TestSchemaHasAllRoutes(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+// Every change of a token honours If-Match, and so says the document.
+func TestSchemaOfIfMatch(t *testing.T) {
+	t.Parallel()
+	var d document
+	require.NoError(t, json.Unmarshal([]byte(openAPI), &d))
+	for path, operations := range d.Paths {
+		for method, text := range operations {
+			if method == "parameters" {
+				continue
+			}
+			changes := strings.HasPrefix(path, "/core/tokens/{identifier}/") && method != "get"
+			require.Equal(t, changes, strings.Contains(string(text), "#/components/parameters/IfMatch"), "%s %s", method, path)
+			require.Equal(t, changes, strings.Contains(string(text), "#/components/responses/PreconditionFailed"), "%s %s", method, path)
+		}
+	}
+}
+
 func TestSchemaBehindStripPrefix(t *testing.T) {
 	t.Parallel()
 	h := newHandler(t, Config{BasePath: "/v3"})
