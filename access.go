@@ -19,8 +19,8 @@ import (
 //     and manages all tokens and may name any owner. Any other user sees only their
 //     own tokens: others are [ErrNotFound]. Such a user owns what they create, and does
 //     not choose Expiring.
-//   - [Service.For] returns the access of a key. A key may do what its owner may, but
-//     nothing that outlives the key.
+//   - [Service.For] returns the access of a key. A key may do what its owner may,
+//     but only within its own lifetime, scopes and networks.
 //
 // Each method looks up the actor when it is called. If the actor is nobody, the error
 // matches [ErrForbidden]; if the user is not in the directory, [ErrUserNotFound]; if the

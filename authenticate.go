@@ -36,9 +36,8 @@ func (s *Service) Authenticate(ctx context.Context, key string, intents ...Inten
 type Credentials struct {
 	Key Key
 
-	// Username is the username that the request names beside the key. If
-	// the token's owner has another one, the key is refused. Nil means that the request
-	// names none.
+	// Username is the username that the request names beside the key. If the token's owner
+	// has another one, the key is refused. Nil means that the request names none.
 	Username *string
 
 	// From says where the request came from, usually a remote address. It is stored with
@@ -54,7 +53,8 @@ type Credentials struct {
 }
 
 // Check is [Service.Authenticate] with more of what a request says. If Username is not
-// the owner's, the error matches [ErrKeyUser].
+// the owner's, the error matches [ErrKeyUser]. If the key lacks one of Scopes, it matches
+// [ErrKeyScope].
 func (s *Service) Check(ctx context.Context, c Credentials, intents ...Intent) (Principal, error) {
 	return s.check(ctx, c.Key.Reveal(), &c, intents)
 }

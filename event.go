@@ -64,6 +64,7 @@ type Event struct {
 // lost, and the panic is logged to [slog.Default] as an error. If Observe is slow, put a
 // [Queue] in front of it.
 type Observer interface {
+	// Observe is told of an event. It must be safe for concurrent use.
 	Observe(ctx context.Context, e Event)
 }
 

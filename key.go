@@ -42,11 +42,20 @@ func (k Key) Reveal() string {
 
 // These hide the secret from everything that prints, logs or encodes a Key.
 
-func (Key) String() string               { return redacted }
-func (Key) GoString() string             { return redacted }
-func (Key) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
+// String returns "[redacted]".
+func (Key) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (Key) GoString() string { return redacted }
+
+// Format writes "[redacted]", whatever the verb.
+func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText returns "[redacted]".
 func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-func (Key) LogValue() slog.Value         { return slog.StringValue(redacted) }
+
+// LogValue returns "[redacted]".
+func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 const (
 	// base62 digits, in ASCII order.

@@ -10,8 +10,8 @@ import (
 )
 
 // Owner returns the user that owns t. If the owner is not in the directory any more,
-// Owner returns an inactive user with only the ID. For a
-// key, it returns the owner whom the check found, and does not look again.
+// Owner returns an inactive user with only the ID. For a key, it returns the owner whom the
+// check found, and does not look again.
 //
 // Owner does not ask whether the actor may see t: give it tokens that the actor has got from
 // other methods.

@@ -136,12 +136,13 @@ func (p Principal) Format(f fmt.State, _ rune) {
 //
 // Before each such act, the Service reads the key's token and its owner again and does
 // not use the cache. For a method that only reads, it does so if the check is more than
-// a second old, or if the key is limited. If the key is no longer accepted, the error matches [ErrRefused]. No
-// method returns a key after the acting key has been revoked: see [Access.Revoke].
+// a second old, or if the key is limited. If the key is no longer accepted, the error
+// matches [ErrRefused]. No method returns a key after the acting key has been revoked: see
+// [Access.Revoke].
 //
-// The actor is nobody for the zero Principal, for a principal that neither Check nor SignedIn
-// made or whose User was changed, and for one that Check of another service made. A service that [Service.WithStore] derives counts
-// as the same service.
+// The actor is nobody for the zero Principal, for a principal that neither Check nor
+// SignedIn made or whose User was changed, and for one that Check of another service made.
+// A service that [Service.WithStore] derives counts as the same service.
 func (s *Service) For(who Principal) *Access {
 	a := &Access{s: s}
 	p := &who.proof

@@ -11,7 +11,11 @@ import (
 // decrypt with another. They must be safe for concurrent use. Any AEAD of Tink
 // (github.com/tink-crypto/tink-go) is a Sealer.
 type Sealer interface {
+	// Encrypt encrypts plaintext and binds it to associatedData.
 	Encrypt(plaintext, associatedData []byte) ([]byte, error)
+
+	// Decrypt returns the plaintext, or an error if ciphertext is not one of Encrypt with
+	// the same associatedData.
 	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
 }
 

@@ -64,6 +64,7 @@ type Token struct {
 	// none was. That token may no longer exist.
 	Via uuid.UUID
 
+	// Created is when the token was made, and not before its owner was.
 	Created time.Time
 
 	// LastUsed is when the token was last used, to within a minute. LastUsedFrom says
@@ -81,7 +82,8 @@ type Token struct {
 }
 
 // Revision identifies this version of the token. Every change of a token gives it a
-// new revision (its last use is no change), and no two tokens ever have the same. Over HTTP it is the ETag.
+// new revision (its last use is no change), and no two tokens ever have the same. Over HTTP
+// it is the ETag.
 func (t Token) Revision() string {
 	return t.PK.String() + "." + strconv.FormatInt(t.Version, 10)
 }
@@ -165,10 +167,10 @@ type UpdateParams struct {
 	Intent      *Intent
 	User        *string // must be the owner's ID: a token never changes owner
 	Description *string
-	Managed     *string    // "" removes it
-	Expires     *time.Time // zero removes it, or means the default; see [Policy]
-	Expiring    *bool      // ignored unless trusted code or a superuser sets it
-	Scopes      []string
+	Managed     *string           // "" removes it
+	Expires     *time.Time        // zero removes it, or means the default; see [Policy]
+	Expiring    *bool             // ignored unless trusted code or a superuser sets it
+	Scopes      []string          // empty but not nil is a fault
 	Networks    *[]netip.Prefix   // a pointer to nil means anywhere
 	Suspended   *bool             // suspends or resumes the token
 	Metadata    map[string]string // replaces everything; empty but not nil removes it
