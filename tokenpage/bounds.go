@@ -27,10 +27,10 @@ type boundsForm struct {
 // bounds returns the part of a form that limits a token, which has these scopes already.
 func (h *Handler) bounds(r *http.Request, c call, f *form, has authtoken.Scopes) boundsForm {
 	policy := h.svc.Policy()
-	b := boundsForm{form: f, All: !policy.MustLimit || c.user.Superuser || has == authtoken.ScopeAll}
+	b := boundsForm{form: f, All: !policy.MustLimit || c.seesAll || has == authtoken.ScopeAll}
 	kept := has.Names()
 	for _, s := range policy.Scopes {
-		if slices.Contains(kept, s.Name) || !s.Superuser || c.user.Superuser {
+		if slices.Contains(kept, s.Name) || !s.Superuser || c.seesAll {
 			b.Offered = append(b.Offered, choice{Value: s.Name, Label: s.Title})
 		}
 	}

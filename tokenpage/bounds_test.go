@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,39 @@ func TestScopesOffered(t *testing.T) {
 	require.NotContains(t, words(newSite(t, authtoken.Policy{}, tokenpage.Config{}).get(t, "alice", "?do=new")), "What it may do")
 	limit := words(newSite(t, authtoken.Policy{Scopes: notes, MustLimit: true}, tokenpage.Config{}).get(t, "alice", "?do=new"))
 	require.NotContains(t, limit, "Everything")
+}
+
+// A superuser who has signed in with a limited key is offered no more than the service
+// takes.
+func TestOfferedToALimitedKey(t *testing.T) {
+	t.Parallel()
+	policy := authtoken.Policy{Scopes: append([]authtoken.Scope{{Name: "tokens"}}, notes...), ManageScope: "tokens", MustLimit: true}
+	for name, c := range map[string]struct {
+		scopes []string
+		all    bool
+	}{
+		"limited":    {[]string{"notes:purge", "tokens"}, false},
+		"everything": {[]string{authtoken.ScopeAll}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newKeySite(t, policy, authtoken.CreateParams{Identifier: "acting", User: "1", Scopes: c.scopes, Expiring: new(false)})
+			page := s.get(t, "", "?do=new")
+			for choice, form := range map[string]url.Values{
+				`name="access" value="all"`:        {"access": {"all"}},
+				`name="scope" value="notes:purge"`: {"access": {"some"}, "scope": {"notes:purge"}},
+				`<option value="never">`:           {"access": {"some"}, "scope": {"tokens"}, "expires": {"never"}},
+			} {
+				form.Set("name", "new")
+				status := http.StatusBadRequest
+				if c.all {
+					status = http.StatusOK
+				}
+				require.Equal(t, c.all, strings.Contains(page, choice), choice)
+				require.Equal(t, status, s.do(t, "", "POST", "?do=new", form).Code, choice)
+			}
+		})
+	}
 }
 
 // A form that is sent as it is changes nothing, and one that leaves parts out leaves those.

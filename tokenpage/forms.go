@@ -95,7 +95,7 @@ func (h *Handler) showNew(w http.ResponseWriter, r *http.Request, c call) error 
 }
 
 func (h *Handler) renderNew(w http.ResponseWriter, r *http.Request, status int, c call, f *form) error {
-	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.user.Superuser), Bounds: h.bounds(r, c, f, "")}
+	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.seesAll), Bounds: h.bounds(r, c, f, "")}
 	n.Dates = offers(n.Lifetimes, "date")
 	if last := h.lifetimes.lastDay(c.now); n.Dates && !last.IsZero() {
 		n.LastDay = last.Format(time.DateOnly)
@@ -132,7 +132,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
 	p := authtoken.CreateParams{Description: f.Name, Intent: f.Intent, Invalid: f.checkName()}
 	h.checkIntent(&p)
-	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
+	h.lifetimes.setExpiry(&p, f, c.seesAll, c.now)
 	if f.Access == nil {
 		f.Access = new("") // a new token says what it may do
 	}

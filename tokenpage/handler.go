@@ -50,8 +50,8 @@ type Config struct {
 	// Lifetimes are the lifetimes that a user can choose from. The page makes no tokens
 	// with a lifetime that it does not offer:
 	//
-	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Superusers are
-	//     also offered tokens that never expire.
+	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Whoever sees the
+	//     tokens of all users is also offered tokens that never expire.
 	//   - A list offers its lifetimes. If the longest of them is a day or more, it
 	//     also offers the dates that end before a token with the longest lifetime
 	//     expires. It offers nobody tokens that never expire.
@@ -126,9 +126,9 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 // call is what the handler knows about a request.
 type call struct {
 	place
-	access *authtoken.Access // nil before somebody is signed in
-	user   authtoken.User
-	now    time.Time
+	access  *authtoken.Access // nil before somebody is signed in
+	seesAll bool              // the user sees and manages the tokens of all users
+	now     time.Time
 }
 
 // action is something that a user can do on the page. show answers GET, and submit
@@ -205,7 +205,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 		return h.internal(r, err)
 	}
 	access := h.svc.For(who)
-	user, err := access.User(r.Context())
+	seesAll, err := access.SeesAll(r.Context())
 	switch {
 	case errors.Is(err, authtoken.ErrUserInactive):
 		return errInactive
@@ -214,7 +214,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 	case err != nil:
 		return h.internal(r, err)
 	}
-	c.access, c.user = access, user
+	c.access, c.seesAll = access, seesAll
 	return nil
 }
 
@@ -241,7 +241,7 @@ type view struct {
 	Application string
 	Home        string
 	Assets      *assets
-	Superuser   bool
+	SeesAll     bool
 	Main        any
 }
 
@@ -260,7 +260,7 @@ func (v view) Act(do, label string, is details, revision string) button {
 func (h *Handler) render(w http.ResponseWriter, status int, c call, template, title string, main any) error {
 	var b bytes.Buffer
 	err := h.templates[template].Execute(&b, view{
-		c.place, title, h.cfg.Application, h.cfg.Home, h.assets, c.user.Superuser, main,
+		c.place, title, h.cfg.Application, h.cfg.Home, h.assets, c.seesAll, main,
 	})
 	if err != nil {
 		return fmt.Errorf("render page: %w", err)

@@ -53,6 +53,20 @@ func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site 
 	return s
 }
 
+// newKeySite is newSite for a user who signs in with the key of a token.
+func newKeySite(t *testing.T, policy authtoken.Policy, p authtoken.CreateParams) *site {
+	t.Helper()
+	var who authtoken.Principal
+	s := newSite(t, policy, tokenpage.Config{
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, nil },
+	})
+	_, key := s.make(t, p)
+	var err error
+	who, err = s.svc.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	return s
+}
+
 func byHeader(r *http.Request) (authtoken.Principal, error) {
 	for _, u := range authtokentest.Users() {
 		if u.Username == r.Header.Get("User") {
