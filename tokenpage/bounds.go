@@ -16,28 +16,51 @@ const (
 	accessSome = "some"
 )
 
+// scopesOffered is what a user can choose that a token may do. Without any choice, the form
+// does not ask.
+type scopesOffered struct {
+	All     bool     // the user can choose everything
+	Offered []choice // scopes
+}
+
+// Scoped reports whether there is a choice.
+func (o scopesOffered) Scoped() bool { return o.All || len(o.Offered) > 0 }
+
+// scopesOffered returns what the user can choose for a token that has these scopes already.
+// There is no choice if the policy has no catalogue.
+func (h *Handler) scopesOffered(c call, has authtoken.Scopes) scopesOffered {
+	var o scopesOffered
+	policy := h.svc.Policy()
+	if len(policy.Scopes) == 0 {
+		return o
+	}
+	o.All = !policy.MustLimit || c.seesAll || has == authtoken.ScopeAll
+	kept := has.Names()
+	for _, s := range policy.Scopes {
+		if slices.Contains(kept, s.Name) || !s.Superuser || c.seesAll {
+			o.Offered = append(o.Offered, choice{Value: s.Name, Label: s.Title})
+		}
+	}
+	for _, name := range kept {
+		if name != authtoken.ScopeAll && !offers(o.Offered, name) {
+			o.Offered = append(o.Offered, choice{name, name, "This does not exist any more."})
+		}
+	}
+	return o
+}
+
 // boundsForm is the data of the part of a form that limits a token.
 type boundsForm struct {
 	*form
-	Offered []choice // scopes; empty if the policy has no catalogue
-	All     bool     // whether the user can choose everything
-	From    string   // where the user comes from; empty if that is not known
+	scopesOffered
+	From string // where the user comes from; empty if that is not known
 }
 
 // bounds returns the part of a form that limits a token, which has these scopes already.
 func (h *Handler) bounds(r *http.Request, c call, f *form, has authtoken.Scopes) boundsForm {
-	policy := h.svc.Policy()
-	b := boundsForm{form: f, All: !policy.MustLimit || c.seesAll || has == authtoken.ScopeAll}
-	kept := has.Names()
-	for _, s := range policy.Scopes {
-		if slices.Contains(kept, s.Name) || !s.Superuser || c.seesAll {
-			b.Offered = append(b.Offered, choice{Value: s.Name, Label: s.Title})
-		}
-	}
-	for _, name := range kept {
-		if len(policy.Scopes) > 0 && name != authtoken.ScopeAll && !offers(b.Offered, name) {
-			b.Offered = append(b.Offered, choice{name, name, "This does not exist any more."})
-		}
+	b := boundsForm{form: f, scopesOffered: h.scopesOffered(c, has)}
+	if !b.Scoped() {
+		f.Faults.unlink("access")
 	}
 	if from := h.from(r); from.IsValid() {
 		b.From = from.String()
@@ -50,9 +73,9 @@ func (f *form) Chosen(scope string) bool { return slices.Contains(f.Scopes, scop
 
 // scopes returns the scopes that the form asks for, as UpdateParams has them. Nil means that
 // the form has no such part.
-func (h *Handler) scopes(f *form, invalid *[]authtoken.FieldError) []string {
+func (f *form) scopes(offered scopesOffered, invalid *[]authtoken.FieldError) []string {
 	switch {
-	case len(h.svc.Policy().Scopes) == 0, f.Access == nil:
+	case !offered.Scoped(), f.Access == nil:
 		return nil
 	case *f.Access == accessAll:
 		return []string{authtoken.ScopeAll}

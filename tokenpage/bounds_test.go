@@ -76,6 +76,54 @@ func TestScopesOffered(t *testing.T) {
 	require.NotContains(t, limit, "Everything")
 }
 
+// Each user can choose what there is for them. Where there is nothing, they are not asked.
+func TestScopesForSuperusersOnly(t *testing.T) {
+	t.Parallel()
+	purge := []authtoken.Scope{{Name: "notes:purge", Title: "Delete all notes", Superuser: true}}
+	for name, c := range map[string]struct {
+		policy authtoken.Policy
+		user   string
+		says   string
+		want   authtoken.Scopes
+		fault  string
+	}{
+		"default": {authtoken.Policy{Scopes: purge, DefaultScopes: []string{"*"}}, "alice",
+			"What it may do Everything that you may do Where", "*", ""},
+		"no default": {authtoken.Policy{Scopes: purge}, "alice",
+			"What it may do Everything that you may do Where", "*", ""},
+		"a superuser": {authtoken.Policy{Scopes: purge}, "akadmin",
+			"What it may do Everything that you may do Choose less if you can. Only this: Delete all notes Where", "", "Choose what the token may do."},
+		"nothing to choose": {authtoken.Policy{Scopes: purge, MustLimit: true}, "alice",
+			"until that day ends, in UTC. Where it may be used", "", "Choose what the token may do."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, c.policy, tokenpage.Config{})
+			require.Contains(t, words(s.get(t, c.user, "?do=new")), c.says)
+			w := s.post(t, c.user, "?do=new", "name", "one")
+			if c.fault == "" {
+				require.Equal(t, c.want, s.made(t, w).Scopes)
+				w = s.do(t, c.user, "POST", "?do=new", url.Values{"name": {"two"}})
+				c.fault = "Choose what the token may do."
+			}
+			require.Contains(t, says(t, w, http.StatusBadRequest), c.fault)
+			page := w.Body.String()
+			require.Equal(t, strings.Contains(page, `id="access"`), strings.Contains(page, `href="#access"`), "a link leads somewhere")
+		})
+	}
+}
+
+// The page about a token has the same choice.
+func TestEditWithScopesForSuperusersOnly(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{Scopes: notes[2:], DefaultScopes: []string{"*"}}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+	s.requireDone(t, "alice", s.post(t, "alice", "?do=edit&token=one", "name", "new"), "?")
+	after, err := s.svc.Get(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, []any{"new", authtoken.Scopes("*")}, []any{after.Description, after.Scopes})
+}
+
 // A superuser who has signed in with a limited key is offered no more than the service
 // takes.
 func TestOfferedToALimitedKey(t *testing.T) {

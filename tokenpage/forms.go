@@ -136,7 +136,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	if f.Access == nil {
 		f.Access = new("") // a new token says what it may do
 	}
-	p.Scopes = h.scopes(f, &p.Invalid)
+	p.Scopes = f.scopes(h.scopesOffered(c, ""), &p.Invalid)
 	if networks := f.networks(&p.Invalid); networks != nil {
 		p.Networks = *networks
 	}
@@ -208,7 +208,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	p := authtoken.UpdateParams{Invalid: f.checkName()}
-	p.Scopes = h.scopes(f, &p.Invalid)
+	p.Scopes = f.scopes(h.scopesOffered(c, token.Scopes), &p.Invalid)
 	p.Networks = f.networks(&p.Invalid)
 	if f.Name != nameOf(token) { // otherwise the description keeps its lines
 		p.Description = &f.Name
