@@ -1,7 +1,6 @@
 package tokenpage
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -30,13 +29,12 @@ func (o scopesOffered) Scoped() bool { return o.All || len(o.Offered) > 0 }
 // There is no choice if the policy has no catalogue.
 func (h *Handler) scopesOffered(c call, has authtoken.Scopes) scopesOffered {
 	var o scopesOffered
-	policy := h.svc.Policy()
-	if len(policy.Scopes) == 0 {
+	if len(h.policy.Scopes) == 0 {
 		return o
 	}
-	o.All = !policy.MustLimit || c.seesAll || has == authtoken.ScopeAll
+	o.All = !h.policy.MustLimit || c.seesAll || has == authtoken.ScopeAll
 	kept := has.Names()
-	for _, s := range policy.Scopes {
+	for _, s := range h.policy.Scopes {
 		if slices.Contains(kept, s.Name) || !s.Superuser || c.seesAll {
 			o.Offered = append(o.Offered, choice{Value: s.Name, Label: s.Title})
 		}
@@ -156,12 +154,6 @@ func (h *Handler) from(r *http.Request) netip.Addr {
 	return a.Unmap().WithZone("")
 }
 
-// remoteHost returns the address of r's sender, without the port.
-func remoteHost(r *http.Request) string {
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return host
-}
-
 // elsewhere reports whether the key of t does not work from this address.
 func elsewhere(t authtoken.Token, from netip.Addr) bool {
 	return t.Networks != nil && from.IsValid() &&
@@ -174,7 +166,7 @@ func (h *Handler) scopeTitles(t authtoken.Token) []string {
 		return nil
 	}
 	titles := t.Scopes.Names()
-	for _, s := range h.svc.Policy().Scopes {
+	for _, s := range h.policy.Scopes {
 		if i := slices.Index(titles, s.Name); i >= 0 {
 			titles[i] = s.Title
 		}

@@ -181,7 +181,7 @@ func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, st
 	is := h.details(r, c, token)[0]
 	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{
 		form: f, Is: is, Overlaps: overlaps, Bounds: h.bounds(r, c, f, token.Scopes),
-		Renews: token.Intent == authtoken.IntentAPI && h.svc.Policy().FixedAPILifetime,
+		Renews: token.Intent == authtoken.IntentAPI && h.policy.FixedAPILifetime,
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 // Handler serves the page. It is safe for concurrent use. Make one with [New].
 type Handler struct {
 	svc         *authtoken.Service
+	policy      authtoken.Policy // of svc; it never changes
 	cfg         Config
 	lifetimes   lifetimes
 	crossOrigin *http.CrossOriginProtection
@@ -63,16 +64,13 @@ type Config struct {
 	Lifetimes []time.Duration
 
 	// From returns where a request comes from, so that the page can warn people who make a
-	// token that does not work from where they are. Defaults to the remote address without
-	// the port. Behind a proxy, set it to httpadapter.FromProxies.
+	// token that does not work from where they are. Defaults to the remote address.
+	// Behind a proxy, set it to httpadapter.FromProxies.
 	From func(*http.Request) string
 
-	// Logger gets the error when a request is answered with 500. Defaults to
-	// slog.Default().
+	// Logger gets the error when a request is answered with 500, and when the owners of
+	// tokens can't be looked up. Defaults to slog.Default().
 	Logger *slog.Logger
-
-	// Now is the clock. It should be the service's. Defaults to time.Now.
-	Now func() time.Time
 }
 
 // New returns a Handler for svc. If cfg has faults, the error names all of them.
@@ -104,17 +102,15 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("tokenpage: %w", errors.Join(errs...))
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	if cfg.From == nil {
-		cfg.From = remoteHost
+		cfg.From = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	cfg.Home = cmp.Or(cfg.Home, "/")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Intents = slices.Clone(cfg.Intents)
 	return &Handler{
 		svc:         svc,
+		policy:      svc.Policy(),
 		cfg:         cfg,
 		lifetimes:   newLifetimes(cfg.Lifetimes),
 		crossOrigin: http.NewCrossOriginProtection(),
@@ -165,7 +161,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Sec-Fetch-Site, such a form looks like one from another site.
 	header.Set("Referrer-Policy", "same-origin")
 
-	c := &call{place: placeOf(q), now: h.cfg.Now()}
+	c := &call{place: placeOf(q), now: h.svc.Now()}
 	if err := h.serve(w, r, c); err != nil {
 		h.fail(w, r, *c, err)
 	}

@@ -36,11 +36,11 @@ type details struct {
 // details returns what a page shows of tokens. If the directory fails, it shows the IDs of
 // owners, so that a key is shown all the same.
 func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []details {
-	list := make([]details, len(tokens))
+	from, list := h.from(r), make([]details, len(tokens))
 	for i, t := range tokens {
 		list[i] = detailsOf(t, c.now)
 		list[i].Open = !t.Locked || c.seesAll
-		list[i].Limits, list[i].Where, list[i].Elsewhere = h.scopeTitles(t), networkTexts(t), elsewhere(t, h.from(r))
+		list[i].Limits, list[i].Where, list[i].Elsewhere = h.scopeTitles(t), networkTexts(t), elsewhere(t, from)
 	}
 	if !c.seesAll {
 		return list

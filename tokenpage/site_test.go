@@ -47,7 +47,7 @@ func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site 
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = byHeader
 	}
-	cfg.Logger, cfg.Now = logger, s.clock.Now
+	cfg.Logger = logger
 	s.Handler, err = tokenpage.New(s.svc, cfg)
 	require.NoError(t, err)
 	return s
