@@ -28,9 +28,9 @@ type details struct {
 	Soon    bool // it expires soon
 	Open    bool // no lock keeps the user from changing it
 
-	Limits    []string // what a limited token may do; empty if it is not limited
-	Where     []string // where the key may come from; empty for anywhere
-	Elsewhere bool     // the key does not work from where the user is
+	Limits    string // what a limited token may do; empty if it is not limited
+	Where     string // where the key may come from; empty for anywhere
+	Elsewhere bool   // the key does not work from where the user is
 }
 
 // details returns what a page shows of tokens. If the directory fails, it shows the IDs of
@@ -40,7 +40,8 @@ func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []
 	for i, t := range tokens {
 		list[i] = detailsOf(t, c.now)
 		list[i].Open = !t.Locked || c.seesAll
-		list[i].Limits, list[i].Where, list[i].Elsewhere = h.scopeTitles(t), networkTexts(t), elsewhere(t, from)
+		list[i].Limits = strings.Join(h.scopeTitles(t), ", ")
+		list[i].Where, list[i].Elsewhere = strings.Join(networkTexts(t), ", "), elsewhere(t, from)
 	}
 	if !c.seesAll {
 		return list
