@@ -173,35 +173,3 @@ func (h *Handler) scopeTitles(t authtoken.Token) []string {
 	}
 	return titles
 }
-
-// toEdit answers a GET of what only a form can do.
-func (h *Handler) toEdit(w http.ResponseWriter, _ *http.Request, c call) error {
-	return redirect(w, c.To("edit", c.Token))
-}
-
-// suspend suspends or resumes a token.
-func (h *Handler) suspend(w http.ResponseWriter, r *http.Request, c call) error {
-	suspended := c.Do == "suspend"
-	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{Suspended: &suspended}, formOf(r).unchanged())
-	return h.done(w, r, c, err)
-}
-
-// stop stops the previous key of a token.
-func (h *Handler) stop(w http.ResponseWriter, r *http.Request, c call) error {
-	_, err := c.access.EndOverlap(r.Context(), c.Token, formOf(r).unchanged())
-	return h.done(w, r, c, err)
-}
-
-// done redirects to the list after a button of the page about a token, or shows that page
-// again if the token has changed.
-func (h *Handler) done(w http.ResponseWriter, r *http.Request, c call, err error) error {
-	if err == nil {
-		return redirectDone(w, c, c.Do)
-	}
-	token, failure := c.access.Get(r.Context(), c.Token)
-	if failure != nil {
-		return failure
-	}
-	c.Do = "edit"
-	return h.again(w, r, c, formFor(token), err)
-}

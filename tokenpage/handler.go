@@ -128,21 +128,20 @@ type call struct {
 }
 
 // action is something that a user can do on the page. show answers GET, and submit
-// answers POST.
+// answers POST, if there is one.
 type action struct {
-	allow        string // the Allow header
 	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error
 }
 
 var actions = map[string]action{
-	"":        {"GET, HEAD", (*Handler).list, nil},
-	"new":     {"GET, HEAD, POST", (*Handler).showNew, (*Handler).create},
-	"edit":    {"GET, HEAD, POST", (*Handler).showToken, (*Handler).update},
-	"rotate":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).rotate},
-	"revoke":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
-	"suspend": {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
-	"resume":  {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
-	"stop":    {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).stop},
+	"":        {(*Handler).list, nil},
+	"new":     {(*Handler).showNew, (*Handler).create},
+	"edit":    {(*Handler).showToken, (*Handler).update},
+	"rotate":  {(*Handler).showToken, (*Handler).rotate},
+	"revoke":  {(*Handler).showToken, (*Handler).revoke},
+	"suspend": {(*Handler).toEdit, (*Handler).suspend},
+	"resume":  {(*Handler).toEdit, (*Handler).suspend},
+	"stop":    {(*Handler).toEdit, (*Handler).stop},
 }
 
 // ServeHTTP answers one request, with a page, an asset or a redirect.
@@ -187,7 +186,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 		}
 		return a.submit(h, w, r, *c)
 	}
-	w.Header().Set("Allow", a.allow)
+	allow := "GET, HEAD"
+	if a.submit != nil {
+		allow += ", POST"
+	}
+	w.Header().Set("Allow", allow)
 	return errMethod
 }
 
