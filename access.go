@@ -145,3 +145,13 @@ func (a *Access) User(ctx context.Context) (User, error) {
 	}
 	return by.user, nil
 }
+
+// SeesAll reports whether the actor sees and manages the tokens of all users: trusted
+// code, and a superuser who does not act through a limited key.
+func (a *Access) SeesAll(ctx context.Context) (bool, error) {
+	by, err := a.reader(ctx)
+	if err != nil {
+		return false, err
+	}
+	return by.seesAll(), nil
+}

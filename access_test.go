@@ -248,3 +248,39 @@ func TestAsLooksUpTheUser(t *testing.T) {
 		})
 	}
 }
+
+// Whoever sees all sees another's token, and nobody else does.
+func TestSeesAll(t *testing.T) {
+	t.Parallel()
+	svc, _ := newService(t, authtoken.Policy{Scopes: notes, ManageScope: "tokens"})
+	create(t, svc, authtoken.CreateParams{Identifier: "bobs", User: bob.ID, Scopes: []string{"notes:read"}})
+	key := func(name string, u authtoken.User, scopes ...string) *authtoken.Access {
+		_, key := create(t, svc, authtoken.CreateParams{Identifier: name, User: u.ID, Scopes: scopes})
+		return svc.For(check(t, svc, key))
+	}
+	for name, c := range map[string]struct {
+		as   *authtoken.Access
+		want bool
+		err  error
+	}{
+		"trusted code":                       {&svc.Access, true, nil},
+		"a superuser":                        {svc.As(root.ID), true, nil},
+		"a user":                             {svc.As(alice.ID), false, nil},
+		"a superuser's key":                  {key("all", root, authtoken.ScopeAll), true, nil},
+		"a superuser's limited key":          {key("limited", root, "notes:purge"), false, nil},
+		"such a key that manages":            {key("manages", root, "notes:purge", "tokens"), false, nil},
+		"a user's key":                       {key("plain", alice, authtoken.ScopeAll), false, nil},
+		"nobody":                             {svc.As(""), false, authtoken.ErrForbidden},
+		"an inactive user":                   {svc.As(dave.ID), false, authtoken.ErrUserInactive},
+		"a user who is not in the directory": {svc.As("99"), false, authtoken.ErrUserNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := c.as.SeesAll(t.Context())
+			require.ErrorIs(t, err, c.err)
+			require.Equal(t, c.want, got)
+			_, err = c.as.Get(t.Context(), "bobs")
+			require.Equal(t, c.want, err == nil, "and so it is")
+		})
+	}
+}

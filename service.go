@@ -71,6 +71,10 @@ func trusted(s *Service) Access {
 	return Access{s: s, proof: proof{kind: trustedCode}, actor: actor{trusted: true}}
 }
 
+// Now returns the time by the clock of [Config], in UTC and to the microsecond, as the
+// Service uses it.
+func (s *Service) Now() time.Time { return s.now() }
+
 func (s *Service) now() time.Time { return toMicrosecond(s.clock()) }
 
 // toMicrosecond returns t in UTC, cut to the microsecond, like all times in this package.

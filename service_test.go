@@ -279,3 +279,13 @@ func TestStoreErrorsComeThrough(t *testing.T) {
 	_, err = svc.Page(t.Context(), authtoken.Filter{}, 1, 1)
 	require.ErrorIs(t, err, errDisk)
 }
+
+// Now is the time that the service writes.
+func TestNow(t *testing.T) {
+	t.Parallel()
+	svc, clock := newService(t, authtoken.Policy{})
+	clock.Set(time.Date(2030, time.May, 1, 14, 30, 0, 123456789, time.FixedZone("CEST", 2*60*60)))
+	require.Equal(t, time.Date(2030, time.May, 1, 12, 30, 0, 123456000, time.UTC), svc.Now())
+	token, _ := create(t, svc, authtoken.CreateParams{Identifier: "one", User: alice.ID})
+	require.Equal(t, svc.Now(), token.Created)
+}

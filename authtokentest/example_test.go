@@ -10,7 +10,7 @@ import (
 	"github.com/authtoken/authtoken/store/memory"
 )
 
-// Without a test for NewService, make a service with the clock.
+// Where there is no testing.TB, make a service with the clock.
 func ExampleClock() {
 	ctx := context.Background()
 	clock := authtokentest.NewClock(time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC))

@@ -1,7 +1,6 @@
 package tokenpage
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -16,28 +15,50 @@ const (
 	accessSome = "some"
 )
 
+// scopesOffered is what a user can choose that a token may do. Without any choice, the form
+// does not ask.
+type scopesOffered struct {
+	All     bool     // the user can choose everything
+	Offered []choice // scopes
+}
+
+// Scoped reports whether there is a choice.
+func (o scopesOffered) Scoped() bool { return o.All || len(o.Offered) > 0 }
+
+// scopesOffered returns what the user can choose for a token that has these scopes already.
+// There is no choice if the policy has no catalogue.
+func (h *Handler) scopesOffered(c call, has authtoken.Scopes) scopesOffered {
+	var o scopesOffered
+	if len(h.policy.Scopes) == 0 {
+		return o
+	}
+	o.All = !h.policy.MustLimit || c.seesAll || has == authtoken.ScopeAll
+	kept := has.Names()
+	for _, s := range h.policy.Scopes {
+		if slices.Contains(kept, s.Name) || !s.Superuser || c.seesAll {
+			o.Offered = append(o.Offered, choice{Value: s.Name, Label: s.Title})
+		}
+	}
+	for _, name := range kept {
+		if name != authtoken.ScopeAll && !offers(o.Offered, name) {
+			o.Offered = append(o.Offered, choice{name, name, "This does not exist any more."})
+		}
+	}
+	return o
+}
+
 // boundsForm is the data of the part of a form that limits a token.
 type boundsForm struct {
 	*form
-	Offered []choice // scopes; empty if the policy has no catalogue
-	All     bool     // whether the user can choose everything
-	From    string   // where the user comes from; empty if that is not known
+	scopesOffered
+	From string // where the user comes from; empty if that is not known
 }
 
 // bounds returns the part of a form that limits a token, which has these scopes already.
 func (h *Handler) bounds(r *http.Request, c call, f *form, has authtoken.Scopes) boundsForm {
-	policy := h.svc.Policy()
-	b := boundsForm{form: f, All: !policy.MustLimit || c.user.Superuser || has == authtoken.ScopeAll}
-	kept := has.Names()
-	for _, s := range policy.Scopes {
-		if slices.Contains(kept, s.Name) || !s.Superuser || c.user.Superuser {
-			b.Offered = append(b.Offered, choice{Value: s.Name, Label: s.Title})
-		}
-	}
-	for _, name := range kept {
-		if len(policy.Scopes) > 0 && name != authtoken.ScopeAll && !offers(b.Offered, name) {
-			b.Offered = append(b.Offered, choice{name, name, "This does not exist any more."})
-		}
+	b := boundsForm{form: f, scopesOffered: h.scopesOffered(c, has)}
+	if !b.Scoped() {
+		f.Faults.unlink("access")
 	}
 	if from := h.from(r); from.IsValid() {
 		b.From = from.String()
@@ -50,9 +71,9 @@ func (f *form) Chosen(scope string) bool { return slices.Contains(f.Scopes, scop
 
 // scopes returns the scopes that the form asks for, as UpdateParams has them. Nil means that
 // the form has no such part.
-func (h *Handler) scopes(f *form, invalid *[]authtoken.FieldError) []string {
+func (f *form) scopes(offered scopesOffered, invalid *[]authtoken.FieldError) []string {
 	switch {
-	case len(h.svc.Policy().Scopes) == 0, f.Access == nil:
+	case !offered.Scoped(), f.Access == nil:
 		return nil
 	case *f.Access == accessAll:
 		return []string{authtoken.ScopeAll}
@@ -133,12 +154,6 @@ func (h *Handler) from(r *http.Request) netip.Addr {
 	return a.Unmap().WithZone("")
 }
 
-// remoteHost returns the address of r's sender, without the port.
-func remoteHost(r *http.Request) string {
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return host
-}
-
 // elsewhere reports whether the key of t does not work from this address.
 func elsewhere(t authtoken.Token, from netip.Addr) bool {
 	return t.Networks != nil && from.IsValid() &&
@@ -151,42 +166,10 @@ func (h *Handler) scopeTitles(t authtoken.Token) []string {
 		return nil
 	}
 	titles := t.Scopes.Names()
-	for _, s := range h.svc.Policy().Scopes {
+	for _, s := range h.policy.Scopes {
 		if i := slices.Index(titles, s.Name); i >= 0 {
 			titles[i] = s.Title
 		}
 	}
 	return titles
-}
-
-// toEdit answers a GET of what only a form can do.
-func (h *Handler) toEdit(w http.ResponseWriter, _ *http.Request, c call) error {
-	return redirect(w, c.To("edit", c.Token))
-}
-
-// suspend suspends or resumes a token.
-func (h *Handler) suspend(w http.ResponseWriter, r *http.Request, c call) error {
-	suspended := c.Do == "suspend"
-	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{Suspended: &suspended}, formOf(r).unchanged())
-	return h.done(w, r, c, err)
-}
-
-// stop stops the previous key of a token.
-func (h *Handler) stop(w http.ResponseWriter, r *http.Request, c call) error {
-	_, err := c.access.EndOverlap(r.Context(), c.Token, formOf(r).unchanged())
-	return h.done(w, r, c, err)
-}
-
-// done redirects to the list after a button of the page about a token, or shows that page
-// again if the token has changed.
-func (h *Handler) done(w http.ResponseWriter, r *http.Request, c call, err error) error {
-	if err == nil {
-		return redirectDone(w, c, c.Do)
-	}
-	token, failure := c.access.Get(r.Context(), c.Token)
-	if failure != nil {
-		return failure
-	}
-	c.Do = "edit"
-	return h.again(w, r, c, formFor(token), err)
 }

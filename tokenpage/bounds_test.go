@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,87 @@ func TestScopesOffered(t *testing.T) {
 	require.NotContains(t, words(newSite(t, authtoken.Policy{}, tokenpage.Config{}).get(t, "alice", "?do=new")), "What it may do")
 	limit := words(newSite(t, authtoken.Policy{Scopes: notes, MustLimit: true}, tokenpage.Config{}).get(t, "alice", "?do=new"))
 	require.NotContains(t, limit, "Everything")
+}
+
+// Each user can choose what there is for them. Where there is nothing, they are not asked.
+func TestScopesForSuperusersOnly(t *testing.T) {
+	t.Parallel()
+	purge := []authtoken.Scope{{Name: "notes:purge", Title: "Delete all notes", Superuser: true}}
+	for name, c := range map[string]struct {
+		policy authtoken.Policy
+		user   string
+		says   string
+		want   authtoken.Scopes
+		fault  string
+	}{
+		"default": {authtoken.Policy{Scopes: purge, DefaultScopes: []string{"*"}}, "alice",
+			"What it may do Everything that you may do Where", "*", ""},
+		"no default": {authtoken.Policy{Scopes: purge}, "alice",
+			"What it may do Everything that you may do Where", "*", ""},
+		"a superuser": {authtoken.Policy{Scopes: purge}, "akadmin",
+			"What it may do Everything that you may do Choose less if you can. Only this: Delete all notes Where", "", "Choose what the token may do."},
+		"nothing to choose": {authtoken.Policy{Scopes: purge, MustLimit: true}, "alice",
+			"until that day ends, in UTC. Where it may be used", "", "Choose what the token may do."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, c.policy, tokenpage.Config{})
+			require.Contains(t, words(s.get(t, c.user, "?do=new")), c.says)
+			w := s.post(t, c.user, "?do=new", "name", "one")
+			if c.fault == "" {
+				require.Equal(t, c.want, s.made(t, w).Scopes)
+				w = s.do(t, c.user, "POST", "?do=new", url.Values{"name": {"two"}})
+				c.fault = "Choose what the token may do."
+			}
+			require.Contains(t, says(t, w, http.StatusBadRequest), c.fault)
+			page := w.Body.String()
+			require.Equal(t, strings.Contains(page, `id="access"`), strings.Contains(page, `href="#access"`), "a link leads somewhere")
+		})
+	}
+}
+
+// The page about a token has the same choice.
+func TestEditWithScopesForSuperusersOnly(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, authtoken.Policy{Scopes: notes[2:], DefaultScopes: []string{"*"}}, tokenpage.Config{})
+	s.make(t, authtoken.CreateParams{Identifier: "one", User: "2"})
+	s.requireDone(t, "alice", s.post(t, "alice", "?do=edit&token=one", "name", "new"), "?")
+	after, err := s.svc.Get(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, []any{"new", authtoken.Scopes("*")}, []any{after.Description, after.Scopes})
+}
+
+// A superuser who has signed in with a limited key is offered no more than the service
+// takes.
+func TestOfferedToALimitedKey(t *testing.T) {
+	t.Parallel()
+	policy := authtoken.Policy{Scopes: append([]authtoken.Scope{{Name: "tokens"}}, notes...), ManageScope: "tokens", MustLimit: true}
+	for name, c := range map[string]struct {
+		scopes []string
+		all    bool
+	}{
+		"limited":    {[]string{"notes:purge", "tokens"}, false},
+		"everything": {[]string{authtoken.ScopeAll}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newKeySite(t, policy, authtoken.CreateParams{Identifier: "acting", User: "1", Scopes: c.scopes, Expiring: new(false)})
+			page := s.get(t, "", "?do=new")
+			for choice, form := range map[string]url.Values{
+				`name="access" value="all"`:        {"access": {"all"}},
+				`name="scope" value="notes:purge"`: {"access": {"some"}, "scope": {"notes:purge"}},
+				`<option value="never">`:           {"access": {"some"}, "scope": {"tokens"}, "expires": {"never"}},
+			} {
+				form.Set("name", "new")
+				status := http.StatusBadRequest
+				if c.all {
+					status = http.StatusOK
+				}
+				require.Equal(t, c.all, strings.Contains(page, choice), choice)
+				require.Equal(t, status, s.do(t, "", "POST", "?do=new", form).Code, choice)
+			}
+		})
+	}
 }
 
 // A form that is sent as it is changes nothing, and one that leaves parts out leaves those.

@@ -115,15 +115,24 @@ func faultOf(e authtoken.FieldError) fault {
 // faults are the faults of a form, in the order of its inputs.
 type faults []fault
 
-// Of returns the messages about an input.
-func (f faults) Of(input string) []string {
-	var messages []string
+// inputFaults is what is wrong with an input.
+type inputFaults struct {
+	ID       string // of the element that says so
+	Messages []string
+}
+
+// Of returns what is wrong with an input, or nil if nothing is.
+func (f faults) Of(input string) *inputFaults {
+	of := inputFaults{ID: input + "-fault"}
 	for _, one := range f {
 		if one.Input == input {
-			messages = append(messages, one.Message)
+			of.Messages = append(of.Messages, one.Message)
 		}
 	}
-	return messages
+	if of.Messages == nil {
+		return nil
+	}
+	return &of
 }
 
 // unlink removes the link to an input that the form does not have.

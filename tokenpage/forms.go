@@ -82,12 +82,11 @@ func offers(choices []choice, value string) bool {
 
 // newForm is the data of the page that makes a token.
 type newForm struct {
-	*form
+	boundsForm
 	Intents   []choice // empty if there is no choice
 	Lifetimes []choice
 	Dates     bool   // the user can choose a day
 	LastDay   string // the last day that can be chosen; empty if there is none
-	Bounds    boundsForm
 }
 
 func (h *Handler) showNew(w http.ResponseWriter, r *http.Request, c call) error {
@@ -95,7 +94,7 @@ func (h *Handler) showNew(w http.ResponseWriter, r *http.Request, c call) error 
 }
 
 func (h *Handler) renderNew(w http.ResponseWriter, r *http.Request, status int, c call, f *form) error {
-	n := newForm{form: f, Lifetimes: h.lifetimes.choices(c.user.Superuser), Bounds: h.bounds(r, c, f, "")}
+	n := newForm{boundsForm: h.bounds(r, c, f, ""), Lifetimes: h.lifetimes.choices(c.seesAll)}
 	n.Dates = offers(n.Lifetimes, "date")
 	if last := h.lifetimes.lastDay(c.now); n.Dates && !last.IsZero() {
 		n.LastDay = last.Format(time.DateOnly)
@@ -132,11 +131,11 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 	f.Intent = cmp.Or(f.Intent, h.cfg.Intents[0])
 	p := authtoken.CreateParams{Description: f.Name, Intent: f.Intent, Invalid: f.checkName()}
 	h.checkIntent(&p)
-	h.lifetimes.setExpiry(&p, f, c.user.Superuser, c.now)
+	h.lifetimes.setExpiry(&p, f, c.seesAll, c.now)
 	if f.Access == nil {
 		f.Access = new("") // a new token says what it may do
 	}
-	p.Scopes = h.scopes(f, &p.Invalid)
+	p.Scopes = f.scopes(h.scopesOffered(c, ""), &p.Invalid)
 	if networks := f.networks(&p.Invalid); networks != nil {
 		p.Networks = *networks
 	}
@@ -149,11 +148,10 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, c call) error {
 
 // about is the data of a page about one token.
 type about struct {
-	*form
+	boundsForm
 	Is       details // the present token
 	Overlaps []choice
 	Renews   bool // a new key comes with a new lifetime
-	Bounds   boundsForm
 }
 
 // titles are those of the pages about one token. %s is its name.
@@ -161,40 +159,40 @@ var titles = map[string]string{"edit": "Token %s", "rotate": "New key for â€œ%sâ
 
 // showToken answers with a page about a token.
 func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, c call) error {
-	return h.renderToken(w, r, c, http.StatusOK, nil)
-}
-
-// renderToken answers with a page about a token. If f is nil, the form has the present
-// values of the token.
-func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, c call, status int, f *form) error {
 	token, err := c.access.Get(r.Context(), c.Token)
 	if err != nil {
 		return err
 	}
-	if f == nil {
-		f = formFor(token)
-	}
+	return h.renderToken(w, r, http.StatusOK, c, formFor(token), token)
+}
+
+// renderToken answers with a page about a token.
+func (h *Handler) renderToken(w http.ResponseWriter, r *http.Request, status int, c call, f *form, token authtoken.Token) error {
 	f.setBounds(token)
 	if f.Stale {
 		f.Revision = token.Revision() // the page shows this one, and the user may send the form again
 	}
 	is := h.details(r, c, token)[0]
 	return h.render(w, status, c, c.Do, fmt.Sprintf(titles[c.Do], is.Name), about{
-		form: f, Is: is, Overlaps: overlaps, Bounds: h.bounds(r, c, f, token.Scopes),
-		Renews: token.Intent == authtoken.IntentAPI && h.svc.Policy().FixedAPILifetime,
+		boundsForm: h.bounds(r, c, f, token.Scopes), Is: is, Overlaps: overlaps,
+		Renews: token.Intent == authtoken.IntentAPI && h.policy.FixedAPILifetime,
 	})
 }
 
 // again shows the form again if err is about it. Otherwise it returns err.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, c call, f *form, err error) error {
-	switch status := f.refused(err); {
-	case status == 0:
+	status := f.refused(err)
+	if status == 0 {
 		return err
-	case c.Do == "new":
-		return h.renderNew(w, r, status, c, f)
-	default:
-		return h.renderToken(w, r, c, status, f)
 	}
+	if c.Do == "new" {
+		return h.renderNew(w, r, status, c, f)
+	}
+	token, err := c.access.Get(r.Context(), c.Token)
+	if err != nil {
+		return err
+	}
+	return h.renderToken(w, r, status, c, f, token)
 }
 
 // unchanged returns the condition that the token has not changed since the form was shown.
@@ -208,7 +206,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 		return err
 	}
 	p := authtoken.UpdateParams{Invalid: f.checkName()}
-	p.Scopes = h.scopes(f, &p.Invalid)
+	p.Scopes = f.scopes(h.scopesOffered(c, token.Scopes), &p.Invalid)
 	p.Networks = f.networks(&p.Invalid)
 	if f.Name != nameOf(token) { // otherwise the description keeps its lines
 		p.Description = &f.Name
@@ -216,7 +214,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, c call) error {
 	if _, err := c.access.Update(r.Context(), c.Token, p, f.unchanged()); err != nil {
 		return h.again(w, r, c, f, err)
 	}
-	return redirectDone(w, c, "saved")
+	return redirectDone(w, c)
 }
 
 // overlaps are the choices for the present key when a token gets a new one. Their values
@@ -247,7 +245,44 @@ func (h *Handler) revoke(w http.ResponseWriter, r *http.Request, c call) error {
 	if err := c.access.Delete(r.Context(), c.Token, f.unchanged()); err != nil {
 		return h.again(w, r, c, f, err)
 	}
-	return redirectDone(w, c, "revoked")
+	return redirectDone(w, c)
+}
+
+// toEdit answers a GET of what only a form can do.
+func (h *Handler) toEdit(w http.ResponseWriter, _ *http.Request, c call) error {
+	return redirect(w, c.To("edit", c.Token))
+}
+
+// suspend suspends or resumes a token.
+func (h *Handler) suspend(w http.ResponseWriter, r *http.Request, c call) error {
+	suspended := c.Do == "suspend"
+	_, err := c.access.Update(r.Context(), c.Token, authtoken.UpdateParams{Suspended: &suspended}, formOf(r).unchanged())
+	return h.done(w, r, c, err)
+}
+
+// stop stops the previous key of a token.
+func (h *Handler) stop(w http.ResponseWriter, r *http.Request, c call) error {
+	_, err := c.access.EndOverlap(r.Context(), c.Token, formOf(r).unchanged())
+	return h.done(w, r, c, err)
+}
+
+// done redirects to the list after a button of the page about a token, or shows that page
+// again if the token has changed.
+func (h *Handler) done(w http.ResponseWriter, r *http.Request, c call, err error) error {
+	if err == nil {
+		return redirectDone(w, c)
+	}
+	token, failure := c.access.Get(r.Context(), c.Token)
+	if failure != nil {
+		return failure
+	}
+	f := formFor(token)
+	status := f.refused(err)
+	if status == 0 {
+		return err
+	}
+	c.Do = "edit"
+	return h.renderToken(w, r, status, c, f, token)
 }
 
 // renderKey answers with a key. No other answer shows it.

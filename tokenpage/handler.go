@@ -18,6 +18,7 @@ import (
 // Handler serves the page. It is safe for concurrent use. Make one with [New].
 type Handler struct {
 	svc         *authtoken.Service
+	policy      authtoken.Policy // of svc; it never changes
 	cfg         Config
 	lifetimes   lifetimes
 	crossOrigin *http.CrossOriginProtection
@@ -50,8 +51,8 @@ type Config struct {
 	// Lifetimes are the lifetimes that a user can choose from. The page makes no tokens
 	// with a lifetime that it does not offer:
 	//
-	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Superusers are
-	//     also offered tokens that never expire.
+	//   - Nil offers 1, 7, 30 and 90 days, a year, and any date. Whoever sees the
+	//     tokens of all users is also offered tokens that never expire.
 	//   - A list offers its lifetimes. If the longest of them is a day or more, it
 	//     also offers the dates that end before a token with the longest lifetime
 	//     expires. It offers nobody tokens that never expire.
@@ -63,16 +64,13 @@ type Config struct {
 	Lifetimes []time.Duration
 
 	// From returns where a request comes from, so that the page can warn people who make a
-	// token that does not work from where they are. Defaults to the remote address without
-	// the port. Behind a proxy, set it to httpadapter.FromProxies.
+	// token that does not work from where they are. Defaults to the remote address.
+	// Behind a proxy, set it to httpadapter.FromProxies.
 	From func(*http.Request) string
 
-	// Logger gets the error when a request is answered with 500. Defaults to
-	// slog.Default().
+	// Logger gets the error when a request is answered with 500, and when the owners of
+	// tokens can't be looked up. Defaults to slog.Default().
 	Logger *slog.Logger
-
-	// Now is the clock. It should be the service's. Defaults to time.Now.
-	Now func() time.Time
 }
 
 // New returns a Handler for svc. If cfg has faults, the error names all of them.
@@ -104,17 +102,15 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("tokenpage: %w", errors.Join(errs...))
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	if cfg.From == nil {
-		cfg.From = remoteHost
+		cfg.From = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	cfg.Home = cmp.Or(cfg.Home, "/")
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	cfg.Intents = slices.Clone(cfg.Intents)
 	return &Handler{
 		svc:         svc,
+		policy:      svc.Policy(),
 		cfg:         cfg,
 		lifetimes:   newLifetimes(cfg.Lifetimes),
 		crossOrigin: http.NewCrossOriginProtection(),
@@ -126,27 +122,26 @@ func New(svc *authtoken.Service, cfg Config) (*Handler, error) {
 // call is what the handler knows about a request.
 type call struct {
 	place
-	access *authtoken.Access // nil before somebody is signed in
-	user   authtoken.User
-	now    time.Time
+	access  *authtoken.Access // nil before somebody is signed in
+	seesAll bool              // the user sees and manages the tokens of all users
+	now     time.Time
 }
 
 // action is something that a user can do on the page. show answers GET, and submit
-// answers POST.
+// answers POST, if there is one.
 type action struct {
-	allow        string // the Allow header
 	show, submit func(*Handler, http.ResponseWriter, *http.Request, call) error
 }
 
 var actions = map[string]action{
-	"":        {"GET, HEAD", (*Handler).list, nil},
-	"new":     {"GET, HEAD, POST", (*Handler).showNew, (*Handler).create},
-	"edit":    {"GET, HEAD, POST", (*Handler).showToken, (*Handler).update},
-	"rotate":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).rotate},
-	"revoke":  {"GET, HEAD, POST", (*Handler).showToken, (*Handler).revoke},
-	"suspend": {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
-	"resume":  {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).suspend},
-	"stop":    {"GET, HEAD, POST", (*Handler).toEdit, (*Handler).stop},
+	"":        {(*Handler).list, nil},
+	"new":     {(*Handler).showNew, (*Handler).create},
+	"edit":    {(*Handler).showToken, (*Handler).update},
+	"rotate":  {(*Handler).showToken, (*Handler).rotate},
+	"revoke":  {(*Handler).showToken, (*Handler).revoke},
+	"suspend": {(*Handler).toEdit, (*Handler).suspend},
+	"resume":  {(*Handler).toEdit, (*Handler).suspend},
+	"stop":    {(*Handler).toEdit, (*Handler).stop},
 }
 
 // ServeHTTP answers one request, with a page, an asset or a redirect.
@@ -165,7 +160,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Sec-Fetch-Site, such a form looks like one from another site.
 	header.Set("Referrer-Policy", "same-origin")
 
-	c := &call{place: placeOf(q), now: h.cfg.Now()}
+	c := &call{place: placeOf(q), now: h.svc.Now()}
 	if err := h.serve(w, r, c); err != nil {
 		h.fail(w, r, *c, err)
 	}
@@ -191,7 +186,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 		}
 		return a.submit(h, w, r, *c)
 	}
-	w.Header().Set("Allow", a.allow)
+	allow := "GET, HEAD"
+	if a.submit != nil {
+		allow += ", POST"
+	}
+	w.Header().Set("Allow", allow)
 	return errMethod
 }
 
@@ -205,7 +204,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 		return h.internal(r, err)
 	}
 	access := h.svc.For(who)
-	user, err := access.User(r.Context())
+	seesAll, err := access.SeesAll(r.Context())
 	switch {
 	case errors.Is(err, authtoken.ErrUserInactive):
 		return errInactive
@@ -214,7 +213,7 @@ func (h *Handler) signIn(r *http.Request, c *call) error {
 	case err != nil:
 		return h.internal(r, err)
 	}
-	c.access, c.user = access, user
+	c.access, c.seesAll = access, seesAll
 	return nil
 }
 
@@ -241,7 +240,7 @@ type view struct {
 	Application string
 	Home        string
 	Assets      *assets
-	Superuser   bool
+	SeesAll     bool
 	Main        any
 }
 
@@ -260,7 +259,7 @@ func (v view) Act(do, label string, is details, revision string) button {
 func (h *Handler) render(w http.ResponseWriter, status int, c call, template, title string, main any) error {
 	var b bytes.Buffer
 	err := h.templates[template].Execute(&b, view{
-		c.place, title, h.cfg.Application, h.cfg.Home, h.assets, c.user.Superuser, main,
+		c.place, title, h.cfg.Application, h.cfg.Home, h.assets, c.seesAll, main,
 	})
 	if err != nil {
 		return fmt.Errorf("render page: %w", err)

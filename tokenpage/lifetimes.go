@@ -13,7 +13,7 @@ type lifetimes struct {
 	list []time.Duration
 
 	// longest is the longest lifetime that can be chosen. Zero means that there is none:
-	// people can choose any day, and superusers also "never".
+	// people can choose any day, and whoever sees the tokens of all users also "never".
 	longest time.Duration
 }
 
@@ -28,7 +28,7 @@ func newLifetimes(configured []time.Duration) lifetimes {
 	return lifetimes{list: slices.Clone(configured), longest: slices.Max(configured)}
 }
 
-func (l *lifetimes) choices(superuser bool) []choice {
+func (l *lifetimes) choices(seesAll bool) []choice {
 	if len(l.list) == 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (l *lifetimes) choices(superuser bool) []choice {
 	if l.longest == 0 || l.longest >= day { // otherwise even the end of today is too late
 		choices = append(choices, choice{Value: "date", Label: "On a day of your choice"})
 	}
-	if l.longest == 0 && superuser { // only superusers may set Expiring
+	if l.longest == 0 && seesAll { // only they may set Expiring
 		choices = append(choices, choice{Value: "never", Label: "Never"})
 	}
 	return choices
@@ -60,8 +60,8 @@ const untilLastSecond = day - time.Second
 
 // setExpiry sets the expiry in p to the choice in f. If that is not offered, it adds a
 // fault to p.
-func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, superuser bool, now time.Time) {
-	choices := l.choices(superuser)
+func (l *lifetimes) setExpiry(p *authtoken.CreateParams, f *form, seesAll bool, now time.Time) {
+	choices := l.choices(seesAll)
 	switch {
 	case len(choices) == 0 && f.Expires == "" && f.Date == "":
 	case len(choices) == 0:

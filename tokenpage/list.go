@@ -19,28 +19,31 @@ type details struct {
 	Full    string // the description, if Name does not show all of it
 	Lines   bool   // the description has several lines
 	Kind    string
-	Owner   string // for superusers
+	Owner   string // for whoever sees the tokens of all
 	Expiry  moment
 	LastUse moment
 	Made    moment
 	OldKey  moment // when the old key stops working; zero if it has
 	Expired bool
 	Soon    bool // it expires soon
+	Open    bool // no lock keeps the user from changing it
 
-	Limits    []string // what a limited token may do; empty if it is not limited
-	Where     []string // where the key may come from; empty for anywhere
-	Elsewhere bool     // the key does not work from where the user is
+	Limits    string // what a limited token may do; empty if it is not limited
+	Where     string // where the key may come from; empty for anywhere
+	Elsewhere bool   // the key does not work from where the user is
 }
 
 // details returns what a page shows of tokens. If the directory fails, it shows the IDs of
 // owners, so that a key is shown all the same.
 func (h *Handler) details(r *http.Request, c call, tokens ...authtoken.Token) []details {
-	list := make([]details, len(tokens))
+	from, list := h.from(r), make([]details, len(tokens))
 	for i, t := range tokens {
 		list[i] = detailsOf(t, c.now)
-		list[i].Limits, list[i].Where, list[i].Elsewhere = h.scopeTitles(t), networkTexts(t), elsewhere(t, h.from(r))
+		list[i].Open = !t.Locked || c.seesAll
+		list[i].Limits = strings.Join(h.scopeTitles(t), ", ")
+		list[i].Where, list[i].Elsewhere = strings.Join(networkTexts(t), ", "), elsewhere(t, from)
 	}
-	if !c.user.Superuser {
+	if !c.seesAll {
 		return list
 	}
 	owners, err := c.access.Owners(r.Context(), tokens)

@@ -180,6 +180,44 @@ func TestSuperuser(t *testing.T) {
 	require.False(t, s.made(t, s.post(t, "akadmin", "?do=new", "name", "for ever", "expires", "never")).Expiring)
 }
 
+// A superuser who has signed in with a limited key sees and is offered what any user is.
+func TestSuperuserWithALimitedKey(t *testing.T) {
+	t.Parallel()
+	policy := authtoken.Policy{Scopes: append([]authtoken.Scope{{Name: "tokens"}}, notes...), ManageScope: "tokens"}
+	for name, c := range map[string]struct {
+		scopes []string
+		all    bool
+	}{
+		"limited":    {[]string{"notes:read", "tokens"}, false},
+		"everything": {[]string{authtoken.ScopeAll}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newKeySite(t, policy, authtoken.CreateParams{Identifier: "acting", User: "1", Scopes: c.scopes, Expiring: new(false)})
+			s.make(t, authtoken.CreateParams{Identifier: "hers", User: "2", Scopes: []string{"notes:read"}})
+			s.make(t, authtoken.CreateParams{Identifier: "locked", User: "1", Scopes: []string{"notes:read"}, Expiring: new(false), Suspended: true})
+			list := s.get(t, "", "")
+			page := s.get(t, "", "?do=edit&token=locked")
+			require.Equal(t, c.all, strings.Contains(list, "All tokens of all users."))
+			require.Equal(t, c.all, strings.Contains(list, "hers"))
+			require.Equal(t, c.all, strings.Contains(list, "Owned by"))
+			require.Equal(t, c.all, strings.Contains(list, `placeholder="Name or owner"`))
+			require.Equal(t, c.all, strings.Contains(page, "<dt>Owner</dt>"))
+
+			// What is offered for a locked token is done, and the rest is refused.
+			require.Equal(t, c.all, strings.Contains(list, `href="?do=revoke&amp;token=locked"`))
+			require.Equal(t, c.all, strings.Contains(page, "<form method"))
+			locked, err := s.svc.Get(t.Context(), "locked")
+			require.NoError(t, err)
+			status := http.StatusForbidden
+			if c.all {
+				status = http.StatusSeeOther
+			}
+			require.Equal(t, status, s.do(t, "", "POST", "?do=resume&token=locked", url.Values{"revision": {locked.Revision()}}).Code)
+		})
+	}
+}
+
 // What belongs to others can't be told from what is not there, by any way.
 func TestOthersTokens(t *testing.T) {
 	t.Parallel()

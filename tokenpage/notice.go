@@ -7,13 +7,13 @@ import "net/http"
 // and the page does not know its own.
 const doneCookie = "tokenpage-done"
 
-// notices are the messages of the list about what the user has done.
+// notices are the messages of the list about what the user has done, by the action.
 var notices = map[string]string{
-	"saved":   "The token is saved.",
+	"edit":    "The token is saved.",
 	"suspend": "The token is suspended. Its key is refused until you resume it.",
 	"resume":  "The token is resumed. Its key works again.",
 	"stop":    "The old key is stopped.",
-	"revoked": "The token is revoked. Its key is refused from now on.",
+	"revoke":  "The token is revoked. Its key is refused from now on.",
 }
 
 func setDone(w http.ResponseWriter, what string, maxAge int) {
@@ -23,9 +23,9 @@ func setDone(w http.ResponseWriter, what string, maxAge int) {
 }
 
 // redirectDone redirects to the list, which then says what the user has done.
-func redirectDone(w http.ResponseWriter, c call, what string) error {
+func redirectDone(w http.ResponseWriter, c call) error {
 	const seconds = 60 // a later message would confuse
-	setDone(w, what, seconds)
+	setDone(w, c.Do, seconds)
 	return redirect(w, c.List())
 }
 

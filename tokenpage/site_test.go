@@ -47,8 +47,22 @@ func newSite(t *testing.T, policy authtoken.Policy, cfg tokenpage.Config) *site 
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = byHeader
 	}
-	cfg.Logger, cfg.Now = logger, s.clock.Now
+	cfg.Logger = logger
 	s.Handler, err = tokenpage.New(s.svc, cfg)
+	require.NoError(t, err)
+	return s
+}
+
+// newKeySite is newSite for a user who signs in with the key of a token.
+func newKeySite(t *testing.T, policy authtoken.Policy, p authtoken.CreateParams) *site {
+	t.Helper()
+	var who authtoken.Principal
+	s := newSite(t, policy, tokenpage.Config{
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return who, nil },
+	})
+	_, key := s.make(t, p)
+	var err error
+	who, err = s.svc.Authenticate(t.Context(), key)
 	require.NoError(t, err)
 	return s
 }

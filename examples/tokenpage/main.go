@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -122,19 +123,27 @@ func newApp(ctx context.Context) (http.Handler, error) {
 	return mux, nil
 }
 
-func main() {
-	app, err := newApp(context.Background())
-	if err == nil {
-		fmt.Println("listening on http://" + address)
-		err = (&http.Server{
-			Addr:              address,
-			Handler:           app,
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       15 * time.Second,
-			WriteTimeout:      30 * time.Second,
-			IdleTimeout:       2 * time.Minute,
-		}).ListenAndServe()
+func run(ctx context.Context) error {
+	app, err := newApp(ctx)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintln(os.Stderr, "tokenpage:", err)
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on http://%s\n", listener.Addr())
+	server := &http.Server{
+		Handler:           app,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	return server.Serve(listener)
+}
+
+func main() {
+	fmt.Fprintln(os.Stderr, "tokenpage:", run(context.Background()))
 	os.Exit(1)
 }

@@ -33,7 +33,6 @@ const (
 type app struct {
 	tokens *authtoken.Service
 	log    *slog.Logger
-	now    func() time.Time
 
 	mu    sync.Mutex
 	notes map[string][]string // by the user's ID
@@ -54,7 +53,7 @@ func newApp(log *slog.Logger, now func() time.Time) (*app, error) {
 		TrackLastUsed: true,
 		Now:           now,
 	})
-	return &app{tokens: svc, log: log, now: now, notes: make(map[string][]string)}, err
+	return &app{tokens: svc, log: log, notes: make(map[string][]string)}, err
 }
 
 // routes returns the routes. All except /healthz need a key, and each says what the key
@@ -110,7 +109,7 @@ func (a *app) add(w http.ResponseWriter, r *http.Request) {
 func (a *app) renew(w http.ResponseWriter, r *http.Request) {
 	who, _ := authtoken.PrincipalFrom(r.Context())
 	end := who.Token.Created.Add(maxAge)
-	expires := a.now().Add(lifetime)
+	expires := a.tokens.Now().Add(lifetime)
 	if expires.After(end) {
 		expires = end
 	}
@@ -145,9 +144,10 @@ func (a *app) answer(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// warn logs the tokens that expire within a week of now. A real application would write
-// to their owners.
-func (a *app) warn(ctx context.Context, now time.Time) error {
+// warn logs the tokens that expire within a week. A real application would write to
+// their owners.
+func (a *app) warn(ctx context.Context) error {
+	now := a.tokens.Now()
 	for token, err := range a.tokens.ExpiringBetween(ctx, now, now.Add(7*24*time.Hour)) {
 		if err != nil {
 			return err
@@ -190,7 +190,7 @@ func run(ctx context.Context) error {
 		day := time.NewTicker(24 * time.Hour)
 		defer day.Stop()
 		for {
-			if err := a.warn(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			if err := a.warn(ctx); err != nil && ctx.Err() == nil {
 				a.log.Error("warn", "error", err)
 			}
 			select {

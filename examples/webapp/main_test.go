@@ -56,7 +56,7 @@ func TestWebapp(t *testing.T) {
 
 	// Alice renews, bob does not.
 	clock.Advance(24 * 24 * time.Hour)
-	require.NoError(t, a.warn(t.Context(), clock.Now()))
+	require.NoError(t, a.warn(t.Context()))
 	require.Contains(t, log.String(), `msg="token expires soon" token=bob`)
 	var renewed struct {
 		Key     string

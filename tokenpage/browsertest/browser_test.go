@@ -78,7 +78,6 @@ func newSite(t *testing.T) *site {
 		page, err := tokenpage.New(svc, tokenpage.Config{
 			Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn(u.ID), nil },
 			Application:  "Example",
-			Now:          clock.Now,
 		})
 		require.NoError(t, err)
 		mux.Handle("/"+u.Username+"/tokens", page)
@@ -124,7 +123,7 @@ func limited(t *testing.T, users authtoken.Directory, clock *authtokentest.Clock
 	_, _, err = svc.Rotate(t.Context(), "office", time.Hour)
 	require.NoError(t, err)
 	page, err := tokenpage.New(svc, tokenpage.Config{
-		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), nil }, Application: "Example", Now: clock.Now,
+		Authenticate: func(*http.Request) (authtoken.Principal, error) { return authtoken.SignedIn("2"), nil }, Application: "Example",
 	})
 	require.NoError(t, err)
 	return page

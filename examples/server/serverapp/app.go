@@ -34,7 +34,7 @@ type App struct {
 }
 
 // Main serves until the process is told to stop, and returns its exit code: 2 if the
-// flags are wrong, 1 if anything else is, and 0 otherwise.
+// flags can't be parsed, 1 if anything else is wrong, and 0 otherwise.
 func (a App) Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

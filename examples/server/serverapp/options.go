@@ -89,7 +89,7 @@ Environment:
 }
 
 // parse returns the options. The error names the flag, the file or the variable that
-// is wrong.
+// is wrong. It says nothing about the names in -scopes: authtoken.New checks those.
 func (a App) parse(args []string, getenv func(string) string) (*options, error) {
 	var o options
 	var usersFile string

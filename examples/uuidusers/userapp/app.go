@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/signal"
 	"sync"
@@ -149,12 +150,16 @@ func (a *App) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on http://%s\n", listener.Addr())
 
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { _ = a.Tokens.RunJanitor(ctx, time.Minute) })
 	server := &http.Server{
-		Addr:              address,
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
@@ -167,8 +172,7 @@ func (a *App) Run(ctx context.Context) error {
 		defer cancel()
 		_ = server.Shutdown(ctx)
 	})
-	fmt.Println("listening on http://" + address)
-	err := server.ListenAndServe()
+	err = server.Serve(listener)
 	stop()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
