@@ -111,7 +111,8 @@ func check(t *testing.T, svc *authtoken.Service, key string) authtoken.Principal
 // acts are all that can be done with a token named "target", and "new" to create.
 func acts(ctx context.Context, as *authtoken.Access) map[string]func() error {
 	return map[string]func() error{
-		"User": func() error { _, err := as.User(ctx); return err },
+		"User":    func() error { _, err := as.User(ctx); return err },
+		"SeesAll": func() error { _, err := as.SeesAll(ctx); return err },
 		"Create": func() error {
 			_, _, err := as.Create(ctx, authtoken.CreateParams{Identifier: "new", User: "2"})
 			return err

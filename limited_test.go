@@ -31,7 +31,7 @@ func TestLimitedKey(t *testing.T) {
 				for range 2 {
 					for name, act := range acts(t.Context(), as) {
 						switch name {
-						case "User", "Owner", "Owners":
+						case "User", "SeesAll", "Owner", "Owners":
 						default:
 							require.ErrorIs(t, act(), authtoken.ErrForbidden, name)
 						}

@@ -92,10 +92,7 @@ func (f *form) networks(invalid *[]authtoken.FieldError) *[]netip.Prefix {
 	}
 	var networks []netip.Prefix
 	for _, text := range strings.FieldsFunc(*f.Networks, func(r rune) bool { return r == ',' || r <= ' ' }) {
-		n, err := netip.ParsePrefix(text)
-		if a, e := netip.ParseAddr(text); e == nil && a.Zone() == "" {
-			n, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
+		n, err := authtoken.ParseNetwork(text)
 		if err != nil {
 			*invalid = append(*invalid, authtoken.FieldError{Field: "networks", Code: authtoken.CodeInvalid, Value: text})
 			return nil
@@ -144,15 +141,7 @@ func networkTexts(t authtoken.Token) []string {
 }
 
 // from returns the address that r comes from. It is zero if that is not known.
-func (h *Handler) from(r *http.Request) netip.Addr {
-	from := h.cfg.From(r)
-	a, err := netip.ParseAddr(from)
-	if err != nil {
-		ap, _ := netip.ParseAddrPort(from)
-		a = ap.Addr()
-	}
-	return a.Unmap().WithZone("")
-}
+func (h *Handler) from(r *http.Request) netip.Addr { return authtoken.ParseFrom(h.cfg.From(r)) }
 
 // elsewhere reports whether the key of t does not work from this address.
 func elsewhere(t authtoken.Token, from netip.Addr) bool {
