@@ -156,15 +156,19 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(); err != nil {
-		return nil, err
-	}
 	s := newStore()
 	defer func() {
-		if err != nil {
-			_ = s.closeDBs()
+		if err == nil {
+			return
+		}
+		_ = s.closeDBs()
+		if ctx.Err() != nil {
+			err = ctx.Err() // instead of "locked" or "interrupted"
 		}
 	}()
+	if err := f.check(ctx); err != nil {
+		return nil, err
+	}
 
 	if f.inMemory() {
 		if s.writeDB, err = f.openMemory(); err != nil {
@@ -179,7 +183,7 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		return nil, err
 	}
 	s.file = f
-	if s.writeDB, s.writeConn, err = f.openWriter(); err != nil {
+	if s.writeDB, s.writeConn, err = f.openWriter(ctx); err != nil {
 		return nil, err
 	}
 	s.writer = newWriter(s.writeConn, cfg)
