@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -34,17 +33,6 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
 		&r.Scopes, &r.Networks, (*int8)(&r.State), (*textColumn)(&r.Metadata), (*pkColumn)(&r.Via),
 	)
-}
-
-// same reports whether b equals a, apart from what Touch changes.
-func same(a, b *store.Record) bool {
-	return a.PK == b.PK && a.Identifier == b.Identifier && a.Intent == b.Intent && a.User == b.User &&
-		a.Description == b.Description && a.Managed == b.Managed &&
-		instant(a.Expires) == instant(b.Expires) && a.Expiring == b.Expiring &&
-		a.Digest == b.Digest && bytes.Equal(a.Sealed, b.Sealed) &&
-		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil) &&
-		bytes.Equal(keys(a.Earlier), keys(b.Earlier)) &&
-		a.Scopes == b.Scopes && a.Networks == b.Networks && a.State == b.State && a.Metadata == b.Metadata && a.Via == b.Via
 }
 
 // A field that is empty or zero for "none" is NULL in the table. These convert it for

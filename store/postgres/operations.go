@@ -28,8 +28,10 @@ func (s *operations) Create(ctx context.Context, r store.Record, limit int) erro
 			return err
 		}
 		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // did the last attempt create it?
+		created := r
+		created.LastUsed, created.LastUsedFrom = found.LastUsed, found.LastUsedFrom // Touch may have been there since
 		switch {
-		case lookErr == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
+		case lookErr == nil && (found.Version > r.Version || store.Same(&created, &found)):
 			return nil
 		case lookErr != nil && !errors.Is(lookErr, store.ErrNotFound):
 			return lookErr
