@@ -78,6 +78,9 @@ type Query struct {
 	Limit  int     // how many to return; at most 0 is no limit
 }
 
+// ByExpiry reports whether q bounds Expires, so that every match must have one.
+func (q *Query) ByExpiry() bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
+
 // Order is one key to sort by.
 type Order struct {
 	Field Field

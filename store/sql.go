@@ -104,9 +104,6 @@ func (q *Query) SortedBy() []Order {
 	return full
 }
 
-// ByExpiry reports whether q bounds Expires, so that every match must have one.
-func (q *Query) ByExpiry() bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
-
 // Variants returns the characters that equal r, case aside as [Word] says, first r
 // itself.
 func Variants(r rune) []rune {

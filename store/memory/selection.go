@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"math"
+	"reflect"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -96,10 +97,11 @@ func (s *selection) page(ctx context.Context) ([]*row, error) {
 	return page, nil
 }
 
-// unfiltered reports whether q matches every record.
-func unfiltered(q *store.Query) bool {
-	return q.Identifier == "" && q.Description == "" && q.Managed == "" &&
-		q.Users == nil && q.Intents == nil && q.States == nil && q.Scope == "" && q.Via == (store.PK{}) &&
-		q.Expires.IsZero() && q.Expiring == nil && q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() &&
-		len(q.Words) == 0
+// unfiltered reports whether q sets no filter, so that it matches every record.
+func unfiltered(q store.Query) bool {
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
+	if len(q.Words) == 0 {
+		q.Words = nil
+	}
+	return reflect.ValueOf(&q).Elem().IsZero()
 }
