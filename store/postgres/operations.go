@@ -24,7 +24,7 @@ type operations struct {
 func (s *operations) Create(ctx context.Context, r store.Record, limit int) error {
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		err := s.insert(ctx, q, &r, limit)
-		if !inDoubt || !isOutcome(err) {
+		if !inDoubt || !store.IsOutcome(err) {
 			return err
 		}
 		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // did the last attempt create it?
