@@ -1,11 +1,13 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -82,6 +84,48 @@ func Missing(all []Migration, version int) ([]Migration, error) {
 		return nil, fmt.Errorf("its schema has version %d, made by a newer release; this one knows versions up to %d", version, len(all))
 	}
 	return all[version:], nil
+}
+
+// Lacking returns an error that says that the tables lack these steps, nil if there are
+// none.
+func (p TablePrefix) Lacking(steps []Migration) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", string(p), len(steps))
+}
+
+// earlierSize is the size of an earlier key in bytes: its digest and a time.
+const earlierSize = len(Digest{}) + 8
+
+// AppendEarlier appends keys to b in a form for a column of bytes: of each key its
+// digest, and when it stopped being good, in microseconds since 1970, as 8 bytes, the
+// highest first. No keys are no bytes.
+func AppendEarlier(b []byte, keys []EarlierKey) []byte {
+	b = slices.Grow(b, len(keys)*earlierSize)
+	for i := range keys {
+		b = append(b, keys[i].Digest[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(keys[i].Until.UnixMicro()))
+	}
+	return b
+}
+
+// ParseEarlier returns the keys that [AppendEarlier] has written to b, nil if b is
+// empty. They share no memory with b. It returns an error if b ends within a key.
+func ParseEarlier(b []byte) ([]EarlierKey, error) {
+	if len(b)%earlierSize != 0 {
+		return nil, fmt.Errorf("%d bytes instead of keys of %d each", len(b), earlierSize)
+	}
+	if len(b) == 0 {
+		return nil, nil
+	}
+	keys := make([]EarlierKey, len(b)/earlierSize)
+	for i := range keys {
+		n := copy(keys[i].Digest[:], b)
+		keys[i].Until = time.UnixMicro(int64(binary.BigEndian.Uint64(b[n:]))).UTC()
+		b = b[earlierSize:]
+	}
+	return keys, nil
 }
 
 // SortedBy returns the full order of results: q's Order, or the identifier if that is

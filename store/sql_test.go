@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 	"unicode"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,39 @@ func TestMigrations(t *testing.T) {
 	}
 	_, err = store.Missing(all, 3)
 	require.ErrorContains(t, err, "newer release")
+}
+
+func TestLacking(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, store.TablePrefix("app_").Lacking(nil))
+	err := store.TablePrefix("app_").Lacking(make([]store.Migration, 2))
+	require.EqualError(t, err, "the tables app_* lack migrations (2): call Migrate first")
+}
+
+func TestEarlier(t *testing.T) {
+	t.Parallel()
+	keys := []store.EarlierKey{
+		{Digest: store.Digest{1, 31: 2}, Until: time.UnixMicro(1_700_000_000_000_001).UTC()},
+		{Digest: store.Digest{3}, Until: time.UnixMicro(-1).UTC()},
+		{}, // the zero time
+	}
+	b := store.AppendEarlier([]byte("before"), keys)
+	require.Len(t, b, len("before")+3*40)
+	b = b[len("before"):]
+	// Databases hold this form.
+	require.Equal(t, append(append([]byte{1}, make([]byte, 30)...), 2, 0, 0x06, 0x0a, 0x24, 0x18, 0x1e, 0x40, 0x01), b[:40])
+	got, err := store.ParseEarlier(b)
+	require.NoError(t, err)
+	require.Equal(t, keys, got)
+
+	require.Nil(t, store.AppendEarlier(nil, nil))
+	for _, none := range [][]byte{nil, {}} {
+		got, err := store.ParseEarlier(none)
+		require.NoError(t, err)
+		require.Nil(t, got)
+	}
+	_, err = store.ParseEarlier(b[:79])
+	require.EqualError(t, err, "79 bytes instead of keys of 40 each")
 }
 
 func TestSortedBy(t *testing.T) {

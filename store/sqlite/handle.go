@@ -77,12 +77,8 @@ func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
 		if err := checkDriver(waiting, db); err != nil {
 			return err
 		}
-		steps, err := missing(waiting, db, s.reader.prefix)
-		if err != nil {
+		if err := upToDate(waiting, db, s.reader.prefix); err != nil {
 			return err
-		}
-		if len(steps) > 0 {
-			return fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", cfg.TablePrefix, len(steps))
 		}
 		var path string
 		if err := db.GetContext(waiting, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {

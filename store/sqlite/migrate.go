@@ -77,6 +77,15 @@ func missing(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (
 	return steps, checkEncoding(ctx, db)
 }
 
+// upToDate returns nil if the schema lacks nothing.
+func upToDate(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) error {
+	steps, err := missing(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	return p.Lacking(steps)
+}
+
 // checkEncoding makes sure that SQLite compares texts by their bytes in UTF-8.
 func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 	var encoding string
@@ -91,8 +100,8 @@ func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 // table: PRAGMA user_version belongs to the application.
 func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (int, error) {
 	var exists bool
-	const existsSQL = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'authtoken_migrations')`
-	if err := sqlx.GetContext(ctx, db, &exists, p.In(existsSQL)); err != nil || !exists {
+	const hasTableSQL = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'authtoken_migrations')`
+	if err := sqlx.GetContext(ctx, db, &exists, p.In(hasTableSQL)); err != nil || !exists {
 		return 0, err
 	}
 	var version int
