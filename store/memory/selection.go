@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"math"
 	"reflect"
 
@@ -55,6 +56,16 @@ func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// addAll considers rows until no more are needed.
+func (s *selection) addAll(ctx context.Context, rows iter.Seq[*row]) error {
+	for w := range rows {
+		if more, err := s.add(ctx, w); !more || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isAfter reports whether the row in view comes after q.After.
