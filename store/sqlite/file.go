@@ -38,13 +38,16 @@ const (
 	// back again and again.
 	checkpointPages = 4000
 
+	// inMemory is the path of a database that is no file.
+	inMemory = ":memory:"
+
 	// ownersAlone is the file mode of a new database and of a backup.
 	ownersAlone = 0o600
 )
 
 // A file is a database that Open opens.
 type file struct {
-	path string // absolute, or ":memory:"
+	path string // absolute
 	cfg  Config
 }
 
@@ -54,25 +57,14 @@ func newFile(path string, cfg Config) (*file, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
 	}
-	f := &file{path: path, cfg: cfg}
-	if f.inMemory() {
-		return f, nil
-	}
-	var err error
-	f.path, err = filepath.Abs(path)
-	return f, err
+	path, err := filepath.Abs(path)
+	return &file{path: path, cfg: cfg}, err
 }
-
-func (f *file) inMemory() bool { return f.path == ":memory:" }
 
 // dsn returns the driver's data source name, with parameters. SQLite parses it as a
 // URI, so the path is escaped.
 func (f *file) dsn(mode string, pragmas ...string) string {
-	values := url.Values{"_pragma": pragmas}
-	if f.inMemory() {
-		return f.path + "?" + values.Encode()
-	}
-	values.Set("mode", mode)
+	values := url.Values{"_pragma": pragmas, "mode": {mode}}
 	path := filepath.ToSlash(f.path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/ on Windows
@@ -85,9 +77,6 @@ func pragma(name string, value any) string { return fmt.Sprintf("%s(%v)", name, 
 
 // check returns an error if the file can't be used. It runs before anything writes.
 func (f *file) check(ctx context.Context) error {
-	if f.inMemory() {
-		return nil
-	}
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -293,8 +282,8 @@ func (f *file) checkWriter(ctx context.Context, conn *sqlx.Conn) error {
 
 // openMemory opens a database in memory. It ends with its only connection, which must
 // stay open as long as the store.
-func (f *file) openMemory() (*sqlx.DB, error) {
-	db, err := sqlx.Open("sqlite", f.dsn(""))
+func openMemory() (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", inMemory)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func migrateDB(ctx context.Context, handle *sql.DB, cfg Config) error {
 	db := sqlx.NewDb(handle, "sqlite")
 	err = untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error { return checkDriver(ctx, db) })
 	if err == nil {
-		err = newBorrower(db, cfg).migrate(ctx, db)
+		err = newBorrower(db, cfg).migrate(ctx)
 	}
 	return reason(err)
 }
@@ -109,9 +109,9 @@ func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePre
 	return version, err
 }
 
-// migrate takes the missing steps. Until it has the lock it reads through db: a
-// connection or a pool.
-func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error) {
+// migrate takes the missing steps. Until it has the lock, it reads through the pool, if
+// there is one.
+func (w *writer) migrate(ctx context.Context) (err error) {
 	start := time.Now()
 	var steps []store.Migration
 	look := func(db sqlx.QueryerContext) func() error {
@@ -119,6 +119,10 @@ func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error
 			steps, err = missing(ctx, db, w.prefix)
 			return err
 		}
+	}
+	var db sqlx.QueryerContext = w.conn
+	if w.pool != nil {
+		db = w.pool
 	}
 	err = untilFree(ctx, start.Add(w.busyTimeout), look(db))
 	if err != nil || len(steps) == 0 {

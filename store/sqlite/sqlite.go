@@ -92,9 +92,8 @@ type Store struct {
 	reader    *reader
 	where     place
 
-	file      *file      // of Open; nil for New and for a database in memory
-	writeDB   *sqlx.DB   // a pool of one connection
-	writeConn *sqlx.Conn // that connection, kept for the writer
+	file    *file    // of Open; nil for New and for a database in memory
+	writeDB *sqlx.DB // a pool of one connection, which the writer keeps
 
 	// Two pools of read-only connections: a long list must not hold up the check of a
 	// key.
@@ -152,10 +151,6 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := newFile(path, cfg)
-	if err != nil {
-		return nil, err
-	}
 	s := newStore()
 	defer func() {
 		if err == nil {
@@ -166,28 +161,33 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 			err = ctx.Err() // instead of "locked" or "interrupted"
 		}
 	}()
-	if err := f.check(ctx); err != nil {
-		return nil, err
-	}
-
-	if f.inMemory() {
-		if s.writeDB, err = f.openMemory(); err != nil {
+	if path == inMemory {
+		if s.writeDB, err = openMemory(); err != nil {
 			return nil, err
 		}
-		if err := newBorrower(s.writeDB, cfg).migrate(ctx, s.writeDB); err != nil {
+		if err := newBorrower(s.writeDB, cfg).migrate(ctx); err != nil {
 			return nil, err
 		}
 		return s, s.use(ctx, s.writeDB, cfg)
+	}
+
+	f, err := newFile(path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(ctx); err != nil {
+		return nil, err
 	}
 	if err := f.create(); err != nil {
 		return nil, err
 	}
 	s.file = f
-	if s.writeDB, s.writeConn, err = f.openWriter(ctx); err != nil {
+	db, conn, err := f.openWriter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s.writer = newWriter(s.writeConn, cfg)
-	if err := s.writer.migrate(ctx, s.writeConn); err != nil {
+	s.writeDB, s.writer = db, newWriter(conn, cfg)
+	if err := s.writer.migrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.writer.prepareAll(ctx); err != nil {
@@ -236,9 +236,6 @@ func (s *Store) closeDBs() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
-	}
-	if s.writeConn != nil {
-		errs = append(errs, s.writeConn.Close()) // or writeDB would wait for it
 	}
 	if s.writeDB != nil {
 		errs = append(errs, s.writeDB.Close())
