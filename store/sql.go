@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -146,6 +147,44 @@ func (q *Query) SortedBy() []Order {
 		}
 	}
 	return full
+}
+
+// A Search does in Go what [Query.SearchInGo] leaves out of a query. A nil Search leaves
+// nothing to do. It is for one goroutine.
+type Search struct {
+	q       *Query
+	matcher *Matcher
+	found   int
+}
+
+// SearchInGo returns q without Words, Offset and Limit, for SQL, and the Search for the
+// records that SQL finds, in q's order. q must not change while the Search is in use.
+//
+// Stores search in Go for the words of a query with Users. For crafted texts, SQL takes
+// time in proportion to the length of the text times that of the words. So SQL only
+// searches through everybody's tokens, which no plain user can do. In Go, the length of
+// the words does not matter.
+func (q *Query) SearchInGo() (Query, *Search) {
+	rest := *q
+	rest.Words, rest.Offset, rest.Limit = nil, 0, 0
+	return rest, &Search{q: q, matcher: q.Matcher()}
+}
+
+// Take reports whether r, the next record, is one that q selects, and whether more
+// records are needed. If ctx has ended, it returns ctx.Err() instead, as
+// [Matcher.Match] does.
+func (s *Search) Take(ctx context.Context, r *Record) (selected, more bool, err error) {
+	if s == nil {
+		return true, true, nil
+	}
+	ok, err := s.matcher.Match(ctx, r)
+	if err != nil || !ok {
+		return false, err == nil, err
+	}
+	s.found++
+	// The sum of Offset and Limit may be too large for an int.
+	more = s.q.Limit <= 0 || s.found-max(s.q.Offset, 0) < s.q.Limit
+	return s.found > s.q.Offset, more, nil
 }
 
 // Variants returns the characters that equal r, case aside as [Word] says, first r

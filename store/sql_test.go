@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,50 @@ func TestEarlier(t *testing.T) {
 	}
 	_, err = store.ParseEarlier(b[:79])
 	require.EqualError(t, err, "79 bytes instead of keys of 40 each")
+}
+
+// TestSearch compares a Search with Query.Select.
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	records := contents(t, filled(t, 30)) // by identifier
+	for _, words := range [][]store.Word{nil, {{Text: "N-2"}}, {{Text: "nowhere"}}} {
+		for _, offset := range []int{math.MinInt, -1, 0, 1, 5, 40, math.MaxInt} {
+			for _, limit := range []int{math.MinInt, -1, 0, 1, 7, 40, math.MaxInt} {
+				q := store.Query{Users: []string{"user-1", "user-2", "user-3"}, Words: words, Offset: offset, Limit: limit}
+				want, err := q.Select(t.Context(), slices.Clone(records))
+				require.NoError(t, err)
+
+				rest, search := q.SearchInGo()
+				require.Equal(t, store.Query{Users: q.Users}, rest)
+				got := []store.Record{}
+				for i := range records {
+					selected, more, err := search.Take(t.Context(), &records[i])
+					require.NoError(t, err)
+					if selected {
+						got = append(got, records[i])
+					}
+					require.Equal(t, limit <= 0 || len(got) < limit, more)
+					if !more {
+						break
+					}
+				}
+				require.Equal(t, want, got, "%d, %d", offset, limit)
+			}
+		}
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	q := store.Query{Words: []store.Word{{Text: "token"}}}
+	_, search := q.SearchInGo()
+	selected, more, err := search.Take(ctx, &records[0])
+	require.ErrorIs(t, err, context.Canceled)
+	require.False(t, selected || more)
+
+	search = nil
+	selected, more, err = search.Take(ctx, &records[0])
+	require.NoError(t, err)
+	require.True(t, selected && more)
 }
 
 func TestSortedBy(t *testing.T) {
