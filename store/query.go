@@ -68,8 +68,8 @@ type Query struct {
 
 	// Order is what results are sorted by, first things first. Users sort as
 	// [CompareUsers] has it. Other text sorts byte by byte, false before true, and a
-	// value that is not there (Managed, Expires, LastUsed) after all that are. Ties
-	// are settled by PK, ascending. Empty is by identifier. FieldDigest is not for
+	// value that is not there (Managed, Expires, Created, LastUsed) after all that are.
+	// Ties are settled by PK, ascending. Empty is by identifier. FieldDigest is not for
 	// ordering; the service never asks for it.
 	Order []Order
 
