@@ -29,8 +29,7 @@ type Config struct {
 	MaxWaiting int
 
 	// TablePrefix starts the names of the tables and indexes, so that several stores
-	// can share a database. It has 1 to 40 letters from a to z, digits and underscores,
-	// and does not start with a digit. Defaults to "authtoken_".
+	// can share a database; see [store.TablePrefix.Check]. Defaults to "authtoken_".
 	TablePrefix string
 }
 
