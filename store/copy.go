@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"reflect"
 	"sync"
-	"time"
 )
 
 // CopyStats reports the progress of [Copy], in records.
@@ -82,7 +80,7 @@ func (c *copying) deleteOld(ctx context.Context) error {
 	return c.each(ctx, c.dst, c.src, func(page []pair) error {
 		var old []Record
 		for _, p := range page {
-			if p.other != nil && same(p.record, p.other) {
+			if p.other != nil && Same(p.record, p.other) {
 				c.stats.Kept++
 			} else {
 				old = append(old, *p.record)
@@ -233,23 +231,4 @@ func write(ctx context.Context, records []Record, f func(*Record) error) (int, e
 		return done, ctx.Err() // they all failed with it
 	}
 	return done, errors.Join(errs...)
-}
-
-// same reports whether a and b are stored as the same record.
-func same(a, b *Record) bool { return reflect.DeepEqual(normal(*a), normal(*b)) }
-
-// normal returns r in a form that all its equals share.
-func normal(r Record) Record {
-	for _, t := range []*time.Time{&r.Expires, &r.RetiredUntil, &r.Created, &r.LastUsed} {
-		*t = time.UnixMicro(t.UnixMicro()).UTC()
-	}
-	if len(r.Sealed) == 0 {
-		r.Sealed = nil
-	}
-	var earlier []EarlierKey
-	for _, k := range r.Earlier {
-		earlier = append(earlier, EarlierKey{k.Digest, time.UnixMicro(k.Until.UnixMicro()).UTC()})
-	}
-	r.Earlier = earlier
-	return r
 }

@@ -1,12 +1,14 @@
 // Package store is the contract between authtoken and whatever keeps its
 // tokens: the [Store] interface, the [Record] it keeps, the [Query] it answers
-// and the errors it returns. It imports nothing but the standard library, so
-// that a store of your own depends on nothing else.
+// and the errors it returns. [Copy] copies the records of one store to another,
+// and [TablePrefix] and [Migrations] help stores that use SQL. The package imports
+// nothing but the standard library, so that a store of your own depends on nothing
+// else.
 //
-// A store is dumb on purpose. It has no clock, no randomness, no validation
-// and no policy; all of those live in the service, and every store behaves the
-// same because of it. Package storetest has a case for each sentence below:
-// run it against your store and believe it, not your reading.
+// A store is dumb on purpose. It has no validation and no policy, and no token
+// depends on a store's clock or randomness; all of those live in the service, and
+// every store behaves the same because of it. Package storetest has a case for each
+// sentence below: run it against your store and believe it, not your reading.
 //
 // # What every store promises
 //

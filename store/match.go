@@ -30,7 +30,7 @@ func (q *Query) matches(r *Record) bool {
 		q.Expiring != nil && *q.Expiring != r.Expiring:
 		return false
 	}
-	if !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() {
+	if q.ByExpiry() {
 		if !r.Expiring || r.Expires.IsZero() ||
 			!q.ExpiryFrom.IsZero() && r.Expires.UnixMicro() < q.ExpiryFrom.UnixMicro() ||
 			!q.ExpiryBefore.IsZero() && r.Expires.UnixMicro() >= q.ExpiryBefore.UnixMicro() {

@@ -68,8 +68,8 @@ type Query struct {
 
 	// Order is what results are sorted by, first things first. Users sort as
 	// [CompareUsers] has it. Other text sorts byte by byte, false before true, and a
-	// value that is not there (Managed, Expires, LastUsed) after all that are. Ties
-	// are settled by PK, ascending. Empty is by identifier. FieldDigest is not for
+	// value that is not there (Managed, Expires, Created, LastUsed) after all that are.
+	// Ties are settled by PK, ascending. Empty is by identifier. FieldDigest is not for
 	// ordering; the service never asks for it.
 	Order []Order
 
@@ -77,6 +77,9 @@ type Query struct {
 	Offset int     // how many to skip; at most 0 is none
 	Limit  int     // how many to return; at most 0 is no limit
 }
+
+// ByExpiry reports whether q bounds Expires, so that every match must have one.
+func (q *Query) ByExpiry() bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
 
 // Order is one key to sort by.
 type Order struct {

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"context"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -84,6 +87,48 @@ func Missing(all []Migration, version int) ([]Migration, error) {
 	return all[version:], nil
 }
 
+// Lacking returns an error that says that the tables lack these steps, nil if there are
+// none.
+func (p TablePrefix) Lacking(steps []Migration) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", string(p), len(steps))
+}
+
+// earlierSize is the size of an earlier key in bytes: its digest and a time.
+const earlierSize = len(Digest{}) + 8
+
+// AppendEarlier appends keys to b in a form for a column of bytes: of each key its
+// digest, and when it stopped being good, in microseconds since 1970, as 8 bytes, the
+// highest first. No keys are no bytes.
+func AppendEarlier(b []byte, keys []EarlierKey) []byte {
+	b = slices.Grow(b, len(keys)*earlierSize)
+	for i := range keys {
+		b = append(b, keys[i].Digest[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(keys[i].Until.UnixMicro()))
+	}
+	return b
+}
+
+// ParseEarlier returns the keys that [AppendEarlier] has written to b, nil if b is
+// empty. They share no memory with b. It returns an error if b ends within a key.
+func ParseEarlier(b []byte) ([]EarlierKey, error) {
+	if len(b)%earlierSize != 0 {
+		return nil, fmt.Errorf("%d bytes instead of keys of %d each", len(b), earlierSize)
+	}
+	if len(b) == 0 {
+		return nil, nil
+	}
+	keys := make([]EarlierKey, len(b)/earlierSize)
+	for i := range keys {
+		n := copy(keys[i].Digest[:], b)
+		keys[i].Until = time.UnixMicro(int64(binary.BigEndian.Uint64(b[n:]))).UTC()
+		b = b[earlierSize:]
+	}
+	return keys, nil
+}
+
 // SortedBy returns the full order of results: q's Order, or the identifier if that is
 // empty, with each field once, and the PK last. The PK follows even the unique
 // identifier: a newer record may have the identifier of q.After.
@@ -104,8 +149,43 @@ func (q *Query) SortedBy() []Order {
 	return full
 }
 
-// ByExpiry reports whether q bounds Expires, so that every match must have one.
-func (q *Query) ByExpiry() bool { return !q.ExpiryFrom.IsZero() || !q.ExpiryBefore.IsZero() }
+// A Search does in Go what [Query.SearchInGo] leaves out of a query. A nil Search leaves
+// nothing to do. It is for one goroutine.
+type Search struct {
+	q       *Query
+	matcher *Matcher
+	found   int
+}
+
+// SearchInGo returns q without Words, Offset and Limit, for SQL, and the Search for the
+// records that SQL finds, in q's order. q must not change while the Search is in use.
+//
+// Stores search in Go for the words of a query with Users. For crafted texts, SQL takes
+// time in proportion to the length of the text times that of the words. So SQL only
+// searches through everybody's tokens, which no plain user can do. In Go, the length of
+// the words does not matter.
+func (q *Query) SearchInGo() (Query, *Search) {
+	rest := *q
+	rest.Words, rest.Offset, rest.Limit = nil, 0, 0
+	return rest, &Search{q: q, matcher: q.Matcher()}
+}
+
+// Take reports whether r, the next record, is one that q selects, and whether more
+// records are needed. If ctx has ended, it returns ctx.Err() instead, as
+// [Matcher.Match] does.
+func (s *Search) Take(ctx context.Context, r *Record) (selected, more bool, err error) {
+	if s == nil {
+		return true, true, nil
+	}
+	ok, err := s.matcher.Match(ctx, r)
+	if err != nil || !ok {
+		return false, err == nil, err
+	}
+	s.found++
+	// The sum of Offset and Limit may be too large for an int.
+	more = s.q.Limit <= 0 || s.found-max(s.q.Offset, 0) < s.q.Limit
+	return s.found > s.q.Offset, more, nil
+}
 
 // Variants returns the characters that equal r, case aside as [Word] says, first r
 // itself.

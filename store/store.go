@@ -140,6 +140,12 @@ var (
 	ErrLimit    = errors.New("owner has as many tokens as the limit allows")
 )
 
+// IsOutcome reports whether err matches one of these errors: answers that callers
+// expect, and with which nothing has changed.
+func IsOutcome(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrTaken) || errors.Is(err, ErrStale) || errors.Is(err, ErrLimit)
+}
+
 // TakenError says which field's value another record has already. It matches
 // [ErrTaken].
 type TakenError struct {

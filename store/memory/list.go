@@ -52,14 +52,8 @@ func (s *Store) list(ctx context.Context, q *store.Query) ([]*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range rest {
-		more, err := sel.add(ctx, w)
-		if err != nil {
-			return nil, err
-		}
-		if !more {
-			break
-		}
+	if err := sel.addAll(ctx, slices.Values(rest)); err != nil {
+		return nil, err
 	}
 	return sel.page(ctx)
 }

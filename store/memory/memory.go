@@ -136,14 +136,8 @@ func (s *Store) Purge(ctx context.Context, q store.Query) ([]store.Record, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sel := newSelection(&q, s.source(&q))
-	for w := range sel.rows {
-		more, err := sel.add(ctx, w)
-		if err != nil {
-			return nil, err
-		}
-		if !more {
-			break
-		}
+	if err := sel.addAll(ctx, sel.rows); err != nil {
+		return nil, err
 	}
 	found, err := sel.page(ctx)
 	if err != nil {

@@ -105,6 +105,7 @@ func (w *row) record() (r store.Record) {
 // copyTo sets all fields of r, which must be zero, to those of w.
 func (w *row) copyTo(r *store.Record) {
 	w.view(r)
+	r.Networks, r.Metadata = w.limits.networks, w.limits.metadata
 	r.Digest = w.digest
 	if w.sealed != "" {
 		r.Sealed = []byte(w.sealed)
@@ -126,7 +127,7 @@ func (w *row) view(r *store.Record) {
 	r.Intent = w.intent.Value()
 	r.User = w.user
 	r.Description = w.description
-	r.Scopes, r.Networks, r.Metadata, r.State = w.limits.scopes, w.limits.networks, w.limits.metadata, w.limits.state
+	r.Scopes, r.State = w.limits.scopes, w.limits.state
 	r.Managed, r.Via = "", store.PK{}
 	if w.rare != nil {
 		r.Managed, r.Via = w.rare.managed, w.rare.via

@@ -2,7 +2,9 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"math"
+	"reflect"
 
 	"github.com/authtoken/authtoken/store"
 )
@@ -56,6 +58,16 @@ func (s *selection) add(ctx context.Context, w *row) (more bool, err error) {
 	return true, nil
 }
 
+// addAll considers rows until no more are needed.
+func (s *selection) addAll(ctx context.Context, rows iter.Seq[*row]) error {
+	for w := range rows {
+		if more, err := s.add(ctx, w); !more || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // isAfter reports whether the row in view comes after q.After.
 func (s *selection) isAfter() bool {
 	if s.q.After == nil || s.ordered && len(s.found) > 0 { // the one before was
@@ -96,10 +108,11 @@ func (s *selection) page(ctx context.Context) ([]*row, error) {
 	return page, nil
 }
 
-// unfiltered reports whether q matches every record.
-func unfiltered(q *store.Query) bool {
-	return q.Identifier == "" && q.Description == "" && q.Managed == "" &&
-		q.Users == nil && q.Intents == nil && q.States == nil && q.Scope == "" && q.Via == (store.PK{}) &&
-		q.Expires.IsZero() && q.Expiring == nil && q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() &&
-		len(q.Words) == 0
+// unfiltered reports whether q sets no filter, so that it matches every record.
+func unfiltered(q store.Query) bool {
+	q.Order, q.After, q.Offset, q.Limit = nil, nil, 0, 0
+	if len(q.Words) == 0 {
+		q.Words = nil
+	}
+	return reflect.ValueOf(&q).Elem().IsZero()
 }

@@ -27,7 +27,7 @@ func (x *index) source(q *store.Query) source {
 		return single(x.byManaged[q.Managed])
 	}
 	src := x.identifiers(q)
-	if q.ExpiryFrom.IsZero() && q.ExpiryBefore.IsZero() {
+	if !q.ByExpiry() {
 		return src
 	}
 	expiring := x.expiries(q)
@@ -56,7 +56,7 @@ func none(func(*row) bool) {}
 func (x *index) identifiers(q *store.Query) source {
 	rest := *q
 	rest.Users = nil
-	exact := unfiltered(&rest)
+	exact := unfiltered(rest)
 	if q.Users == nil {
 		return span[textKey]{&x.all, x.all.start(), x.all.end()}.source(q, exact)
 	}
@@ -107,7 +107,7 @@ func (x *index) expiries(q *store.Query) source {
 	rest.ExpiryFrom, rest.ExpiryBefore = time.Time{}, time.Time{}
 	src := source{
 		count:   sp.count(),
-		exact:   unfiltered(&rest),
+		exact:   unfiltered(rest),
 		ordered: len(q.Order) == 1 && q.Order[0] == store.Order{Field: store.FieldExpires},
 	}
 	if src.ordered && q.After != nil {

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -34,17 +32,6 @@ func scanRecord(row pgx.Row, r *store.Record) error {
 		(*timeColumn)(&r.Created), (*timeColumn)(&r.LastUsed), &r.LastUsedFrom, &r.Version, (*keysColumn)(&r.Earlier),
 		&r.Scopes, &r.Networks, (*int8)(&r.State), (*textColumn)(&r.Metadata), (*pkColumn)(&r.Via),
 	)
-}
-
-// same reports whether b equals a, apart from what Touch changes.
-func same(a, b *store.Record) bool {
-	return a.PK == b.PK && a.Identifier == b.Identifier && a.Intent == b.Intent && a.User == b.User &&
-		a.Description == b.Description && a.Managed == b.Managed &&
-		instant(a.Expires) == instant(b.Expires) && a.Expiring == b.Expiring &&
-		a.Digest == b.Digest && bytes.Equal(a.Sealed, b.Sealed) &&
-		a.Retired == b.Retired && instant(a.RetiredUntil) == instant(b.RetiredUntil) &&
-		bytes.Equal(keys(a.Earlier), keys(b.Earlier)) &&
-		a.Scopes == b.Scopes && a.Networks == b.Networks && a.State == b.State && a.Metadata == b.Metadata && a.Via == b.Via
 }
 
 // A field that is empty or zero for "none" is NULL in the table. These convert it for
@@ -79,19 +66,12 @@ func instant(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: time.UnixMicro(t.UnixMicro()).UTC(), Valid: true}
 }
 
-// keySize is the size of an earlier key in bytes: its digest and a time.
-const keySize = len(store.Digest{}) + 8
-
+// keys returns nil, which is NULL, for no keys.
 func keys(ks []store.EarlierKey) []byte {
 	if len(ks) == 0 {
 		return nil
 	}
-	b := make([]byte, 0, len(ks)*keySize)
-	for i := range ks {
-		b = append(b, ks[i].Digest[:]...)
-		b = binary.BigEndian.AppendUint64(b, uint64(ks[i].Until.UnixMicro()))
-	}
-	return b
+	return store.AppendEarlier(nil, ks)
 }
 
 // digests never returns nil, which would be NULL.
@@ -142,15 +122,7 @@ func (c *timeColumn) ScanTimestamptz(v pgtype.Timestamptz) error {
 }
 
 func (c *keysColumn) ScanBytes(v []byte) error {
-	if len(v)%keySize != 0 {
-		return fmt.Errorf("%d bytes instead of keys of %d each", len(v), keySize)
-	}
-	*c = nil
-	for ; len(v) > 0; v = v[keySize:] {
-		var k store.EarlierKey
-		n := copy(k.Digest[:], v)
-		k.Until = time.UnixMicro(int64(binary.BigEndian.Uint64(v[n:]))).UTC()
-		*c = append(*c, k)
-	}
-	return nil
+	ks, err := store.ParseEarlier(v)
+	*c = ks
+	return err
 }

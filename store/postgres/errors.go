@@ -109,16 +109,10 @@ func isUnsure(err error) bool {
 	return ok
 }
 
-// isOutcome reports whether err is an answer that callers expect.
-func isOutcome(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken) ||
-		errors.Is(err, store.ErrLimit)
-}
-
 // wrap adds the name of the operation to err, unless callers expect err as it is.
 func wrap(op string, err error) error {
 	switch {
-	case err == nil, isOutcome(err), errors.Is(err, ErrClosed):
+	case err == nil, store.IsOutcome(err), errors.Is(err, ErrClosed):
 		return err
 	case code(err) == codeUndefinedTable:
 		return fmt.Errorf("postgres: %s: the tables are not there; Migrate makes them: %w", op, err)

@@ -109,8 +109,8 @@ func missing(ctx context.Context, q querier, p store.TablePrefix) ([]store.Migra
 // upToDate returns nil if the schema lacks nothing.
 func upToDate(ctx context.Context, q querier, p store.TablePrefix) error {
 	steps, err := missing(ctx, q, p)
-	if err == nil && len(steps) > 0 {
-		err = fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", p, len(steps))
+	if err != nil {
+		return err
 	}
-	return err
+	return p.Lacking(steps)
 }

@@ -24,12 +24,14 @@ type operations struct {
 func (s *operations) Create(ctx context.Context, r store.Record, limit int) error {
 	err := s.write(ctx, true, func(ctx context.Context, q querier, inDoubt bool) error {
 		err := s.insert(ctx, q, &r, limit)
-		if !inDoubt || !isOutcome(err) {
+		if !inDoubt || !store.IsOutcome(err) {
 			return err
 		}
 		found, lookErr := one(ctx, q, s.sql.byPK, uuid(r.PK)) // did the last attempt create it?
+		created := r
+		created.LastUsed, created.LastUsedFrom = found.LastUsed, found.LastUsedFrom // Touch may have been there since
 		switch {
-		case lookErr == nil && (found.Version > r.Version || found.Version == r.Version && same(&r, &found)):
+		case lookErr == nil && (found.Version > r.Version || store.Same(&created, &found)):
 			return nil
 		case lookErr != nil && !errors.Is(lookErr, store.ErrNotFound):
 			return lookErr
@@ -201,30 +203,20 @@ func (s *operations) List(ctx context.Context, q store.Query) ([]store.Record, e
 // each calls f for the records that q selects, in order. running is for the statement:
 // in a transaction of the application it does not end when ctx does.
 func (s *operations) each(ctx, running context.Context, db querier, q *store.Query, f func(*store.Record)) error {
+	sel, search := *q, (*store.Search)(nil)
+	if !inSQL(q) {
+		sel, search = q.SearchInGo()
+	}
 	var st statement
 	st.add(s.sql.list)
-	if inSQL(q) {
-		st.filter(q)
-		st.page(q)
-		return scanAll(running, db, &st, func(r *store.Record) (bool, error) {
-			f(r)
-			return true, nil
-		})
-	}
-	all := *q
-	all.Words, all.Offset, all.Limit = nil, 0, 0
-	st.filter(&all)
-	st.page(&all)
-	matcher, n := q.Matcher(), 0
+	st.filter(&sel)
+	st.page(&sel)
 	return scanAll(running, db, &st, func(r *store.Record) (more bool, err error) {
-		ok, err := matcher.Match(ctx, r)
-		if err != nil || !ok {
-			return err == nil, err
-		}
-		if n++; n > q.Offset {
+		use, more, err := search.Take(ctx, r)
+		if use {
 			f(r)
 		}
-		return q.Limit <= 0 || n-max(q.Offset, 0) < q.Limit, nil
+		return more, err
 	})
 }
 

@@ -55,9 +55,8 @@ import (
 
 // Config configures a store. Its zero value is ready for use.
 type Config struct {
-	// TablePrefix starts the names of the tables and indexes. It has 1 to 40 letters
-	// from a to z, digits and underscores, and does not start with a digit. Defaults to
-	// "authtoken_".
+	// TablePrefix starts the names of the tables and indexes, so that several stores
+	// can share a database; see [store.TablePrefix.Check]. Defaults to "authtoken_".
 	TablePrefix string
 
 	// RetryFor is how long a call is tried again if the server is away or aborts it

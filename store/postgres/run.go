@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // A querier runs statements: a pool, a connection or a transaction.
@@ -66,7 +68,7 @@ func (r *inPool) retry(ctx context.Context, repeatable bool, attempt func(inDoub
 			return ctx.Err()
 		}
 		err := attempt(inDoubt)
-		if err == nil || isOutcome(err) {
+		if err == nil || store.IsOutcome(err) {
 			return err
 		}
 		if isUnsure(err) {

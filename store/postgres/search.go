@@ -8,10 +8,8 @@ import (
 	"github.com/authtoken/authtoken/store"
 )
 
-// inSQL reports whether SQL looks for the words of q. For crafted texts, that takes
-// time in proportion to the length of the text times that of the words. So SQL only
-// searches through everybody's tokens, which no plain user can do. A search among the
-// tokens of given users runs in Go, where the length of the words does not matter.
+// inSQL reports whether SQL looks for the words of q. [store.Query.SearchInGo] says why
+// it does not always.
 func inSQL(q *store.Query) bool { return q.Users == nil || len(q.Words) == 0 }
 
 // words adds that all of ws occur in a record, in any case.

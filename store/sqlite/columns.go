@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -80,19 +79,11 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// keySize is the size of an earlier key in bytes: its digest and a time.
-const keySize = len(store.Digest{}) + 8
-
 func keys(ks []store.EarlierKey) any {
 	if len(ks) == 0 {
 		return nil
 	}
-	b := make([]byte, 0, len(ks)*keySize)
-	for i := range ks {
-		b = append(b, ks[i].Digest[:]...)
-		b = binary.BigEndian.AppendUint64(b, uint64(ks[i].Until.UnixMicro()))
-	}
-	return b
+	return store.AppendEarlier(nil, ks)
 }
 
 type (
@@ -188,16 +179,9 @@ func (c *keysColumn) Scan(src any) error {
 		*c = nil
 		return nil
 	case []byte:
-		if len(src)%keySize != 0 {
-			return fmt.Errorf("%d bytes instead of keys of %d each", len(src), keySize)
-		}
-		*c = make(keysColumn, len(src)/keySize)
-		for i := range *c {
-			n := copy((*c)[i].Digest[:], src)
-			(*c)[i].Until = time.UnixMicro(int64(binary.BigEndian.Uint64(src[n:]))).UTC()
-			src = src[keySize:]
-		}
-		return nil
+		ks, err := store.ParseEarlier(src)
+		*c = ks
+		return err
 	}
 	return fmt.Errorf("%T instead of keys", src)
 }

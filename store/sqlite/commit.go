@@ -316,7 +316,7 @@ func (w *write) run() (fit bool) {
 		}
 	}()
 	w.err = w.do(true)
-	return w.err == nil || isOutcome(w.err)
+	return w.err == nil || store.IsOutcome(w.err)
 }
 
 // result returns the write's error to its caller. If the write panicked in the leader's
@@ -331,12 +331,6 @@ func (w *write) result() error {
 func (w *write) panicked() bool {
 	_, ok := errors.AsType[*panicError](w.err)
 	return ok
-}
-
-// isOutcome reports whether err is the regular result of a write that changes nothing.
-func isOutcome(err error) bool {
-	return errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) ||
-		errors.Is(err, store.ErrLimit)
 }
 
 // A panicError carries a panic from the leader's goroutine to the caller's.

@@ -8,6 +8,8 @@ import (
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 var (
@@ -82,7 +84,7 @@ func untilFree(ctx context.Context, deadline time.Time, f func() error) error {
 // wrap adds the name of the operation to err, unless callers expect err as it is.
 func (s *Store) wrap(op string, err error) error {
 	switch {
-	case err == nil, isOutcome(err), errors.Is(err, ErrClosed), errors.Is(err, ErrOverloaded):
+	case err == nil, store.IsOutcome(err), errors.Is(err, ErrClosed), errors.Is(err, ErrOverloaded):
 		return err
 	case s.closed.Load() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return ErrClosed

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// writerWait is the busy_timeout of the writing connection; see untilFree.
+	// writerWait is the busy_timeout of a connection on which untilFree waits.
 	writerWait = 10 * time.Millisecond
 
 	// The page caches, in KiB. writerCache holds the pages that a group changes and the
@@ -38,13 +38,16 @@ const (
 	// back again and again.
 	checkpointPages = 4000
 
+	// inMemory is the path of a database that is no file.
+	inMemory = ":memory:"
+
 	// ownersAlone is the file mode of a new database and of a backup.
 	ownersAlone = 0o600
 )
 
 // A file is a database that Open opens.
 type file struct {
-	path string // absolute, or ":memory:"
+	path string // absolute
 	cfg  Config
 }
 
@@ -54,25 +57,14 @@ func newFile(path string, cfg Config) (*file, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
 	}
-	f := &file{path: path, cfg: cfg}
-	if f.inMemory() {
-		return f, nil
-	}
-	var err error
-	f.path, err = filepath.Abs(path)
-	return f, err
+	path, err := filepath.Abs(path)
+	return &file{path: path, cfg: cfg}, err
 }
-
-func (f *file) inMemory() bool { return f.path == ":memory:" }
 
 // dsn returns the driver's data source name, with parameters. SQLite parses it as a
 // URI, so the path is escaped.
 func (f *file) dsn(mode string, pragmas ...string) string {
-	values := url.Values{"_pragma": pragmas}
-	if f.inMemory() {
-		return f.path + "?" + values.Encode()
-	}
-	values.Set("mode", mode)
+	values := url.Values{"_pragma": pragmas, "mode": {mode}}
 	path := filepath.ToSlash(f.path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/ on Windows
@@ -84,10 +76,7 @@ func (f *file) dsn(mode string, pragmas ...string) string {
 func pragma(name string, value any) string { return fmt.Sprintf("%s(%v)", name, value) }
 
 // check returns an error if the file can't be used. It runs before anything writes.
-func (f *file) check() error {
-	if f.inMemory() {
-		return nil
-	}
+func (f *file) check(ctx context.Context) error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -95,13 +84,13 @@ func (f *file) check() error {
 		if err != nil {
 			return fmt.Errorf("there is no directory to make it in: %w", err)
 		}
-		return f.checkBeside("it is not there")
+		return f.checkBeside(ctx, "it is not there")
 	case err != nil:
 		return err
 	case info.IsDir():
 		return errors.New("it is a directory")
 	case info.Size() == 0:
-		return f.checkBeside("it is empty")
+		return f.checkBeside(ctx, "it is empty")
 	case info.Size() == 1:
 		return errors.New("not a SQLite database") // SQLite would take it for empty
 	}
@@ -113,20 +102,20 @@ func (f *file) check() error {
 	if _, err := os.Stat(f.target() + "-wal"); err == nil {
 		mode = "ro"
 	}
-	db, err := sqlx.Open("sqlite", f.dsn(mode, pragma("busy_timeout", f.cfg.BusyTimeout.Milliseconds())))
+	db, err := sqlx.Open("sqlite", f.dsn(mode, pragma("busy_timeout", writerWait.Milliseconds())))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return f.checkContents(context.Background(), db)
+	return f.checkContents(ctx, db)
 }
 
 // checkBeside makes sure that an empty or missing file has never been in use. SQLite
 // would take it for new and delete the files beside it, which may hold all the tokens.
-func (f *file) checkBeside(what string) error {
+func (f *file) checkBeside(ctx context.Context, what string) error {
 	err := f.beside(what)
 	if info, statErr := os.Stat(f.path); err != nil && statErr == nil && info.Size() > 0 {
-		return f.check() // another process has just made it
+		return f.check(ctx) // another process has just made it
 	}
 	return err
 }
@@ -209,9 +198,13 @@ func (f *file) target() string {
 
 // checkContents checks a file that isn't empty.
 func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
+	var size int64
+	const sizeSQL = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
 	err := untilFree(ctx, time.Now().Add(f.cfg.BusyTimeout), func() error {
-		_, err := missing(ctx, db, store.TablePrefix(f.cfg.TablePrefix))
-		return err
+		if _, err := missing(ctx, db, store.TablePrefix(f.cfg.TablePrefix)); err != nil {
+			return err
+		}
+		return db.GetContext(ctx, &size, sizeSQL)
 	})
 	if err != nil {
 		return reason(err)
@@ -221,11 +214,6 @@ func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 	// accepts a last page that is cut short. Pages that the file lacks may be in the
 	// -wal file still. If that is empty now, the file must have all the pages counted
 	// before.
-	var size int64
-	const sizeSQL = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
-	if err := db.GetContext(ctx, &size, sizeSQL); err != nil {
-		return reason(err)
-	}
 	if log, err := os.Stat(f.target() + "-wal"); err == nil && log.Size() > 0 {
 		return nil
 	}
@@ -237,7 +225,7 @@ func (f *file) checkContents(ctx context.Context, db *sqlx.DB) error {
 }
 
 // openWriter opens the connection that writes.
-func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
+func (f *file) openWriter(ctx context.Context) (*sqlx.DB, *sqlx.Conn, error) {
 	db, err := sqlx.Open("sqlite", f.dsn("rwc",
 		pragma("busy_timeout", writerWait.Milliseconds()),
 		pragma("cache_size", -writerCache),
@@ -252,9 +240,9 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 
 	// Switching to WAL takes a lock that SQLite doesn't always wait for: if two
 	// processes open a new file, one may get "database is locked".
-	conn, err := connect(context.Background(), db, time.Now().Add(f.cfg.BusyTimeout))
+	conn, err := connect(ctx, db, time.Now().Add(f.cfg.BusyTimeout))
 	if err == nil {
-		err = f.checkWriter(conn)
+		err = f.checkWriter(ctx, conn)
 	}
 	if err != nil {
 		if conn != nil {
@@ -267,7 +255,7 @@ func (f *file) openWriter() (*sqlx.DB, *sqlx.Conn, error) {
 }
 
 // checkWriter checks what SQLite may refuse without an error.
-func (f *file) checkWriter(conn *sqlx.Conn) error {
+func (f *file) checkWriter(ctx context.Context, conn *sqlx.Conn) error {
 	err := conn.Raw(func(driverConn any) error {
 		c, ok := driverConn.(interface{ IsReadOnly(string) (bool, error) })
 		if !ok {
@@ -283,7 +271,7 @@ func (f *file) checkWriter(conn *sqlx.Conn) error {
 		return err
 	}
 	var mode string
-	if err := conn.GetContext(context.Background(), &mode, "PRAGMA journal_mode"); err != nil {
+	if err := conn.GetContext(ctx, &mode, "PRAGMA journal_mode"); err != nil {
 		return err
 	}
 	if mode != "wal" {
@@ -294,8 +282,8 @@ func (f *file) checkWriter(conn *sqlx.Conn) error {
 
 // openMemory opens a database in memory. It ends with its only connection, which must
 // stay open as long as the store.
-func (f *file) openMemory() (*sqlx.DB, error) {
-	db, err := sqlx.Open("sqlite", f.dsn(""))
+func openMemory() (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite", inMemory)
 	if err != nil {
 		return nil, err
 	}

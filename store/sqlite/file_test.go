@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
@@ -330,6 +331,38 @@ func TestReopenShowsEverything(t *testing.T) {
 	require.NoError(t, err)
 	full.Created, full.LastUsed = full.Created.UTC(), full.LastUsed.UTC()
 	require.Equal(t, []store.Record{least, full}, got)
+}
+
+// TestOpenEndsWithItsContext locks the file in ways that stop Open in different places.
+func TestOpenEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ journalMode, lock string }{
+		"to read":    {"DELETE", "BEGIN EXCLUSIVE"},
+		"to set WAL": {"DELETE", "BEGIN; SELECT * FROM x"},
+		"to migrate": {"WAL", "BEGIN IMMEDIATE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "tokens.db")
+			db := openRaw(t, path, "journal_mode("+c.journalMode+")")
+			for _, statement := range []string{"CREATE TABLE x (y)", c.lock} {
+				_, err := db.Exec(statement)
+				require.NoError(t, err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			for range 2 { // the second time, ctx has ended already
+				_, err := sqlite.Open(ctx, path, sqlite.Config{BusyTimeout: time.Minute})
+				require.EqualError(t, err, "sqlite: open "+path+": context deadline exceeded")
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+			_, err := db.Exec("ROLLBACK")
+			require.NoError(t, err)
+			s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		})
+	}
 }
 
 // databaseOf returns the bytes of a database with n tokens.

@@ -10,8 +10,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	modernc "modernc.org/sqlite"
-
-	"github.com/authtoken/authtoken/store"
 )
 
 // New returns a store in a database that the application has opened with
@@ -77,12 +75,8 @@ func (s *Store) use(ctx context.Context, db *sqlx.DB, cfg Config) error {
 		if err := checkDriver(waiting, db); err != nil {
 			return err
 		}
-		steps, err := missing(waiting, db, s.reader.prefix)
-		if err != nil {
+		if err := upToDate(waiting, db, s.reader.prefix); err != nil {
 			return err
-		}
-		if len(steps) > 0 {
-			return fmt.Errorf("the tables %s* lack migrations (%d): call Migrate first", cfg.TablePrefix, len(steps))
 		}
 		var path string
 		if err := db.GetContext(waiting, &path, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
@@ -117,15 +111,6 @@ func checkDriver(ctx context.Context, db *sqlx.DB) error {
 		return nil
 	}
 	return fmt.Errorf("the driver of the handle is a %T, which is not modernc.org/sqlite, or does not pass on its errors", db.Driver())
-}
-
-// newBorrower returns a writer that takes a connection of db for each transaction.
-func newBorrower(db *sqlx.DB, cfg Config) *writer {
-	return &writer{
-		prepared:    prepared{prefix: store.TablePrefix(cfg.TablePrefix)},
-		busyTimeout: cfg.BusyTimeout,
-		pool:        db,
-	}
 }
 
 // borrow takes a connection from the pool, if there is one.

@@ -55,7 +55,7 @@ func migrateDB(ctx context.Context, handle *sql.DB, cfg Config) error {
 	db := sqlx.NewDb(handle, "sqlite")
 	err = untilFree(ctx, time.Now().Add(cfg.BusyTimeout), func() error { return checkDriver(ctx, db) })
 	if err == nil {
-		err = newBorrower(db, cfg).migrate(ctx, db)
+		err = newBorrower(db, cfg).migrate(ctx)
 	}
 	return reason(err)
 }
@@ -77,6 +77,15 @@ func missing(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (
 	return steps, checkEncoding(ctx, db)
 }
 
+// upToDate returns nil if the schema lacks nothing.
+func upToDate(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) error {
+	steps, err := missing(ctx, db, p)
+	if err != nil {
+		return err
+	}
+	return p.Lacking(steps)
+}
+
 // checkEncoding makes sure that SQLite compares texts by their bytes in UTF-8.
 func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 	var encoding string
@@ -91,8 +100,8 @@ func checkEncoding(ctx context.Context, db sqlx.QueryerContext) error {
 // table: PRAGMA user_version belongs to the application.
 func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix) (int, error) {
 	var exists bool
-	const existsSQL = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'authtoken_migrations')`
-	if err := sqlx.GetContext(ctx, db, &exists, p.In(existsSQL)); err != nil || !exists {
+	const hasTableSQL = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'authtoken_migrations')`
+	if err := sqlx.GetContext(ctx, db, &exists, p.In(hasTableSQL)); err != nil || !exists {
 		return 0, err
 	}
 	var version int
@@ -100,9 +109,9 @@ func schemaVersion(ctx context.Context, db sqlx.QueryerContext, p store.TablePre
 	return version, err
 }
 
-// migrate takes the missing steps. Until it has the lock it reads through db: a
-// connection or a pool.
-func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error) {
+// migrate takes the missing steps. Until it has the lock, it reads through the pool, if
+// there is one.
+func (w *writer) migrate(ctx context.Context) (err error) {
 	start := time.Now()
 	var steps []store.Migration
 	look := func(db sqlx.QueryerContext) func() error {
@@ -110,6 +119,10 @@ func (w *writer) migrate(ctx context.Context, db sqlx.QueryerContext) (err error
 			steps, err = missing(ctx, db, w.prefix)
 			return err
 		}
+	}
+	var db sqlx.QueryerContext = w.conn
+	if w.pool != nil {
+		db = w.pool
 	}
 	err = untilFree(ctx, start.Add(w.busyTimeout), look(db))
 	if err != nil || len(steps) == 0 {

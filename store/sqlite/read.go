@@ -101,10 +101,9 @@ func count(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *
 
 // each calls f for the records that q selects, in order.
 func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *store.Query, f func(*store.Record)) error {
-	inGo := !inSQL(q)
-	sel := *q
-	if inGo {
-		sel.Words, sel.Offset, sel.Limit = nil, 0, 0
+	sel, search := *q, (*store.Search)(nil)
+	if !inSQL(q) {
+		sel, search = q.SearchInGo()
 	}
 	var st statement
 	st.add(p.In("SELECT " + selected + " FROM authtoken_tokens"))
@@ -115,26 +114,19 @@ func each(ctx context.Context, db sqlx.QueryerContext, p store.TablePrefix, q *s
 		return err
 	}
 	defer rows.Close()
-	matcher := q.Matcher()
-	for n := 0; rows.Next(); {
+	for rows.Next() {
 		var r store.Record
 		if err := scanRecord(rows, &r); err != nil {
 			return err
 		}
-		if inGo {
-			ok, err := matcher.Match(ctx, &r)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
-			if n++; n <= q.Offset {
-				continue
-			}
+		use, more, err := search.Take(ctx, &r)
+		if err != nil {
+			return err
 		}
-		f(&r)
-		if inGo && q.Limit > 0 && n-max(q.Offset, 0) >= q.Limit {
+		if use {
+			f(&r)
+		}
+		if !more {
 			break
 		}
 	}

@@ -11,11 +11,6 @@ import (
 // [store.Word] asks for, and enough for most words. For the rest there is GLOB, whose
 // patterns list what each character may be. It takes four times as long: 2.4 s for a
 // million tokens, against 0.6 s for LIKE.
-//
-// For crafted texts, both take time in proportion to the length of the text times that
-// of the words. So SQL only searches through everybody's tokens, which no plain user
-// can do. A search among the tokens of given users runs in Go, where the length of the
-// words does not matter.
 
 // SQLite refuses patterns over 50,000 bytes and expressions that are too deep. Larger
 // searches, which nobody needs, run in Go, too.
@@ -24,7 +19,8 @@ const (
 	maxWordBytes = 2000 // a pattern is at most about ten times as long
 )
 
-// inSQL reports whether SQL does all of q.
+// inSQL reports whether SQL does all of q. [store.Query.SearchInGo] says why it does not
+// always.
 func inSQL(q *store.Query) bool {
 	if q.Users != nil && len(q.Words) > 0 {
 		return false

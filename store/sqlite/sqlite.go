@@ -29,8 +29,7 @@ type Config struct {
 	MaxWaiting int
 
 	// TablePrefix starts the names of the tables and indexes, so that several stores
-	// can share a database. It has 1 to 40 letters from a to z, digits and underscores,
-	// and does not start with a digit. Defaults to "authtoken_".
+	// can share a database; see [store.TablePrefix.Check]. Defaults to "authtoken_".
 	TablePrefix string
 }
 
@@ -92,9 +91,8 @@ type Store struct {
 	reader    *reader
 	where     place
 
-	file      *file      // of Open; nil for New and for a database in memory
-	writeDB   *sqlx.DB   // a pool of one connection
-	writeConn *sqlx.Conn // that connection, kept for the writer
+	file    *file    // of Open; nil for New and for a database in memory
+	writeDB *sqlx.DB // a pool of one connection, which the writer keeps
 
 	// Two pools of read-only connections: a long list must not hold up the check of a
 	// key.
@@ -152,38 +150,43 @@ func open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newStore()
+	defer func() {
+		if err == nil {
+			return
+		}
+		_ = s.closeDBs()
+		if ctx.Err() != nil {
+			err = ctx.Err() // instead of "locked" or "interrupted"
+		}
+	}()
+	if path == inMemory {
+		if s.writeDB, err = openMemory(); err != nil {
+			return nil, err
+		}
+		if err := newBorrower(s.writeDB, cfg).migrate(ctx); err != nil {
+			return nil, err
+		}
+		return s, s.use(ctx, s.writeDB, cfg)
+	}
+
 	f, err := newFile(path, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(); err != nil {
+	if err := f.check(ctx); err != nil {
 		return nil, err
-	}
-	s := newStore()
-	defer func() {
-		if err != nil {
-			_ = s.closeDBs()
-		}
-	}()
-
-	if f.inMemory() {
-		if s.writeDB, err = f.openMemory(); err != nil {
-			return nil, err
-		}
-		if err := newBorrower(s.writeDB, cfg).migrate(ctx, s.writeDB); err != nil {
-			return nil, err
-		}
-		return s, s.use(ctx, s.writeDB, cfg)
 	}
 	if err := f.create(); err != nil {
 		return nil, err
 	}
 	s.file = f
-	if s.writeDB, s.writeConn, err = f.openWriter(); err != nil {
+	db, conn, err := f.openWriter(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s.writer = newWriter(s.writeConn, cfg)
-	if err := s.writer.migrate(ctx, s.writeConn); err != nil {
+	s.writeDB, s.writer = db, newWriter(conn, cfg)
+	if err := s.writer.migrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.writer.prepareAll(ctx); err != nil {
@@ -232,9 +235,6 @@ func (s *Store) closeDBs() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
-	}
-	if s.writeConn != nil {
-		errs = append(errs, s.writeConn.Close()) // or writeDB would wait for it
 	}
 	if s.writeDB != nil {
 		errs = append(errs, s.writeDB.Close())

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/authtoken/authtoken/store"
 )
 
 // Tx is a [store.Store] in a transaction of the application. Use [Store.WithTx] to make
@@ -62,7 +64,7 @@ func (t *Tx) do(ctx context.Context, op string, f func() error) error {
 		err = fmt.Errorf("the transaction can only be rolled back, because of an earlier error: %w", t.failed)
 	default:
 		err = untilFree(ctx, time.Now().Add(t.store.writer.busyTimeout), f)
-		if err != nil && !isOutcome(err) {
+		if err != nil && !store.IsOutcome(err) {
 			err = t.explain(ctx, err)
 		}
 	}

@@ -96,6 +96,25 @@ func newWriter(conn *sqlx.Conn, cfg Config) *writer {
 	}
 }
 
+// newBorrower returns a writer that takes a connection of db for each transaction.
+func newBorrower(db *sqlx.DB, cfg Config) *writer {
+	return &writer{
+		prepared:    prepared{prefix: store.TablePrefix(cfg.TablePrefix)},
+		busyTimeout: cfg.BusyTimeout,
+		pool:        db,
+	}
+}
+
+// close closes the statements. It gives back a connection of the store's own, since its
+// pool would wait for it.
+func (w *writer) close() error {
+	err := w.prepared.close()
+	if w.pool == nil {
+		err = errors.Join(err, w.conn.Close())
+	}
+	return err
+}
+
 // prepareAll prepares the frequent statements. The tables must exist.
 func (w *writer) prepareAll(ctx context.Context) error {
 	return w.prepare(ctx, beginSQL, commitSQL, rollbackSQL,

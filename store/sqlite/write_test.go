@@ -24,7 +24,7 @@ func TestRefusedInAGroup(t *testing.T) {
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "tokens.db"), Config{})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = driver.Limit(s.writeConn.Conn, sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+	_, err = driver.Limit(s.writer.conn.Conn, sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -53,7 +53,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	limit := func(pages int) {
-		_, err := s.writeConn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		_, err := s.writer.conn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		require.NoError(t, err)
 	}
 	var n atomic.Int64

@@ -178,6 +178,11 @@ var brokenLists = []broken{
 		}
 		return q.Compare(a, b)
 	}),
+	seeing("undated-first", "Pages/AfterUndated", func(q *store.Query, r *store.Record) {
+		if len(q.Order) > 0 && r.Created.IsZero() {
+			r.Created = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
+		}
+	}),
 	seeing("none-as-the-year-1", "Order/Filtered Order/LastUsed Order/LastUsedDescending", func(q *store.Query, r *store.Record) {
 		if len(q.Order) > 0 && r.LastUsed.IsZero() {
 			r.LastUsed = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
@@ -237,7 +242,7 @@ var brokenLists = []broken{
 		r.Created = r.Created.Truncate(time.Second)
 	}),
 
-	listing("after-inclusive", "Pages/After Pages/AfterAndFilters Pages/AfterAndOffset Pages/AfterAndRange Pages/AfterChanged Pages/AfterWithoutLimit", func(s slice, q store.Query) []store.Record {
+	listing("after-inclusive", "Pages/After Pages/AfterAndFilters Pages/AfterAndOffset Pages/AfterAndRange Pages/AfterChanged Pages/AfterUndated Pages/AfterWithoutLimit", func(s slice, q store.Query) []store.Record {
 		if q.After == nil || s.find(q.After.PK) == nil {
 			return s.list(q)
 		}

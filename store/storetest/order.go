@@ -11,7 +11,7 @@ import (
 
 const (
 	sortedBy   = "Order is what results are sorted by, first things first."
-	textBytes  = "Other text sorts byte by byte, false before true, and a value that is not there (Managed, Expires, LastUsed) after all that are."
+	textBytes  = "Other text sorts byte by byte, false before true, and a value that is not there (Managed, Expires, Created, LastUsed) after all that are."
 	ties       = "Ties are settled by PK, ascending."
 	noOrder    = "Empty is by identifier."
 	afterThis  = "only what comes after this record, which need not exist any more"
@@ -166,6 +166,19 @@ var pageCases = []testCase{
 				s.numbered(store.Query{Order: o.order, After: &after}, want)
 			}
 		}
+	}},
+	{"AfterUndated", textBytes, func(s subject) {
+		s.create(pile()...)
+		undated := bare(7, "undated")
+		undated.Created = time.Time{}
+		s.create(undated)
+		up := store.Query{Order: []store.Order{{Field: store.FieldCreated}}}
+		down := store.Query{Order: []store.Order{{Field: store.FieldCreated, Desc: true}}}
+		s.numbered(up, "5312647")
+		s.numbered(down, "7461235")
+		up.After, down.After = &undated, &undated
+		s.numbered(up, "")
+		s.numbered(down, "461235")
 	}},
 	{"AfterDeleted", afterThis, func(s subject) {
 		for _, o := range orderings() {

@@ -154,9 +154,8 @@ func randomQuery(rng *rand.Rand, records []store.Record) store.Query {
 	}
 	for rng.IntN(2) == 0 {
 		q.Order = append(q.Order, store.Order{
-			Field: pick(rng, store.FieldPK, store.FieldIdentifier, store.FieldIntent, store.FieldUser, store.FieldDescription,
-				store.FieldManaged, store.FieldExpires, store.FieldExpiring, store.FieldCreated, store.FieldLastUsed),
-			Desc: rng.IntN(2) == 0,
+			Field: pick(rng, store.OrderFields()...),
+			Desc:  rng.IntN(2) == 0,
 		})
 	}
 	if rng.IntN(3) == 0 {
